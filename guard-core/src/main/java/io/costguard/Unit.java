@@ -1,0 +1,42 @@
+package io.costguard;
+
+/** What a {@link Limit} counts. */
+public enum Unit {
+    /** Calls, whatever they cost. */
+    REQUESTS("requests"),
+    /** Input and output tokens together. */
+    TOKENS("tokens"),
+    /** Tokens of the prompt, those read from or written to a prompt cache included. */
+    INPUT_TOKENS("input tokens"),
+    /** Tokens of the answer, reasoning included. */
+    OUTPUT_TOKENS("output tokens"),
+    /** Money, held as integer nano-dollars. */
+    USD("usd");
+
+    private final String label;
+
+    Unit(String label) {
+        this.label = label;
+    }
+
+    /** The name by which people read it: {@code input tokens}. */
+    public String label() {
+        return label;
+    }
+
+    /** What {@code cost} has of this unit: requests, tokens, or nano-dollars. */
+    public long of(Cost cost) {
+        return switch (this) {
+            case REQUESTS -> cost.requests();
+            case TOKENS -> cost.input() + cost.output();
+            case INPUT_TOKENS -> cost.input();
+            case OUTPUT_TOKENS -> cost.output();
+            case USD -> cost.nanoUsd();
+        };
+    }
+
+    /** {@code amount} as people read it: dollars for {@link #USD}, the number itself otherwise. */
+    public String format(long amount) {
+        return this == USD ? Dollars.format(amount) : Long.toString(amount);
+    }
+}
