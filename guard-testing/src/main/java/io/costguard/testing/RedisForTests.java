@@ -34,7 +34,8 @@ import org.slf4j.LoggerFactory;
  * Each may be given as an environment variable or as a system property ({@code guard.redis}, {@code guard.redis.url},
  * {@code guard.redis.server}); the property wins. Which one it was is logged at INFO.
  *
- * <p>Whatever is started listens on the loopback interface only, persists nothing, and is gone when the JVM ends.
+ * <p>Whatever is started listens on the loopback interface only, persists nothing, and ends with the JVM
+ * (with one that is killed, only a container does).
  *
  * <p>Thread safe.
  */
@@ -110,7 +111,7 @@ public final class RedisForTests implements AutoCloseable {
     }
 
     /**
-     * Ends the server as a crash would: connections are reset, what was in memory is gone.
+     * Ends the server as a crash would: its connections are cut, and what was in memory is gone.
      *
      * @throws IllegalStateException if it is shared
      */

@@ -16,6 +16,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntSupplier;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,8 @@ final class RedisProcess implements RedisServer {
     private static final String LOOPBACK = "127.0.0.1";
     private static final Duration READY_WITHIN = Duration.ofSeconds(10);
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(1);
+    // As glibc and macOS say it, and as musl does.
+    private static final Pattern ADDRESS_IN_USE = Pattern.compile("Address (already )?in use");
     private static final int PORTS_TRIED = 10;
     // The bus of a cluster node listens 10,000 ports higher.
     private static final int HIGHEST_PORT = 55_535;
@@ -182,7 +185,7 @@ final class RedisProcess implements RedisServer {
             throw new PortTaken("Another Redis answers on port " + port);
         }
         String words = words();
-        if (words.contains("Address already in use")) throw new PortTaken(words);
+        if (ADDRESS_IN_USE.matcher(words).find()) throw new PortTaken(words);
         throw new IllegalStateException(
                 binary + " ended with code " + started.exitValue() + " instead of starting. It said:\n" + words);
     }

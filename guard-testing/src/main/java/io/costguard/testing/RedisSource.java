@@ -54,7 +54,8 @@ final class RedisSource {
     private RedisServer forced(String kind, List<String> arguments) {
         return switch (kind.toLowerCase(Locale.ROOT)) {
             case "docker" -> {
-                if (!RedisContainer.dockerAnswers()) throw new IllegalStateException("GUARD_REDIS=docker: no Docker");
+                if (!RedisContainer.dockerAnswers())
+                    throw new IllegalStateException("GUARD_REDIS=docker: no Docker answers");
                 yield RedisContainer.start(arguments);
             }
             case "installed" ->

@@ -13,6 +13,7 @@ import java.net.Socket;
 import java.net.URI;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import javax.net.ssl.SSLSocketFactory;
 
@@ -78,6 +79,12 @@ final class Resp {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         copyMessage(in, bytes);
         return bytes.toByteArray();
+    }
+
+    /** The name of a request's command, in upper case. */
+    static String commandOf(byte[] request) {
+        String[] lines = new String(request, UTF_8).split("\r\n", 4); // *2, $4, INFO; or inline: INFO server
+        return (lines.length > 2 ? lines[2] : lines[0].split(" ", 2)[0]).toUpperCase(Locale.ROOT);
     }
 
     private static void copyMessage(InputStream in, ByteArrayOutputStream to) throws IOException {
