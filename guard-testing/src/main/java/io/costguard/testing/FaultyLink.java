@@ -59,8 +59,9 @@ public final class FaultyLink implements AutoCloseable {
     private final Direction replies;
     private final Set<Connection> connections = ConcurrentHashMap.newKeySet();
     private final Set<Thread> threads = ConcurrentHashMap.newKeySet();
-    private volatile ServerSocket listener;
-    private volatile boolean closed;
+    private ServerSocket listener;
+    private Thread acceptor;
+    private boolean closed;
 
     /** A link to this Redis, or to another one that comes back at the same place. */
     public static FaultyLink to(RedisForTests redis) {
@@ -85,7 +86,7 @@ public final class FaultyLink implements AutoCloseable {
         String userInfo = redis.getRawUserInfo() == null ? "" : redis.getRawUserInfo() + "@";
         this.uri = URI.create(
                 "redis://" + userInfo + LOOPBACK.getHostAddress() + ":" + listener.getLocalPort() + redis.getRawPath());
-        startAccepting();
+        this.acceptor = startAccepting(listener);
     }
 
     /** The URL of the Redis, user, password and database included, with the link in its place. */
@@ -119,6 +120,7 @@ public final class FaultyLink implements AutoCloseable {
     /** Closes the port: who connects is refused. Connections there are stay. */
     public synchronized void refuseConnections() {
         close(listener);
+        join(acceptor); // while a thread is inside accept(), the system keeps the port open
     }
 
     /** Opens the port again. */
@@ -126,24 +128,16 @@ public final class FaultyLink implements AutoCloseable {
         if (closed) throw new IllegalStateException("This link is closed");
         if (!listener.isClosed()) return;
         listener = listen(uri.getPort());
-        startAccepting();
+        acceptor = startAccepting(listener);
     }
 
     /** Resets all connections, closes the port and ends all threads. */
     @Override
-    public void close() {
+    public synchronized void close() {
         closed = true;
         refuseConnections();
         resetConnections();
-        boolean interrupted = false;
-        for (Thread thread : threads) {
-            try {
-                thread.join(AWAIT_AT_MOST.toMillis());
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) Thread.currentThread().interrupt();
+        threads.forEach(FaultyLink::join);
     }
 
     private static ServerSocket listen(int port) {
@@ -157,9 +151,8 @@ public final class FaultyLink implements AutoCloseable {
         }
     }
 
-    private void startAccepting() {
-        ServerSocket accepting = listener;
-        startThread("accept", () -> {
+    private Thread startAccepting(ServerSocket accepting) {
+        return startThread("accept", () -> {
             while (true) {
                 try {
                     connect(accepting.accept());
@@ -181,24 +174,29 @@ public final class FaultyLink implements AutoCloseable {
             connection.reset();
             return;
         }
-        startThread("requests", connection::carryRequests);
-        startThread("replies", connection::carryReplies);
-        if (closed) connection.reset(); // close() may have missed it
+        threads.removeIf(thread -> !thread.isAlive());
+        threads.add(startThread("requests", connection::carryRequests));
+        threads.add(startThread("replies", connection::carryReplies));
     }
 
-    private void startThread(String name, Runnable task) {
-        Thread thread = new Thread(
-                () -> {
-                    try {
-                        task.run();
-                    } finally {
-                        threads.remove(Thread.currentThread());
-                    }
-                },
-                "faulty-link-" + uri.getPort() + "-" + name);
+    private Thread startThread(String name, Runnable task) {
+        Thread thread = new Thread(task, "faulty-link-" + uri.getPort() + "-" + name);
         thread.setDaemon(true);
-        threads.add(thread);
         thread.start();
+        return thread;
+    }
+
+    private static void join(Thread thread) {
+        boolean interrupted = false;
+        while (true) {
+            try {
+                thread.join(AWAIT_AT_MOST.toMillis());
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) Thread.currentThread().interrupt();
     }
 
     private static void close(AutoCloseable socket) {
