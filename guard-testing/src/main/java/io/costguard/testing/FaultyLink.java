@@ -211,6 +211,9 @@ public final class FaultyLink implements AutoCloseable {
      * One direction of all connections of a link. At first everything passes.
      *
      * <p>Commands are names such as {@code "EVALSHA"}; none means all. A reply belongs to the command that it answers.
+     *
+     * <p>Deciding about a message and delivering it are one step, under this object's monitor: hence nothing slips
+     * through after a method has returned, and a receiver that does not read stalls its direction.
      */
     public static final class Direction {
         private enum Treatment {
@@ -297,7 +300,7 @@ public final class FaultyLink implements AutoCloseable {
             await(() -> passed(commands) >= count, count + " passed " + String.join(", ", commands));
         }
 
-        /** Returns when that many were dropped or held since this was last asked for. */
+        /** Returns when that many were dropped or held since dropping or holding was last asked for. */
         public synchronized void awaitWithheld(int count) throws InterruptedException {
             await(() -> withheld >= count, count + " withheld");
         }
