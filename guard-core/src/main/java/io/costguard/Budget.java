@@ -1,0 +1,239 @@
+package io.costguard;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+
+/**
+ * A name, the calls it applies to, the attributes it is counted per, and its limits. Immutable: each step gives a new one.
+ *
+ * <pre>{@code
+ * Budget.named("rate")
+ *     .models("gpt-4o*", "claude-*")
+ *     .per("model", "apiKey")
+ *     .limit(Limit.requests(500).perMinute())
+ *     .limit(Limit.tokens(200_000).perMinute())
+ * }</pre>
+ *
+ * <p>A call falls under every budget that applies to it, and is charged to all limits of all of them, or to none.
+ * Patterns know {@code *} for any run of characters and do not tell upper from lower case.
+ */
+public final class Budget {
+    private static final Set<String> BUILT_IN = Set.of("provider", "model", "apiKey");
+
+    private final String name;
+    private final Map<String, Patterns> where;
+    private final List<String> per;
+    private final List<Limit> limits;
+    private final long assumedOutput;
+    private final Set<Mode> modes;
+
+    private enum Mode {
+        CLAMP_TO_CAPACITY,
+        DRY_RUN
+    }
+
+    private record Patterns(List<String> globs, List<Pattern> compiled) {
+        static Patterns of(String attribute, String... globs) {
+            if (globs.length == 0) {
+                throw new IllegalArgumentException("no pattern given for " + attribute);
+            }
+            List<Pattern> compiled = new ArrayList<>();
+            for (String glob : globs) {
+                String known = attribute.equals("model") && !glob.contains("*") ? ModelNames.canonical(glob) : glob;
+                compiled.add(Pattern.compile(
+                        Pattern.quote(known).replace("*", "\\E.*\\Q"),
+                        Pattern.CASE_INSENSITIVE | Pattern.UNICODE_CASE | Pattern.DOTALL));
+            }
+            return new Patterns(List.of(globs), List.copyOf(compiled));
+        }
+
+        boolean match(String value) {
+            for (Pattern pattern : compiled) {
+                if (pattern.matcher(value).matches()) {
+                    return true;
+                }
+            }
+            return false;
+        }
+    }
+
+    private Budget(
+            String name,
+            Map<String, Patterns> where,
+            List<String> per,
+            List<Limit> limits,
+            long assumedOutput,
+            Set<Mode> modes) {
+        this.name = name;
+        this.where = where;
+        this.per = per;
+        this.limits = limits;
+        this.assumedOutput = assumedOutput;
+        this.modes = modes;
+    }
+
+    /** A budget for all calls, counted per model and API key, without limits yet. */
+    public static Budget named(String name) {
+        if (name.isBlank() || name.length() > 100 || name.chars().anyMatch(Character::isISOControl)) {
+            throw new IllegalArgumentException(
+                    "a budget's name must be 1 to 100 printable characters, not '" + name + "'");
+        }
+        return new Budget(name, Map.of(), List.of("model", "apiKey"), List.of(), 1_000, Set.of());
+    }
+
+    /**
+     * Only calls to models whose canonical name ({@link ModelNames}) matches one of {@code patterns}. A pattern without
+     * {@code *} is made canonical itself, so that a dated snapshot means its alias.
+     */
+    public Budget models(String... patterns) {
+        return where("model", patterns);
+    }
+
+    /** Only calls to these providers: {@code "openai"}, {@code "anthropic"}. */
+    public Budget providers(String... patterns) {
+        return where("provider", patterns);
+    }
+
+    /** Only calls whose {@code attribute} matches one of {@code patterns}; a call without it does not match. */
+    public Budget where(String attribute, String... patterns) {
+        Map<String, Patterns> more = new TreeMap<>(where);
+        more.put(checkedAttribute(attribute), Patterns.of(attribute, patterns));
+        return new Budget(name, Map.copyOf(more), per, limits, assumedOutput, modes);
+    }
+
+    /** Each combination of these attributes has a balance of its own; none means one balance for everything. */
+    public Budget per(String... attributes) {
+        for (String attribute : attributes) {
+            checkedAttribute(attribute);
+        }
+        if (Set.of(attributes).size() < attributes.length) {
+            throw new IllegalArgumentException("budget '" + name + "': an attribute is named twice in per(..)");
+        }
+        return new Budget(name, where, List.of(attributes), limits, assumedOutput, modes);
+    }
+
+    /** This budget with one more limit. */
+    public Budget limit(Limit limit) {
+        List<Limit> more = new ArrayList<>(limits);
+        more.add(limit);
+        return new Budget(name, where, per, List.copyOf(more), assumedOutput, modes);
+    }
+
+    /** How many output tokens to reserve when the request sets no cap; 1,000 unless said. */
+    public Budget assumedOutput(long tokens) {
+        if (tokens < 0 || tokens > Cost.MAX_AMOUNT) {
+            throw new IllegalArgumentException("assumed output must be from 0 to 2^53 - 1 tokens, not " + tokens);
+        }
+        return new Budget(name, where, per, limits, tokens, modes);
+    }
+
+    /**
+     * A call whose estimate is above a limit's capacity goes when the limit is full, and debt carries the rest, instead of
+     * being refused for good.
+     */
+    public Budget clampToCapacity() {
+        return with(Mode.CLAMP_TO_CAPACITY);
+    }
+
+    /** Decides and reports, never denies. */
+    public Budget dryRun() {
+        return with(Mode.DRY_RUN);
+    }
+
+    private Budget with(Mode mode) {
+        List<Mode> more = new ArrayList<>(modes);
+        more.add(mode);
+        return new Budget(name, where, per, limits, assumedOutput, Set.copyOf(more));
+    }
+
+    private static String checkedAttribute(String attribute) {
+        if (attribute.isBlank()) {
+            throw new IllegalArgumentException("an attribute's name must not be blank");
+        }
+        String plain = attribute.toLowerCase(Locale.ROOT).replaceAll("[^a-z]", "");
+        for (String known : BUILT_IN) {
+            if (plain.equals(known.toLowerCase(Locale.ROOT)) && !attribute.equals(known)) {
+                throw new IllegalArgumentException(
+                        "unknown attribute '" + attribute + "'; did you mean '" + known + "'?");
+            }
+        }
+        return attribute;
+    }
+
+    public String name() {
+        return name;
+    }
+
+    /** The attributes that this budget is counted per. */
+    public List<String> countedPer() {
+        return per;
+    }
+
+    public List<Limit> limits() {
+        return limits;
+    }
+
+    /** Output tokens to reserve when the request sets no cap. */
+    public long assumedOutput() {
+        return assumedOutput;
+    }
+
+    public boolean isClampedToCapacity() {
+        return modes.contains(Mode.CLAMP_TO_CAPACITY);
+    }
+
+    public boolean isDryRun() {
+        return modes.contains(Mode.DRY_RUN);
+    }
+
+    /** @throws IllegalArgumentException where the limits make no sense */
+    void check(PriceList prices) {
+        if (limits.isEmpty()) {
+            throw new IllegalArgumentException("budget '" + name + "' has no limit; add one with limit(..)");
+        }
+        Set<String> names = new HashSet<>();
+        for (Limit limit : limits) {
+            limit.check();
+            if (!names.add(limit.name())) {
+                throw new IllegalArgumentException(
+                        "budget '" + name + "' has two limits of " + limit.name() + "; keep the smaller one");
+            }
+            if (limit.unit() == Unit.USD) {
+                checkPrices(prices);
+            }
+        }
+    }
+
+    private void checkPrices(PriceList prices) {
+        Patterns models = where.get("model");
+        for (String glob : models == null ? List.<String>of() : models.globs()) {
+            String model = ModelNames.canonical(glob);
+            if (!glob.contains("*") && prices.nanoUsd(model, Cost.requests(1)).isEmpty()) {
+                throw new IllegalArgumentException("budget '" + name + "' limits dollars, and its model '" + model
+                        + "' has no price; add it to prices(..)");
+            }
+        }
+    }
+
+    /** Whether a call with these attributes falls under this budget. */
+    public boolean appliesTo(Map<String, String> attributes) {
+        for (Map.Entry<String, Patterns> condition : where.entrySet()) {
+            String value = attributes.get(condition.getKey());
+            if (value == null || !condition.getValue().match(value)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    @Override
+    public String toString() {
+        return "budget '" + name + "' " + limits + " per " + per;
+    }
+}

@@ -1,0 +1,326 @@
+package io.costguard;
+
+import io.costguard.http.HttpGuard;
+import io.costguard.limit.Admission;
+import io.costguard.limit.Fingerprint;
+import io.costguard.limit.Limiter;
+import io.costguard.limit.Listeners;
+import io.costguard.limit.LoggingListener;
+import io.costguard.limit.Reservation;
+import io.costguard.limit.Subjects;
+import io.costguard.redis.Redis;
+import io.costguard.redis.RedisLedger;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import redis.clients.jedis.UnifiedJedis;
+
+/**
+ * Keeps outbound calls inside their budgets, together with all other guards on the same Redis.
+ *
+ * <pre>{@code
+ * CostGuard guard = CostGuard.builder()
+ *     .redis("redis://localhost:6379")
+ *     .budget(Budget.named("rate")
+ *         .models("gpt-4o*", "claude-*")
+ *         .limit(Limit.requests(500).perMinute())
+ *         .limit(Limit.tokens(200_000).perMinute()))
+ *     .budget(Budget.named("money")
+ *         .per()
+ *         .limit(Limit.usd("25.00").perDay()))
+ *     .build();
+ * }</pre>
+ *
+ * <p>One guard serves a whole process: it is safe for use by many threads. HTTP calls are guarded by its adapters
+ * ({@code CostGuardInterceptor}, {@code GuardedHttpClient}); any other call by {@link #acquire}. A call that no budget applies
+ * to goes without asking Redis.
+ *
+ * <p>Where a call cannot be judged at all, because its model has no price under a limit in dollars, or because it lacks an
+ * attribute that a budget is counted per, every method that takes a call throws an {@link IllegalArgumentException} that says
+ * what to do.
+ */
+public final class CostGuard implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(CostGuard.class);
+
+    private final @Nullable Limiter limiter;
+    private final HttpGuard http;
+
+    private CostGuard(@Nullable Limiter limiter, HttpGuard http) {
+        this.limiter = limiter;
+        this.http = http;
+    }
+
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Reserves what the call is expected to cost, in all of its budgets.
+     *
+     * @throws BudgetExceededException if a budget does not cover it
+     * @throws CostExceedsCapacityException if it asks more than a limit can ever hold
+     * @throws GuardUnavailableException if Redis could not decide, and the guard fails closed
+     * @throws InterruptedIOException if the thread was interrupted; the flag stays set
+     */
+    public Permit acquire(GuardedCall call) throws IOException {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new InterruptedIOException("interrupted before the call was let go");
+        }
+        return permit(admit(call));
+    }
+
+    /** {@link #acquire} without holding a thread; fails with what that throws. */
+    public CompletableFuture<Permit> acquireAsync(GuardedCall call) {
+        if (limiter == null) {
+            return CompletableFuture.completedFuture(Reservation.uncounted(call));
+        }
+        CompletableFuture<Permit> result = new CompletableFuture<>();
+        CompletableFuture<Admission> unused = limiter.decideAsync(call).whenComplete((admission, failure) -> {
+            if (admission instanceof Admission.Granted granted) {
+                if (!result.complete(granted.reservation())) {
+                    granted.reservation().release();
+                }
+            } else if (admission instanceof Admission.Refused refused) {
+                result.completeExceptionally(refused.exception());
+            } else {
+                Throwable wrapped = failure.getCause();
+                result.completeExceptionally(
+                        failure instanceof CompletionException && wrapped != null ? wrapped : failure);
+            }
+        });
+        return result;
+    }
+
+    /** {@link #acquire} that answers with nothing where a budget does not cover the call; never waits for one. */
+    public Optional<Permit> tryAcquire(GuardedCall call) throws GuardUnavailableException {
+        return admit(call) instanceof Admission.Granted granted ? Optional.of(granted.reservation()) : Optional.empty();
+    }
+
+    /** {@link #acquire} that answers with the denial instead of throwing it; never waits for a budget. */
+    public Decision decide(GuardedCall call) throws GuardUnavailableException {
+        Admission admission = admit(call);
+        if (admission instanceof Admission.Refused refused) {
+            return new Decision.Denied(refused.denial());
+        }
+        return new Decision.Granted(((Admission.Granted) admission).reservation());
+    }
+
+    /** How the limits that the call would fall under stand now, after all that was settled so far; charges nothing. */
+    public List<LimitStatus> status(GuardedCall call) throws GuardUnavailableException {
+        return limiter == null ? List.of() : limiter.status(call);
+    }
+
+    /** Returns when all that was settled so far is in Redis. */
+    public void flush() throws GuardUnavailableException {
+        if (limiter != null) {
+            limiter.flush();
+        }
+    }
+
+    /** What the adapters of HTTP clients are made of. */
+    public HttpGuard http() {
+        return http;
+    }
+
+    /** Settles what there is to settle, for as long as one decision may take, and lets go of Redis. */
+    @Override
+    public void close() {
+        if (limiter != null) {
+            limiter.close();
+        }
+    }
+
+    private Admission admit(GuardedCall call) throws GuardUnavailableException {
+        return limiter == null ? new Admission.Granted(Reservation.uncounted(call)) : limiter.decide(call);
+    }
+
+    private static Permit permit(Admission admission) throws BudgetExceededException {
+        if (admission instanceof Admission.Refused refused) {
+            throw refused.exception();
+        }
+        return ((Admission.Granted) admission).reservation();
+    }
+
+    /** Says what a guard guards, and how. Not safe for use by many threads. */
+    public static final class Builder {
+        private static final byte[] DEFAULT_FINGERPRINT_KEY =
+                "io.costguard fingerprint".getBytes(StandardCharsets.UTF_8);
+
+        private @Nullable String redisUrl;
+        private @Nullable UnifiedJedis redisClient;
+        private final List<Budget> budgets = new ArrayList<>();
+        private WhenRedisFails whenRedisFails = WhenRedisFails.failClosed();
+        private Denials denials = Denials.answer();
+        private UnknownCalls unknownCalls = UnknownCalls.guardRequests();
+        private Duration decisionTimeout = Duration.ofMillis(500);
+        private Duration preCheck = Duration.ofMillis(100);
+        private String keyPrefix = "costguard";
+        private String partitionBy = "apiKey";
+        private PriceList prices = PriceList.bundled();
+        private byte[] fingerprintKey = DEFAULT_FINGERPRINT_KEY;
+        private final List<GuardListener> listeners = new ArrayList<>();
+
+        private Builder() {}
+
+        /** The Redis at {@code redis://[user:password@]host[:port][/database]}, or {@code rediss://} for TLS. */
+        public Builder redis(String url) {
+            this.redisUrl = url;
+            return this;
+        }
+
+        /**
+         * A client of your own, which stays yours to close. Its socket timeout and attempts bound how long a thread of the
+         * guard can be held: {@code socketTimeoutMillis(250)} and {@code maxAttempts(1)} suit the default decision timeout.
+         */
+        public Builder redis(UnifiedJedis client) {
+            this.redisClient = client;
+            return this;
+        }
+
+        /** One more budget. */
+        public Builder budget(Budget budget) {
+            budgets.add(budget);
+            return this;
+        }
+
+        /** What becomes of a call whose budget is spent: {@link WhenExhausted#reject()}, which is all there is yet. */
+        public Builder whenExhausted(WhenExhausted policy) {
+            Objects.requireNonNull(policy);
+            return this;
+        }
+
+        /** What becomes of a call when Redis cannot decide: it fails, unless said. */
+        public Builder whenRedisFails(WhenRedisFails policy) {
+            this.whenRedisFails = policy;
+            return this;
+        }
+
+        /** How HTTP clients see a denial: as the provider's own answer, unless said. */
+        public Builder denials(Denials denials) {
+            this.denials = denials;
+            return this;
+        }
+
+        /** What becomes of HTTP calls to a provider that no dialect knows: charged one request, unless said. */
+        public Builder unknownCalls(UnknownCalls policy) {
+            this.unknownCalls = policy;
+            return this;
+        }
+
+        /** How long a decision may take: 500 ms, unless said; from 10 ms to a minute. */
+        public Builder decisionTimeout(Duration timeout) {
+            this.decisionTimeout = checked("decisionTimeout", timeout, Duration.ofMillis(10), Duration.ofMinutes(1));
+            return this;
+        }
+
+        /** How long a denial of Redis may be repeated without asking again: 100 ms, unless said; 0 is off. */
+        public Builder preCheck(Duration bound) {
+            this.preCheck = checked("preCheck", bound, Duration.ZERO, Duration.ofMinutes(1));
+            return this;
+        }
+
+        /** What every key in Redis begins with: {@code costguard}, unless said. */
+        public Builder keyPrefix(String prefix) {
+            if (!prefix.matches("[A-Za-z0-9_.:/-]{1,100}")) {
+                throw new IllegalArgumentException(
+                        "keyPrefix must be 1 to 100 letters, digits or any of _ . : / -, not '" + prefix + "'");
+            }
+            this.keyPrefix = prefix;
+            return this;
+        }
+
+        /** The attribute whose value is the hash tag of keys in Redis Cluster: {@code apiKey}, unless said. */
+        public Builder partitionBy(String attribute) {
+            this.partitionBy = attribute;
+            return this;
+        }
+
+        /** What tokens cost: {@link PriceList#bundled()}, unless said. */
+        public Builder prices(PriceList prices) {
+            this.prices = prices;
+            return this;
+        }
+
+        /** The key under which API keys are fingerprinted, at least 16 bytes; the same in the whole fleet. */
+        public Builder fingerprintKey(byte[] key) {
+            if (key.length < 16) {
+                throw new IllegalArgumentException("fingerprintKey must be at least 16 bytes, not " + key.length);
+            }
+            this.fingerprintKey = key.clone();
+            return this;
+        }
+
+        /** One more listener. */
+        public Builder listener(GuardListener listener) {
+            listeners.add(listener);
+            return this;
+        }
+
+        /**
+         * The guard. Does not connect yet: Redis may come up later.
+         *
+         * @throws IllegalArgumentException where budgets, limits or settings make no sense; it says which, and what to do
+         */
+        public CostGuard build() {
+            check();
+            if (!isEnabled()) {
+                log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
+                return new CostGuard(null, HttpGuard.off());
+            }
+            Fingerprint fingerprint = new Fingerprint(fingerprintKey);
+            Redis redis = redisClient != null
+                    ? Redis.of(redisClient)
+                    : Redis.at(redisUrl == null ? "" : redisUrl, decisionTimeout);
+            listeners.add(0, new LoggingListener());
+            Limiter limiter = new Limiter(
+                    new Subjects(budgets, keyPrefix, partitionBy, fingerprint),
+                    new RedisLedger(redis, keyPrefix, decisionTimeout),
+                    prices,
+                    fingerprint,
+                    whenRedisFails,
+                    decisionTimeout,
+                    preCheck,
+                    new Listeners(listeners));
+            return new CostGuard(limiter, HttpGuard.of(limiter, prices, denials, unknownCalls));
+        }
+
+        private void check() {
+            if ((redisUrl == null) == (redisClient == null)) {
+                throw new IllegalArgumentException(
+                        "say where Redis is, once: redis(\"redis://host:6379\") or redis(client)");
+            }
+            Set<String> names = new HashSet<>();
+            for (Budget budget : budgets) {
+                if (!names.add(budget.name())) {
+                    throw new IllegalArgumentException("two budgets have the name '" + budget.name() + "'");
+                }
+                budget.check(prices);
+            }
+        }
+
+        private static boolean isEnabled() {
+            String property = System.getProperty("costguard.enabled", System.getenv("COSTGUARD_ENABLED"));
+            return property == null || !property.trim().toLowerCase(Locale.ROOT).equals("false");
+        }
+
+        private static Duration checked(String name, Duration value, Duration least, Duration most) {
+            if (value.compareTo(least) < 0 || value.compareTo(most) > 0) {
+                throw new IllegalArgumentException(name + " must be from " + least + " to " + most + ", not " + value);
+            }
+            return value;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+package io.costguard;
+
+import java.util.List;
+
+/**
+ * Told what becomes of calls. Metrics are listeners.
+ *
+ * <p>Called on the thread on which it happened: be quick. A listener that throws is reported once, and the call goes on.
+ */
+public interface GuardListener {
+
+    /** A call may go. */
+    default void onGranted(Grant event) {}
+
+    /** A call may not go. */
+    default void onDenied(Denied event) {}
+
+    /** A reservation came to its end. */
+    default void onSettled(Settlement event) {}
+
+    /** Redis could not decide, and the call goes uncounted. */
+    default void onFailedOpen(FailedOpen event) {}
+
+    /**
+     * A call that may go.
+     *
+     * @param estimate what is charged until it is settled
+     * @param left what the limits that it falls under have left; empty where there are none
+     */
+    record Grant(GuardedCall call, Cost estimate, List<Left> left) {}
+
+    /**
+     * What one limit has left, in its own unit, dollars in nano-dollars.
+     *
+     * @param limit the limit's name, like {@code tokens per minute}
+     */
+    record Left(String budget, String limit, long balance, long capacity) {}
+
+    /**
+     * A call that may not go.
+     *
+     * @param by who denied it
+     */
+    record Denied(GuardedCall call, Denial denial, By by) {
+        /** Who denied a call. */
+        public enum By {
+            /** The script. */
+            REDIS,
+            /** This process, which remembered that Redis denied the like a moment ago. */
+            PRE_CHECK,
+            /** This process: the call asks more than the limit can ever hold. */
+            CAPACITY,
+            /** The script, for a budget that is a dry run: the call went all the same. */
+            DRY_RUN
+        }
+    }
+
+    /**
+     * The end of a reservation.
+     *
+     * @param actual what is charged from now on
+     */
+    record Settlement(GuardedCall call, Cost estimate, Cost actual, Outcome outcome) {}
+
+    /**
+     * A call that goes uncounted.
+     *
+     * @param cause why Redis could not decide
+     */
+    record FailedOpen(GuardedCall call, GuardUnavailableException cause) {}
+}

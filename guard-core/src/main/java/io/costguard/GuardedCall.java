@@ -1,0 +1,81 @@
+package io.costguard;
+
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+
+/**
+ * What the guard is told of one outbound call: its attributes and what it is expected to cost at most. Immutable: each step
+ * gives a new one.
+ *
+ * <pre>{@code
+ * GuardedCall.of("search-api").with("tenant", "acme").cost(Cost.requests(1))
+ * }</pre>
+ */
+public final class GuardedCall {
+    private static final int LONGEST_VALUE = 4_096;
+
+    private final Map<String, String> attributes;
+    private final Cost cost;
+
+    private GuardedCall(Map<String, String> attributes, Cost cost) {
+        this.attributes = attributes;
+        this.cost = cost;
+    }
+
+    /** One request to {@code name}, which is the call's {@code model} attribute, in its canonical form. */
+    public static GuardedCall of(String name) {
+        return new GuardedCall(Map.of("model", ModelNames.canonical(name), "provider", ""), Cost.requests(1));
+    }
+
+    /**
+     * This call with an attribute. {@code model} is made canonical; {@code apiKey} may be the key itself: the guard keeps and
+     * shows its fingerprint only.
+     *
+     * @throws IllegalArgumentException for a blank name, or a value of more than 4,096 characters
+     */
+    public GuardedCall with(String attribute, String value) {
+        if (attribute.isBlank()) {
+            throw new IllegalArgumentException("an attribute's name must not be blank");
+        }
+        if (value.length() > LONGEST_VALUE && !attribute.equals("model")) {
+            throw new IllegalArgumentException(
+                    "attribute '" + attribute + "' must be at most 4,096 characters long, not " + value.length());
+        }
+        Map<String, String> more = new TreeMap<>(attributes);
+        more.put(attribute, attribute.equals("model") ? ModelNames.canonical(value) : value);
+        return new GuardedCall(Map.copyOf(more), cost);
+    }
+
+    /** This call with what it is expected to cost at most. */
+    public GuardedCall cost(Cost estimate) {
+        return new GuardedCall(attributes, estimate);
+    }
+
+    /** This call with its own answer to a spent budget: {@link WhenExhausted#reject()}, which is all there is yet. */
+    public GuardedCall whenExhausted(WhenExhausted policy) {
+        Objects.requireNonNull(policy);
+        return this;
+    }
+
+    /** What is known of the call. In what a {@link GuardListener} sees, {@code apiKey} is always a fingerprint. */
+    public Map<String, String> attributes() {
+        return attributes;
+    }
+
+    public String model() {
+        return attributes.getOrDefault("model", "");
+    }
+
+    public Cost cost() {
+        return cost;
+    }
+
+    /** Names and cost, without the API key. */
+    @Override
+    public String toString() {
+        Map<String, String> shown = new TreeMap<>(attributes);
+        shown.remove("apiKey");
+        return "call " + shown + ", " + cost;
+    }
+}

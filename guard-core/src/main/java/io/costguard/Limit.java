@@ -1,0 +1,289 @@
+package io.costguard;
+
+import java.math.BigDecimal;
+import java.time.Duration;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+
+/**
+ * An amount of a {@link Unit} over a window, with the algorithm that counts it. Immutable: each step gives a new one.
+ *
+ * <pre>{@code
+ * Limit.requests(500).perMinute()
+ * Limit.tokens(200_000).perMinute().burst(50_000)
+ * Limit.usd("25.00").perDay().fixedWindow(ZoneId.of("Europe/Berlin"))
+ * }</pre>
+ *
+ * <p><b>Token bucket</b> (the default up to an hour): refills evenly, at the amount over the window, up to its capacity,
+ * which is the amount unless {@link #burst(long)} says otherwise. Within any one window up to capacity plus the amount may
+ * go: a full bucket, and what refills meanwhile.
+ *
+ * <p><b>Fixed window</b> (the default for a day and longer): the amount in each window of the calendar, aligned to UTC or
+ * to a given zone; a week begins on Monday. Across the border of two windows up to twice the amount may go.
+ *
+ * <p>What is used above an estimate is charged all the same: as debt, which the refill or the windows to come pay off.
+ */
+public final class Limit {
+    private static final Duration LONGEST_WINDOW = Duration.ofDays(366);
+    private static final Map<Duration, String> LABELS = Map.of(
+            Duration.ofSeconds(1), "second",
+            Duration.ofMinutes(1), "minute",
+            Duration.ofHours(1), "hour",
+            Duration.ofDays(1), "day",
+            Duration.ofDays(7), "week");
+
+    private final Unit unit;
+    private final long amount;
+    private final Window window;
+    private final Algorithm algorithm;
+    private final long burst;
+    private final boolean burstGiven;
+
+    private Limit(Unit unit, long amount, Window window, Algorithm algorithm, long burst, boolean burstGiven) {
+        this.unit = unit;
+        this.amount = amount;
+        this.window = window;
+        this.algorithm = algorithm;
+        this.burst = burst;
+        this.burstGiven = burstGiven;
+    }
+
+    /** How a limit counts. */
+    public sealed interface Algorithm {
+        /** Refills evenly, up to a capacity. */
+        record TokenBucket() implements Algorithm {}
+
+        /** Begins anew at each border of the calendar in {@code zone}. */
+        record FixedWindow(ZoneId zone) implements Algorithm {}
+    }
+
+    /** The span that an amount is for: of one length, or as long as the calendar says. */
+    public sealed interface Window {
+        /** How people call it: {@code minute}. */
+        String label();
+
+        /** Always so many microseconds long. */
+        record Span(String label, long micros) implements Window {}
+
+        /** A calendar month. */
+        record Month() implements Window {
+            @Override
+            public String label() {
+                return "month";
+            }
+        }
+    }
+
+    public static Amount requests(long amount) {
+        return new Amount(Unit.REQUESTS, amount);
+    }
+
+    /** Input and output tokens together. */
+    public static Amount tokens(long amount) {
+        return new Amount(Unit.TOKENS, amount);
+    }
+
+    public static Amount inputTokens(long amount) {
+        return new Amount(Unit.INPUT_TOKENS, amount);
+    }
+
+    public static Amount outputTokens(long amount) {
+        return new Amount(Unit.OUTPUT_TOKENS, amount);
+    }
+
+    /** Dollars as digits with at most nine decimals: {@code "25.00"}. */
+    public static Amount usd(String dollars) {
+        return new Amount(Unit.USD, Dollars.parse(dollars));
+    }
+
+    /** Dollars with at most nine decimals. */
+    public static Amount usd(BigDecimal dollars) {
+        return new Amount(Unit.USD, Dollars.nano(dollars));
+    }
+
+    /** How much of a unit; it becomes a {@link Limit} by the window that it is for. */
+    public static final class Amount {
+        private final Unit unit;
+        private final long amount;
+
+        private Amount(Unit unit, long amount) {
+            if (amount <= 0 || amount > Cost.MAX_AMOUNT) {
+                throw new IllegalArgumentException("a limit of " + unit.label()
+                        + " must be above 0 and below 2^53, not " + amount + (unit == Unit.USD ? " nano-dollars" : ""));
+            }
+            this.unit = unit;
+            this.amount = amount;
+        }
+
+        public Limit perSecond() {
+            return per(Duration.ofSeconds(1));
+        }
+
+        public Limit perMinute() {
+            return per(Duration.ofMinutes(1));
+        }
+
+        public Limit perHour() {
+            return per(Duration.ofHours(1));
+        }
+
+        public Limit perDay() {
+            return per(Duration.ofDays(1));
+        }
+
+        /** Per week, which begins on Monday. */
+        public Limit perWeek() {
+            return per(Duration.ofDays(7));
+        }
+
+        /** Per month of the calendar: a fixed window. */
+        public Limit perMonth() {
+            return limit(new Window.Month(), new Algorithm.FixedWindow(ZoneOffset.UTC));
+        }
+
+        /** Per {@code length}, from a millisecond to 366 days, in whole microseconds. */
+        public Limit per(Duration length) {
+            if (length.compareTo(Duration.ofMillis(1)) < 0 || length.compareTo(LONGEST_WINDOW) > 0) {
+                throw new IllegalArgumentException(
+                        "a limit's window must be from a millisecond to 366 days long, not " + length);
+            }
+            if (length.toNanos() % 1_000 != 0) {
+                throw new IllegalArgumentException("a limit's window must be whole microseconds, not " + length);
+            }
+            long micros = length.toNanos() / 1_000;
+            Algorithm algorithm = length.compareTo(Duration.ofDays(1)) < 0
+                    ? new Algorithm.TokenBucket()
+                    : new Algorithm.FixedWindow(ZoneOffset.UTC);
+            return limit(new Window.Span(LABELS.getOrDefault(length, length.toString()), micros), algorithm);
+        }
+
+        private Limit limit(Window window, Algorithm algorithm) {
+            return new Limit(unit, amount, window, algorithm, amount, false);
+        }
+    }
+
+    /** This limit as a token bucket. */
+    public Limit tokenBucket() {
+        return with(new Algorithm.TokenBucket());
+    }
+
+    /** This limit as a fixed window aligned to UTC. */
+    public Limit fixedWindow() {
+        return fixedWindow(ZoneOffset.UTC);
+    }
+
+    /** This limit as a fixed window aligned to the calendar of {@code zone}. */
+    public Limit fixedWindow(ZoneId zone) {
+        return with(new Algorithm.FixedWindow(zone.normalized()));
+    }
+
+    /** This token bucket with a capacity of {@code capacity} instead of the amount: the most that may go at once. */
+    public Limit burst(long capacity) {
+        if (capacity <= 0 || capacity > Cost.MAX_AMOUNT) {
+            throw new IllegalArgumentException("a burst must be above 0 and below 2^53, not " + capacity);
+        }
+        return new Limit(unit, amount, window, algorithm, capacity, true);
+    }
+
+    /** {@link #burst(long)} for dollars. */
+    public Limit burst(String dollars) {
+        if (unit != Unit.USD) {
+            throw new IllegalArgumentException("a burst in dollars is for a limit in dollars, not in " + unit.label());
+        }
+        return burst(Dollars.parse(dollars));
+    }
+
+    private Limit with(Algorithm other) {
+        return new Limit(unit, amount, window, other, burst, burstGiven);
+    }
+
+    public Unit unit() {
+        return unit;
+    }
+
+    /** How much may go per window; nano-dollars for {@link Unit#USD}. */
+    public long amount() {
+        return amount;
+    }
+
+    public Window window() {
+        return window;
+    }
+
+    public Algorithm algorithm() {
+        return algorithm;
+    }
+
+    /** The most that may go at once: the burst of a token bucket, the amount otherwise. */
+    public long capacity() {
+        return burst;
+    }
+
+    /**
+     * What this limit is called, whatever its amount: {@code tokens per minute}. Two limits of one name in one budget would
+     * be the same balance.
+     */
+    public String name() {
+        return unit.label() + " per " + window.label() + qualifier();
+    }
+
+    private String qualifier() {
+        if (algorithm instanceof Algorithm.FixedWindow fixed) {
+            return isShort() || !fixed.zone().equals(ZoneOffset.UTC) ? " (fixed window, " + fixed.zone() + ")" : "";
+        }
+        return isShort() ? "" : " (token bucket)";
+    }
+
+    private boolean isShort() {
+        return window instanceof Window.Span span
+                && span.micros() < Duration.ofDays(1).toNanos() / 1_000;
+    }
+
+    /** @throws IllegalArgumentException where algorithm, window and burst do not go together */
+    void check() {
+        if (burstGiven && !(algorithm instanceof Algorithm.TokenBucket)) {
+            throw new IllegalArgumentException(
+                    this + ": a burst needs a token bucket; add .tokenBucket() or drop .burst(..)");
+        }
+        if (algorithm instanceof Algorithm.TokenBucket && window instanceof Window.Month) {
+            throw new IllegalArgumentException(
+                    this + ": months differ in length; a token bucket needs .per(Duration), or use .fixedWindow()");
+        }
+        if (algorithm instanceof Algorithm.FixedWindow fixed
+                && !fixed.zone().equals(ZoneOffset.UTC)
+                && !isOfCalendar()) {
+            throw new IllegalArgumentException(
+                    this + ": a zone means something for windows of an hour, a day, a week or a month only");
+        }
+    }
+
+    private boolean isOfCalendar() {
+        return Set.of("hour", "day", "week", "month").contains(window.label());
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Limit that
+                && unit == that.unit
+                && amount == that.amount
+                && window.equals(that.window)
+                && algorithm.equals(that.algorithm)
+                && burst == that.burst
+                && burstGiven == that.burstGiven;
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(unit, amount, window, algorithm, burst, burstGiven);
+    }
+
+    /** Like {@code 200000 tokens per minute}. */
+    @Override
+    public String toString() {
+        return (unit == Unit.USD ? Dollars.format(amount) : amount + " " + unit.label()) + " per " + window.label()
+                + qualifier();
+    }
+}

@@ -1,0 +1,60 @@
+package io.costguard;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/**
+ * The names under which models are counted. Providers offer one model under several: an alias, and dated snapshots of it.
+ * Counting each by itself would give a caller a fresh balance for every spelling.
+ */
+public final class ModelNames {
+    /**
+     * Snapshots whose date is not a date by its looks. All others are found by their ending: {@code -2024-08-06},
+     * {@code -20241022} and {@code -latest} are left away.
+     */
+    public static final Map<String, String> ALIASES = Map.ofEntries(
+            Map.entry("gpt-3.5-turbo-0125", "gpt-3.5-turbo"),
+            Map.entry("gpt-3.5-turbo-0301", "gpt-3.5-turbo"),
+            Map.entry("gpt-3.5-turbo-0613", "gpt-3.5-turbo"),
+            Map.entry("gpt-3.5-turbo-1106", "gpt-3.5-turbo"),
+            Map.entry("gpt-3.5-turbo-16k-0613", "gpt-3.5-turbo-16k"),
+            Map.entry("gpt-4-0314", "gpt-4"),
+            Map.entry("gpt-4-0613", "gpt-4"),
+            Map.entry("gpt-4-32k-0314", "gpt-4-32k"),
+            Map.entry("gpt-4-32k-0613", "gpt-4-32k"));
+
+    private static final Pattern DATED = Pattern.compile("-(?:20[0-9]{2}-[01][0-9]-[0-3][0-9]|20[0-9]{6}|latest)$");
+    private static final int LONGEST = 128;
+    private static final int DIGEST_DIGITS = 16;
+
+    private ModelNames() {}
+
+    /**
+     * The name under which {@code model} is counted: lower case, without a snapshot's date, without control characters and
+     * blanks at its ends. A name of more than 128 characters is cut, and told from its like by a digest at its end.
+     */
+    public static String canonical(String model) {
+        StringBuilder plain = new StringBuilder(Math.min(model.length(), LONGEST));
+        model.codePoints().filter(c -> !Character.isISOControl(c)).forEach(plain::appendCodePoint);
+        String name = plain.toString().strip().toLowerCase(Locale.ROOT);
+        if (name.length() > LONGEST) {
+            return name.substring(0, LONGEST - DIGEST_DIGITS - 1) + "~" + digest(name);
+        }
+        String alias = ALIASES.get(name);
+        return alias != null ? alias : DATED.matcher(name).replaceFirst("");
+    }
+
+    private static String digest(String name) {
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(name.getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(digest, 0, DIGEST_DIGITS / 2);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("this Java runtime has no SHA-256", e);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+package io.costguard.describe;
+
+import java.net.URI;
+import java.util.Map;
+
+/**
+ * Anthropic's messages, at Anthropic or at any host that offers the same path. The shapes are those of the API reference
+ * ("Messages", "Streaming Messages", "Errors"). Input tokens are without those of the prompt cache. In a stream, output is cumulative,
+ * and input may be reported again, higher: the last report counts.
+ */
+final class AnthropicMessages implements Dialect {
+    private static final long TOKENS_A_MESSAGE = 5;
+
+    /** The system prompt that comes with tools, at its longest (API guide, "Tool use", pricing). */
+    private static final long TOKENS_OF_TOOLS = 346;
+
+    /** A picture as large as they are kept, width × height / 750 (API guide, "Vision"). */
+    private static final long TOKENS_A_PICTURE = 1_600;
+
+    private static final JsonPaths REQUEST = JsonPaths.of(
+            "model",
+            "max_tokens",
+            "system",
+            "system[].text",
+            "messages[].role",
+            "messages[].content",
+            "messages[].content[].text",
+            "messages[].content[].thinking",
+            "messages[].content[].type",
+            "messages[].content[].input.**",
+            "messages[].content[].content",
+            "messages[].content[].content[].text",
+            "messages[].content[].content[].type",
+            "messages[].content[].source.data",
+            "tools[].name",
+            "tools[].description",
+            "tools[].input_schema.**",
+            "tool_choice.type");
+
+    private static final JsonPaths RESPONSE = JsonPaths.of(
+            "usage.input_tokens",
+            "usage.output_tokens",
+            "usage.cache_read_input_tokens",
+            "usage.cache_creation_input_tokens",
+            "message.usage.input_tokens",
+            "message.usage.output_tokens",
+            "message.usage.cache_read_input_tokens",
+            "message.usage.cache_creation_input_tokens",
+            "content[].text",
+            "content[].thinking",
+            "content[].input.**",
+            "delta.text",
+            "delta.thinking",
+            "delta.partial_json",
+            "type",
+            "error.type");
+
+    @Override
+    public String provider() {
+        return "anthropic";
+    }
+
+    @Override
+    public boolean speaksFor(String method, URI uri) {
+        return method.equals("POST") && Dialects.pathEnds(uri, "/v1/messages");
+    }
+
+    @Override
+    public JsonPaths requestPaths() {
+        return REQUEST;
+    }
+
+    @Override
+    public void request(Field field, RequestReader request) {
+        switch (field.path()) {
+            case "model" -> request.model(field.text());
+            case "max_tokens" -> request.outputCap(field.count());
+            case "messages[].role" -> request.tokens(TOKENS_A_MESSAGE);
+            case "tools[].name" -> {
+                request.tokens(TOKENS_OF_TOOLS);
+                request.text(field.text());
+            }
+            case "messages[].content[].type", "messages[].content[].content[].type" ->
+                request.tokens(field.text().equals("image") ? TOKENS_A_PICTURE : 0);
+            case "messages[].content[].source.data", "tool_choice.type" -> {}
+            default -> request.text(field.text());
+        }
+    }
+
+    @Override
+    public JsonPaths responsePaths() {
+        return RESPONSE;
+    }
+
+    @Override
+    public void response(Field field, ResponseReader response) {
+        String path = field.path();
+        if (path.startsWith("usage.") || path.startsWith("message.usage.")) {
+            response.reported(path.substring(path.lastIndexOf('.') + 1), field);
+        } else if (path.equals("error.type")) {
+            response.error(field.text());
+        } else if (path.equals("type")) {
+            if (field.text().equals("message_stop")) {
+                response.end();
+            }
+        } else if (field.isString()) {
+            response.text(field.text());
+        }
+    }
+
+    @Override
+    public Usage usage(Map<String, Long> counts) {
+        return new Usage(
+                counts.getOrDefault("input_tokens", 0L),
+                counts.getOrDefault("cache_read_input_tokens", 0L),
+                counts.getOrDefault("cache_creation_input_tokens", 0L),
+                counts.getOrDefault("output_tokens", 0L));
+    }
+
+    @Override
+    public boolean billable(int status, String error) {
+        // Errors come in place of an answer, and are not billed ("Errors"); 5xx of a gateway may hide one that was.
+        boolean refused = status == 400 || status == 529 || error.equals("overloaded_error");
+        return !refused;
+    }
+
+    @Override
+    public byte[] errorBody(int status, String message) {
+        String type = switch (status) {
+            case 429 -> "rate_limit_error";
+            case 402 -> "billing_error";
+            default -> "overloaded_error";
+        };
+        return Dialects.json(json -> {
+            json.writeStartObject();
+            json.writeStringField("type", "error");
+            json.writeObjectFieldStart("error");
+            json.writeStringField("type", type);
+            json.writeStringField("message", message);
+            json.writeEndObject();
+            json.writeEndObject();
+        });
+    }
+}

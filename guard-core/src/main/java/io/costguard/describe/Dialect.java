@@ -1,0 +1,96 @@
+package io.costguard.describe;
+
+import java.net.URI;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.Function;
+
+/**
+ * The wire format of one provider: what its requests, responses and errors look like, and which of them are billed. Pure: it holds
+ * nothing of a call. Safe for use by many threads.
+ */
+public interface Dialect {
+
+    /** The {@code provider} attribute of its calls. */
+    String provider();
+
+    /** Whether a request is one of its own. */
+    boolean speaksFor(String method, URI uri);
+
+    /** The headers that may hold the API key, in lower case, in the order in which they are looked at. */
+    default List<String> keyHeaders() {
+        return List.of("authorization", "x-api-key", "api-key");
+    }
+
+    /** The places in a request that {@link #request} wants to see. */
+    JsonPaths requestPaths();
+
+    /** A value of a request. */
+    void request(Field field, RequestReader request);
+
+    /** The places in a response, or in an event of a stream, that {@link #response} wants to see. */
+    JsonPaths responsePaths();
+
+    /** A value of a response, or of an event of a stream. */
+    void response(Field field, ResponseReader response);
+
+    /** The usage that a response reported, by the names under which {@link #response} kept its counts. */
+    Usage usage(Map<String, Long> counts);
+
+    /**
+     * Whether the provider may have billed a call that failed with this status and error. Asked only where the status alone does
+     * not say: for a 4xx that is not plainly a refusal, and for a 5xx.
+     *
+     * @param error the error's type or code, as the response gives it; empty if it gave none
+     */
+    boolean billable(int status, String error);
+
+    /** The body of an error as this provider writes it, for an answer that the guard gives in its place. */
+    byte[] errorBody(int status, String message);
+
+    /** The raw API key of a request; empty if there is none. */
+    default String apiKey(Function<String, Optional<String>> headers) {
+        for (String name : keyHeaders()) {
+            Optional<String> value = headers.apply(name);
+            if (value.isPresent()) {
+                String key = value.get().strip();
+                return key.regionMatches(true, 0, "Bearer ", 0, 7)
+                        ? key.substring(7).strip()
+                        : key;
+            }
+        }
+        return "";
+    }
+
+    /** What a dialect tells of a request. */
+    interface RequestReader {
+        void model(String name);
+
+        /** A text of the prompt, counted by the model's tokenizer. */
+        void text(String text);
+
+        /** Tokens of the prompt that are not text. */
+        void tokens(long count);
+
+        void outputCap(OptionalLong tokens);
+
+        void choices(OptionalLong count);
+    }
+
+    /** What a dialect tells of a response. */
+    interface ResponseReader {
+        /** A reported count, under a name of the dialect's own; what is not a count is told as it is. */
+        void reported(String name, Field value);
+
+        /** A text of the answer. */
+        void text(String text);
+
+        /** An error's type or code. */
+        void error(String typeOrCode);
+
+        /** The last event of a stream. */
+        void end();
+    }
+}

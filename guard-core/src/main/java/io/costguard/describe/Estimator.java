@@ -1,0 +1,107 @@
+package io.costguard.describe;
+
+import io.costguard.Cost;
+import io.costguard.ModelNames;
+import io.costguard.PriceList;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+
+/** Says what a call may cost, before it is sent. */
+public final class Estimator {
+    /** Of a body that cannot be read: as many as the densest text has. */
+    private static final long BYTES_A_TOKEN = 2;
+
+    private static final JsonPaths MODEL = JsonPaths.of("model");
+
+    private final PriceList prices;
+
+    public Estimator(PriceList prices) {
+        this.prices = prices;
+    }
+
+    /** Reads a request: its model first, so that its texts are counted by that model's tokenizer. */
+    public RequestFacts read(Dialect dialect, byte[] body) {
+        List<String> models = new ArrayList<>();
+        boolean readable = JsonScan.read(body, 0, body.length, MODEL, field -> models.add(field.text()));
+        Reader reader = new Reader(Tokenizers.of(ModelNames.canonical(dearest(models))));
+        readable &=
+                JsonScan.read(body, 0, body.length, dialect.requestPaths(), field -> dialect.request(field, reader));
+        long input = readable ? reader.tokens : body.length / BYTES_A_TOKEN;
+        return new RequestFacts(List.copyOf(models), input, reader.cap, reader.choices, readable);
+    }
+
+    /** What is known of a request whose body was not read. */
+    public static RequestFacts unread(long bytes) {
+        return new RequestFacts(List.of(), bytes / BYTES_A_TOKEN, OptionalLong.empty(), 1, false);
+    }
+
+    /** The model that a request is counted under: of several, the dearest. */
+    public String model(RequestFacts facts) {
+        return dearest(facts.models());
+    }
+
+    /** One request, its input, and the output that it may have at most; with dollars, if its model has a price. */
+    public Cost estimate(RequestFacts facts, long assumedOutput) {
+        long most = Cost.MAX_AMOUNT / 2;
+        long output = facts.outputCap().orElse(assumedOutput);
+        boolean tooMany = facts.choices() > 0 && output > most / facts.choices();
+        Cost cost = Cost.requests(1)
+                .input(Math.min(most, facts.inputTokens()))
+                .output(tooMany ? most : output * facts.choices());
+        OptionalLong nanoUsd = prices.nanoUsd(model(facts), cost);
+        return nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost;
+    }
+
+    private String dearest(List<String> models) {
+        String dearest = "";
+        long most = -1;
+        for (String model : models) {
+            // One without a price is the dearest: under a limit in dollars it is refused.
+            long nanoUsd = prices.nanoUsd(
+                            model, Cost.requests(1).input(1_000_000).output(1_000_000))
+                    .orElse(Long.MAX_VALUE);
+            if (nanoUsd > most) {
+                dearest = model;
+                most = nanoUsd;
+            }
+        }
+        return dearest;
+    }
+
+    private static final class Reader implements Dialect.RequestReader {
+        private final Tokenizers.Counter counter;
+        private long tokens;
+        private OptionalLong cap = OptionalLong.empty();
+        private long choices = 1;
+
+        private Reader(Tokenizers.Counter counter) {
+            this.counter = counter;
+        }
+
+        @Override
+        public void model(String name) {}
+
+        @Override
+        public void text(String text) {
+            tokens += counter.count(text);
+        }
+
+        @Override
+        public void tokens(long count) {
+            tokens += count;
+        }
+
+        @Override
+        public void outputCap(OptionalLong given) {
+            if (given.isPresent() && given.getAsLong() > 0) {
+                cap = OptionalLong.of(Math.max(cap.orElse(0), given.getAsLong()));
+            }
+        }
+
+        @Override
+        public void choices(OptionalLong count) {
+            choices = Math.max(choices, count.orElse(1));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+package io.costguard.describe;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.json.async.NonBlockingJsonParser;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads a JSON document once, and tells the values at the paths that are wanted, in their order. A whole document at once
+ * ({@link #read}), or as it comes ({@link #JsonScan} and {@link #feed}). Bounded in depth and in the length of names, numbers and
+ * strings. What is not JSON, or beyond a bound, ends the reading: {@link #isReadable} then says no, and nothing is thrown.
+ *
+ * <p>Not safe for use by many threads.
+ */
+public final class JsonScan {
+    private static final JsonFactory JSON = JsonFactory.builder()
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxNestingDepth(200)
+                    .maxNumberLength(100)
+                    .maxStringLength(32 << 20)
+                    .maxNameLength(10_000)
+                    .build())
+            .disable(StreamReadFeature.AUTO_CLOSE_SOURCE)
+            .build();
+
+    private final JsonParser parser;
+    private final Consumer<Field> fields;
+    private final Deque<Frame> open = new ArrayDeque<>();
+    /** What is wanted of the member whose name was read last. */
+    private JsonPaths.@Nullable Node member;
+
+    private boolean readable = true;
+    private boolean complete;
+
+    /** An open object or array, and what is wanted in it. */
+    private record Frame(JsonPaths.@Nullable Node node, JsonToken start) {}
+
+    private JsonScan(JsonParser parser, JsonPaths paths, Consumer<Field> fields) {
+        this.parser = parser;
+        this.fields = fields;
+        this.member = paths.root;
+    }
+
+    /** A reading of a document that comes in pieces. */
+    public static JsonScan incremental(JsonPaths paths, Consumer<Field> fields) {
+        try {
+            return new JsonScan(JSON.createNonBlockingByteArrayParser(), paths, fields);
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Reads a whole document, and says whether it was one. */
+    public static boolean read(byte[] document, int offset, int length, JsonPaths paths, Consumer<Field> fields) {
+        try (JsonParser parser = JSON.createParser(document, offset, length)) {
+            JsonScan scan = new JsonScan(parser, paths, fields);
+            scan.advance();
+            return scan.readable && scan.complete;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** The next piece. */
+    public void feed(byte[] bytes, int offset, int length) {
+        if (!readable || complete || length == 0) {
+            return;
+        }
+        try {
+            ((NonBlockingJsonParser) parser).getNonBlockingInputFeeder().feedInput(bytes, offset, offset + length);
+        } catch (IOException e) {
+            readable = false;
+            return;
+        }
+        advance();
+    }
+
+    /** Whether all that came so far is JSON, and within the bounds. */
+    public boolean isReadable() {
+        return readable;
+    }
+
+    /** Whether the document came to its end. */
+    public boolean isComplete() {
+        return complete;
+    }
+
+    private void advance() {
+        try {
+            for (JsonToken token = parser.nextToken();
+                    token != null && token != JsonToken.NOT_AVAILABLE;
+                    token = parser.nextToken()) {
+                accept(token);
+                if (open.isEmpty()) {
+                    complete = true;
+                    return;
+                }
+            }
+        } catch (IOException e) {
+            readable = false;
+        }
+    }
+
+    private void accept(JsonToken token) throws IOException {
+        if (token == JsonToken.FIELD_NAME) {
+            JsonPaths.Node object = open.getFirst().node();
+            member = object == null ? null : object.member(parser.currentName());
+            if (object != null && object.everything != null) {
+                fields.accept(new Field(object.everything, Field.Kind.NAME, parser.currentName()));
+            }
+        } else if (token.isStructStart()) {
+            open.push(new Frame(place(), token));
+        } else if (token.isStructEnd()) {
+            open.pop();
+        } else {
+            JsonPaths.Node here = place();
+            String path = here == null ? null : here.everything != null ? here.everything : here.path;
+            if (path != null) {
+                fields.accept(new Field(path, kind(token), parser.getText()));
+            }
+        }
+    }
+
+    /** What is wanted of the value that begins here. */
+    private JsonPaths.@Nullable Node place() {
+        Frame container = open.peek();
+        if (container == null || container.start() == JsonToken.START_OBJECT) {
+            return member;
+        }
+        return container.node() == null ? null : container.node().item();
+    }
+
+    private static Field.Kind kind(JsonToken token) {
+        if (token == JsonToken.VALUE_STRING) {
+            return Field.Kind.STRING;
+        }
+        return token.isNumeric() ? Field.Kind.NUMBER : Field.Kind.LITERAL;
+    }
+}

@@ -1,0 +1,16 @@
+package io.costguard.describe;
+
+import java.util.List;
+import java.util.OptionalLong;
+
+/**
+ * What a dialect read in a request.
+ *
+ * @param models the names it gives as its model; more than one only if it is made to deceive
+ * @param inputTokens about how many tokens its prompt has; more rather than less
+ * @param outputCap the most output tokens that each choice may have, if it says
+ * @param choices how many answers it asks for
+ * @param isReadable whether it is what the dialect expects
+ */
+public record RequestFacts(
+        List<String> models, long inputTokens, OptionalLong outputCap, long choices, boolean isReadable) {}

@@ -1,0 +1,115 @@
+package io.costguard.describe;
+
+import com.knuddels.jtokkit.Encodings;
+import com.knuddels.jtokkit.api.Encoding;
+import com.knuddels.jtokkit.api.EncodingType;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Counts the tokens of texts: by the model family's own tokenizer where it is public (OpenAI's), otherwise by a heuristic that
+ * rather counts too many.
+ *
+ * <p>A tokenizer takes more than half a second to load. It is loaded on a thread of its own when it is first needed; until it is
+ * there the heuristic counts, so that no call waits for it.
+ */
+public final class Tokenizers {
+    private static final Map<EncodingType, CompletableFuture<Encoding>> LOADED = new ConcurrentHashMap<>();
+
+    /** By prefix, first match wins. */
+    private static final List<Map.Entry<String, EncodingType>> FAMILIES = List.of(
+            Map.entry("gpt-4o", EncodingType.O200K_BASE),
+            Map.entry("chatgpt-4o", EncodingType.O200K_BASE),
+            Map.entry("gpt-4.", EncodingType.O200K_BASE),
+            Map.entry("gpt-5", EncodingType.O200K_BASE),
+            Map.entry("gpt-oss", EncodingType.O200K_BASE),
+            Map.entry("o1", EncodingType.O200K_BASE),
+            Map.entry("o3", EncodingType.O200K_BASE),
+            Map.entry("o4", EncodingType.O200K_BASE),
+            Map.entry("gpt-4", EncodingType.CL100K_BASE),
+            Map.entry("gpt-3.5", EncodingType.CL100K_BASE));
+
+    private Tokenizers() {}
+
+    /** Counts the tokens of a text. */
+    @FunctionalInterface
+    public interface Counter {
+        long count(String text);
+    }
+
+    /** The best counter for this model that there is right now. */
+    public static Counter of(String model) {
+        for (Map.Entry<String, EncodingType> family : FAMILIES) {
+            if (model.startsWith(family.getKey())) {
+                CompletableFuture<Encoding> encoding = loading(family.getValue());
+                if (encoding.isDone() && !encoding.isCompletedExceptionally()) {
+                    return encoding.join()::countTokensOrdinary;
+                }
+            }
+        }
+        return Tokenizers::heuristic;
+    }
+
+    /** Done when the tokenizer of this model, if it has one, is loaded. */
+    public static CompletableFuture<Void> loaded(String model) {
+        for (Map.Entry<String, EncodingType> family : FAMILIES) {
+            if (model.startsWith(family.getKey())) {
+                return loading(family.getValue()).thenAccept(encoding -> {});
+            }
+        }
+        return CompletableFuture.completedFuture(null);
+    }
+
+    private static CompletableFuture<Encoding> loading(EncodingType type) {
+        return LOADED.computeIfAbsent(type, key -> {
+            CompletableFuture<Encoding> encoding = new CompletableFuture<>();
+            Thread loader = new Thread(
+                    () -> {
+                        try {
+                            encoding.complete(
+                                    Encodings.newLazyEncodingRegistry().getEncoding(key));
+                        } catch (RuntimeException | LinkageError e) {
+                            encoding.completeExceptionally(e);
+                        }
+                    },
+                    "costguard-tokenizer");
+            loader.setDaemon(true);
+            loader.start();
+            return encoding;
+        });
+    }
+
+    /**
+     * Tokens by the kind of character: measured against o200k, words have a token for about four letters, digits one for two or
+     * three, and ideographs about one each; each is counted a little higher here, since other tokenizers cut finer.
+     */
+    static long heuristic(String text) {
+        double tokens = 0;
+        int i = 0;
+        while (i < text.length()) {
+            int c = text.codePointAt(i);
+            i += Character.charCount(c);
+            if (c < 128) {
+                tokens += asciiWeight(c);
+            } else if (Character.isIdeographic(c)) {
+                tokens += 1.3;
+            } else {
+                tokens += Character.isLetter(c) ? 0.7 : 1.5;
+            }
+        }
+        return (long) Math.ceil(tokens);
+    }
+
+    private static double asciiWeight(int c) {
+        if (c >= 'a' && c <= 'z') {
+            return 0.26;
+        } else if (c >= '0' && c <= '9') {
+            return 0.6;
+        } else if (c >= 'A' && c <= 'Z') {
+            return 0.45;
+        }
+        return c == ' ' ? 0.1 : c < ' ' ? 0.4 : 0.8;
+    }
+}

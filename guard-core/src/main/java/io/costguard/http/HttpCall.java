@@ -1,0 +1,150 @@
+package io.costguard.http;
+
+import io.costguard.Cost;
+import io.costguard.Denials;
+import io.costguard.GuardUnavailableException;
+import io.costguard.GuardedCall;
+import io.costguard.describe.Dialect;
+import io.costguard.describe.Estimator;
+import io.costguard.describe.RequestFacts;
+import io.costguard.limit.Admission;
+import io.costguard.limit.Limiter;
+import io.costguard.settle.Charges;
+import java.io.IOException;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A call that is about to be sent. For one thread. */
+public final class HttpCall {
+    /** A larger body is not read; its call is estimated by its length. */
+    public static final int MOST_READ = 16 << 20;
+
+    private static final Logger log = LoggerFactory.getLogger(HttpCall.class);
+
+    private final Limiter limiter;
+    private final Estimator estimator;
+    private final Charges charges;
+    private final Optional<Dialect> dialect;
+    private final String host;
+    private final String apiKey;
+    private RequestFacts facts = Estimator.unread(0);
+
+    HttpCall(
+            Limiter limiter,
+            Estimator estimator,
+            Charges charges,
+            Optional<Dialect> dialect,
+            String host,
+            String apiKey) {
+        this.limiter = limiter;
+        this.estimator = estimator;
+        this.charges = charges;
+        this.dialect = dialect;
+        this.host = host;
+        this.apiKey = apiKey;
+    }
+
+    /** Whether the body is of use: if not, it need not be read. */
+    public boolean readsBody() {
+        return dialect.isPresent();
+    }
+
+    /** Reads the body of the request, as it will be sent. */
+    public void body(byte[] bytes) {
+        if (dialect.isEmpty()) {
+            return;
+        }
+        try {
+            facts = estimator.read(dialect.get(), bytes);
+        } catch (RuntimeException e) {
+            log.warn("a request could not be read, and is estimated by its length", e);
+            facts = Estimator.unread(bytes.length);
+        }
+    }
+
+    /** The body cannot be read, or is longer than {@link #MOST_READ}: it is at least so long. */
+    public void unreadBody(long bytes) {
+        facts = Estimator.unread(bytes);
+    }
+
+    /**
+     * Asks whether the call may go.
+     *
+     * @throws IOException if it may not, and {@code denials} are thrown
+     */
+    public Admittance admit(Denials denials) throws IOException {
+        try {
+            return admittance(limiter.decide(call()), denials);
+        } catch (GuardUnavailableException e) {
+            return unavailable(e, denials);
+        } catch (IllegalArgumentException e) {
+            return misfit(e, denials);
+        }
+    }
+
+    /** {@link #admit} without holding a thread; fails with what that throws. */
+    public CompletableFuture<Admittance> admitAsync(Denials denials) {
+        GuardedCall call;
+        try {
+            call = call();
+        } catch (IllegalArgumentException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+        return limiter.decideAsync(call).handle((admission, failure) -> {
+            try {
+                if (failure == null) {
+                    return admittance(admission, denials);
+                }
+                Throwable wrapped = failure.getCause();
+                Throwable cause = failure instanceof CompletionException && wrapped != null ? wrapped : failure;
+                if (cause instanceof GuardUnavailableException unavailable) {
+                    return unavailable(unavailable, denials);
+                } else if (cause instanceof IllegalArgumentException misfit) {
+                    return misfit(misfit, denials);
+                }
+                throw new CompletionException(cause);
+            } catch (IOException e) {
+                throw new CompletionException(e);
+            }
+        });
+    }
+
+    private GuardedCall call() {
+        if (dialect.isEmpty()) {
+            return GuardedCall.of(host).cost(Cost.requests(1).nanoUsd(0));
+        }
+        GuardedCall call = GuardedCall.of(estimator.model(facts))
+                .with("provider", dialect.get().provider())
+                .with("apiKey", apiKey);
+        return call.cost(estimator.estimate(facts, limiter.assumedOutput(call)));
+    }
+
+    private Admittance admittance(Admission admission, Denials denials) throws IOException {
+        if (admission instanceof Admission.Refused refused) {
+            if (denials == Denials.THROW) {
+                throw refused.exception();
+            }
+            return new Admittance.Answered(LocalAnswer.denied(refused, dialect));
+        }
+        return new Admittance.Admitted(
+                new Exchange(((Admission.Granted) admission).reservation(), dialect, estimator.model(facts), charges));
+    }
+
+    private Admittance unavailable(GuardUnavailableException why, Denials denials) throws IOException {
+        if (denials == Denials.THROW) {
+            throw why;
+        }
+        return new Admittance.Answered(LocalAnswer.unavailable(why, dialect));
+    }
+
+    /** A call that no budget can judge: without a price under a limit in dollars, or without an attribute. */
+    private Admittance misfit(IllegalArgumentException why, Denials denials) throws IOException {
+        if (denials == Denials.THROW) {
+            throw new IOException(why.getMessage(), why);
+        }
+        return new Admittance.Answered(LocalAnswer.misfit(why, dialect));
+    }
+}

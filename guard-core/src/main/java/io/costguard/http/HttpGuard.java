@@ -1,0 +1,65 @@
+package io.costguard.http;
+
+import io.costguard.Denials;
+import io.costguard.PriceList;
+import io.costguard.UnknownCalls;
+import io.costguard.describe.Dialect;
+import io.costguard.describe.Dialects;
+import io.costguard.describe.Estimator;
+import io.costguard.limit.Limiter;
+import io.costguard.settle.Charges;
+import java.net.URI;
+import java.util.Optional;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** Where adapters of HTTP clients begin. Safe for use by many threads. */
+public final class HttpGuard {
+    private final @Nullable Limiter limiter;
+    private final Estimator estimator;
+    private final Charges charges;
+    private final Denials denials;
+    private final UnknownCalls unknownCalls;
+
+    private HttpGuard(@Nullable Limiter limiter, PriceList prices, Denials denials, UnknownCalls unknownCalls) {
+        this.limiter = limiter;
+        this.estimator = new Estimator(prices);
+        this.charges = new Charges(prices);
+        this.denials = denials;
+        this.unknownCalls = unknownCalls;
+    }
+
+    public static HttpGuard of(Limiter limiter, PriceList prices, Denials denials, UnknownCalls unknownCalls) {
+        return new HttpGuard(limiter, prices, denials, unknownCalls);
+    }
+
+    /** One that lets everything pass. */
+    public static HttpGuard off() {
+        return new HttpGuard(null, PriceList.bundled(), Denials.answer(), UnknownCalls.passThrough());
+    }
+
+    /** How denials are shown, unless the adapter was told otherwise. */
+    public Denials denials() {
+        return denials;
+    }
+
+    /**
+     * A call that is about to be sent; empty if it is to be sent as if there were no guard.
+     *
+     * @param headers the request's, by name, whatever its case
+     */
+    public Optional<HttpCall> begin(String method, URI uri, Function<String, Optional<String>> headers) {
+        Optional<Dialect> dialect = Dialects.of(method, uri);
+        if (limiter == null || (dialect.isEmpty() && unknownCalls == UnknownCalls.PASS_THROUGH)) {
+            return Optional.empty();
+        }
+        String host = uri.getHost() == null ? "" : uri.getHost();
+        return Optional.of(new HttpCall(
+                limiter,
+                estimator,
+                charges,
+                dialect,
+                host,
+                dialect.map(known -> known.apiKey(headers)).orElse("")));
+    }
+}

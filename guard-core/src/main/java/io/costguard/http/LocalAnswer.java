@@ -1,0 +1,98 @@
+package io.costguard.http;
+
+import io.costguard.Denial;
+import io.costguard.GuardListener.Denied.By;
+import io.costguard.describe.Dialect;
+import io.costguard.describe.Dialects;
+import io.costguard.limit.Admission;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * An answer that the guard gives in the provider's place, in its error shape: 429 for what passes within a minute, 402 for what does
+ * not, 503 where Redis could not decide. SDKs retry a 429 and a 503, and turn a 402 into one typed error.
+ */
+public final class LocalAnswer {
+    private static final Duration WORTH_A_RETRY = Duration.ofSeconds(60);
+    private static final String MARK = "x-cost-guard";
+
+    private final int status;
+    private final Map<String, String> headers;
+    private final byte[] body;
+
+    private LocalAnswer(int status, String mark, String message, Optional<Dialect> dialect) {
+        this.status = status;
+        this.body =
+                dialect.map(known -> known.errorBody(status, message)).orElseGet(() -> Dialects.plainError(message));
+        this.headers = new LinkedHashMap<>();
+        headers.put("content-type", "application/json");
+        headers.put("content-length", String.valueOf(body.length));
+        headers.put(MARK, mark);
+        if (status == 402) {
+            headers.put("x-should-retry", "false");
+        }
+    }
+
+    static LocalAnswer denied(Admission.Refused refused, Optional<Dialect> dialect) {
+        Denial denial = refused.denial();
+        boolean passes = refused.by() != By.CAPACITY && denial.retryAfter().compareTo(WORTH_A_RETRY) <= 0;
+        String mark = "denied; budget=" + parameter(denial.budget()) + "; limit=" + parameter(denial.limit());
+        LocalAnswer answer = new LocalAnswer(
+                passes ? 429 : 402, mark, String.valueOf(refused.exception().getMessage()), dialect);
+        if (passes) {
+            long millis = Math.max(1, roundedUp(denial.retryAfter(), 1_000_000));
+            long seconds = Math.max(1, roundedUp(denial.retryAfter(), 1_000_000_000));
+            answer.headers.put("retry-after", String.valueOf(seconds));
+            answer.headers.put("retry-after-ms", String.valueOf(millis));
+            // draft-ietf-httpapi-ratelimit-headers: what is left, and seconds until there is more.
+            answer.headers.put(
+                    "ratelimit", quoted(denial.budget()) + ";r=" + denial.largestThatFits() + ";t=" + seconds);
+        }
+        return answer;
+    }
+
+    static LocalAnswer unavailable(Exception why, Optional<Dialect> dialect) {
+        return new LocalAnswer(503, "unavailable", String.valueOf(why.getMessage()), dialect);
+    }
+
+    static LocalAnswer misfit(Exception why, Optional<Dialect> dialect) {
+        return new LocalAnswer(402, "denied", String.valueOf(why.getMessage()), dialect);
+    }
+
+    public int status() {
+        return status;
+    }
+
+    /** Names are in lower case; values are printable ASCII. */
+    public Map<String, String> headers() {
+        return Map.copyOf(headers);
+    }
+
+    public byte[] body() {
+        return Arrays.copyOf(body, body.length);
+    }
+
+    private static long roundedUp(Duration duration, long nanos) {
+        return (duration.toNanos() + nanos - 1) / nanos;
+    }
+
+    /** A token as it is, anything else as a quoted string (RFC 9110, section 5.6). */
+    private static String parameter(String value) {
+        return value.matches("[A-Za-z0-9!#$%&'*+.^_`|~-]+") ? value : quoted(value);
+    }
+
+    private static String quoted(String value) {
+        StringBuilder text = new StringBuilder("\"");
+        value.codePoints().forEach(c -> {
+            if (c == '"' || c == '\\') {
+                text.append('\\').appendCodePoint(c);
+            } else {
+                text.appendCodePoint(c >= ' ' && c < 127 ? c : '?');
+            }
+        });
+        return text.append('"').toString();
+    }
+}

@@ -1,0 +1,19 @@
+package io.costguard.limit;
+
+import io.costguard.Cost;
+
+/**
+ * What a call asks of one subject.
+ *
+ * @param amounts for each limit of the subject, in its own unit; 0 where the call has nothing to do with it
+ */
+public record Claim(Subject subject, long[] amounts) {
+
+    static Claim of(Subject subject, Cost cost) {
+        long[] amounts = new long[subject.limits().size()];
+        for (int i = 0; i < amounts.length; i++) {
+            amounts[i] = subject.limits().get(i).unit().of(cost);
+        }
+        return new Claim(subject, amounts);
+    }
+}

@@ -1,0 +1,41 @@
+package io.costguard.limit;
+
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+
+/**
+ * Names secrets and strangers' strings without telling them: HMAC-SHA-256 under one key of the fleet, cut to 128 bits, in
+ * hexadecimal (RFC 2104).
+ */
+public final class Fingerprint {
+    private static final String ALGORITHM = "HmacSHA256";
+    private static final int BYTES = 16;
+
+    private final SecretKeySpec key;
+
+    public Fingerprint(byte[] key) {
+        this.key = new SecretKeySpec(key, ALGORITHM);
+    }
+
+    /** The fingerprint of {@code parts}, in which no two lists of parts look alike. */
+    public String of(String... parts) {
+        try {
+            Mac mac = Mac.getInstance(ALGORITHM);
+            mac.init(key);
+            for (String part : parts) {
+                byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
+                if (parts.length > 1) {
+                    mac.update((bytes.length + ":").getBytes(StandardCharsets.US_ASCII));
+                }
+                mac.update(bytes);
+            }
+            return HexFormat.of().formatHex(Arrays.copyOf(mac.doFinal(), BYTES));
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("this Java runtime has no " + ALGORITHM, e);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+package io.costguard.limit;
+
+import io.costguard.GuardUnavailableException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Keeps the balances of all subjects, for the whole fleet, and decides over them.
+ *
+ * <p>Safe for use by many threads. Deadlines are in terms of {@link System#nanoTime()}.
+ */
+public interface Ledger extends AutoCloseable {
+
+    /**
+     * Charges all claims, or none.
+     *
+     * @throws GuardUnavailableException where it could not be decided by the deadline; then nothing stays charged
+     */
+    Verdict reserve(List<Claim> claims, long deadlineNanos) throws GuardUnavailableException;
+
+    /** {@link #reserve} without holding the caller's thread; fails with a {@link GuardUnavailableException}. */
+    CompletableFuture<Verdict> reserveAsync(List<Claim> claims, long deadlineNanos);
+
+    /**
+     * Replaces what was charged by what was used, exactly once, in a moment and off the caller's thread.
+     *
+     * @param then runs once it is in the ledger
+     */
+    void settle(List<Settled> settled, Runnable then);
+
+    /** How all limits of these subjects stand, in their order; charges nothing. */
+    List<List<Standing>> look(List<Subject> subjects, long deadlineNanos) throws GuardUnavailableException;
+
+    /** Returns when all that was settled so far is in the ledger. */
+    void flush(long deadlineNanos) throws GuardUnavailableException;
+
+    /** Settles what there is to settle, for as long as one decision may take, and lets go of the connection. */
+    @Override
+    void close();
+
+    /**
+     * A charge and what was used of it.
+     *
+     * @param actual for each limit, in its own unit
+     */
+    record Settled(Charge charge, long[] actual) {}
+}

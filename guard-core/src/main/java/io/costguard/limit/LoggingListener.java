@@ -1,0 +1,42 @@
+package io.costguard.limit;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.costguard.CostGuard;
+import io.costguard.GuardListener;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What an operator must not miss: the first denial of a subject in a minute, and the first call that went uncounted. */
+public final class LoggingListener implements GuardListener {
+    private static final Logger log = LoggerFactory.getLogger(CostGuard.class);
+
+    private final Cache<Key, Boolean> told = Caffeine.newBuilder()
+            .maximumSize(10_000)
+            .expireAfterWrite(Duration.ofMinutes(1))
+            .build();
+    private final AtomicBoolean failedOpen = new AtomicBoolean();
+
+    private record Key(String budget, Denied.By by, Map<String, String> attributes) {}
+
+    @Override
+    public void onDenied(Denied event) {
+        Key key = new Key(event.denial().budget(), event.by(), event.call().attributes());
+        if (told.asMap().putIfAbsent(key, true) == null) {
+            String verb = event.by() == Denied.By.DRY_RUN ? "would have been denied (dry run)" : "denied";
+            log.warn("{} {}: {}; not repeated for a minute", event.call(), verb, event.denial());
+        }
+    }
+
+    @Override
+    public void onFailedOpen(FailedOpen event) {
+        if (failedOpen.compareAndSet(false, true)) {
+            log.error(
+                    "Redis could not decide, and calls go uncounted, as the guard was told to (failOpen): {}",
+                    event.cause().getMessage());
+        }
+    }
+}

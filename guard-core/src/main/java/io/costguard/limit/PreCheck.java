@@ -1,0 +1,104 @@
+package io.costguard.limit;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.function.LongSupplier;
+
+/**
+ * Remembers for a moment what the ledger denied, so that a burst of hopeless calls does not reach Redis.
+ *
+ * <p>It can only deny: {@link #denies} has a denial or nothing to say, and what is remembered comes from
+ * {@link #remember} alone, which takes nothing but denials of the ledger. A denial is remembered for
+ * no longer than the ledger said and than the bound, and answers only calls that ask at least as much of the same limit.
+ *
+ * <p>Giving back makes denials untrue. What this process gives back it also {@link #forget forgets}; a denial that was
+ * decided before that, and arrives after, is told by its {@link Tickets} and not remembered.
+ */
+final class PreCheck {
+    private static final int STRIPES = 1 << 10;
+    private static final long SUBJECTS = 10_000;
+
+    private final long boundNanos;
+    private final LongSupplier nanoTime;
+    private final Cache<Place, Remembered> denials =
+            Caffeine.newBuilder().maximumSize(SUBJECTS).build();
+    private final AtomicLongArray givenBack = new AtomicLongArray(STRIPES);
+
+    private record Place(Subject subject, int limit) {}
+
+    private record Remembered(long amount, long available, long untilNanos, long retryNanos) {}
+
+    /** How often each subject of a call had been given back to when the ledger was asked. */
+    record Tickets(long sum) {}
+
+    PreCheck(Duration bound, LongSupplier nanoTime) {
+        this.boundNanos = bound.toNanos();
+        this.nanoTime = nanoTime;
+    }
+
+    /** The denial that the ledger would repeat for these claims, if one is remembered. */
+    Optional<Verdict.Shortfall> denies(List<Claim> claims) {
+        if (boundNanos == 0) {
+            return Optional.empty();
+        }
+        long now = nanoTime.getAsLong();
+        for (Claim claim : claims) {
+            if (claim.subject().budget().isDryRun()) {
+                continue;
+            }
+            for (int i = 0; i < claim.amounts().length; i++) {
+                Remembered denial =
+                        claim.amounts()[i] == 0 ? null : denials.getIfPresent(new Place(claim.subject(), i));
+                if (denial != null && denial.untilNanos() - now > 0 && claim.amounts()[i] >= denial.amount()) {
+                    long waitMicros = Math.max(1, (denial.retryNanos() - now) / 1_000);
+                    return Optional.of(new Verdict.Shortfall(claim, i, denial.available(), waitMicros));
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Taken before the ledger is asked. */
+    Tickets tickets(List<Claim> claims) {
+        long sum = 0;
+        for (Claim claim : claims) {
+            sum += givenBack.get(stripe(claim.subject()));
+        }
+        return new Tickets(sum);
+    }
+
+    void remember(Verdict.Shortfall denied, List<Claim> claims, Tickets tickets) {
+        if (boundNanos == 0 || !tickets.equals(tickets(claims))) {
+            return;
+        }
+        long now = nanoTime.getAsLong();
+        long waitNanos = Math.min(denied.waitMicros(), Long.MAX_VALUE / 2_000) * 1_000;
+        Remembered fresh = new Remembered(
+                denied.requested(), denied.available(), now + Math.min(boundNanos, waitNanos), now + waitNanos);
+        denials.asMap()
+                .merge(
+                        new Place(denied.claim().subject(), denied.limit()),
+                        fresh,
+                        (old, latest) -> old.untilNanos() - now > 0 && old.amount() < latest.amount() ? old : latest);
+        if (!tickets.equals(tickets(claims))) {
+            denials.invalidate(new Place(denied.claim().subject(), denied.limit()));
+        }
+    }
+
+    /** Called once something has been given back to the subject. */
+    void forget(Subject subject) {
+        givenBack.incrementAndGet(stripe(subject));
+        for (int i = 0; i < subject.limits().size(); i++) {
+            denials.invalidate(new Place(subject, i));
+        }
+    }
+
+    private static int stripe(Subject subject) {
+        int hash = subject.hashCode();
+        return (hash ^ hash >>> 16) & STRIPES - 1;
+    }
+}

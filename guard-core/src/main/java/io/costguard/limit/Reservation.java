@@ -1,0 +1,83 @@
+package io.costguard.limit;
+
+import io.costguard.Cost;
+import io.costguard.GuardedCall;
+import io.costguard.Outcome;
+import io.costguard.Permit;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/** An estimate that is charged, until it is replaced by what was used: once. */
+public final class Reservation implements Permit {
+    private final String id;
+    private final GuardedCall call;
+    private final List<Charge> charges;
+    private final @Nullable Limiter limiter;
+    private final AtomicBoolean ended = new AtomicBoolean();
+
+    private Reservation(GuardedCall call, List<Charge> charges, @Nullable Limiter limiter) {
+        this.id = UUID.randomUUID().toString();
+        this.call = call;
+        this.charges = charges;
+        this.limiter = limiter;
+    }
+
+    static Reservation of(GuardedCall call, List<Charge> charges, Limiter limiter) {
+        return new Reservation(call, charges, limiter);
+    }
+
+    /** For a call that goes uncounted: there is nothing to end. */
+    public static Reservation uncounted(GuardedCall call) {
+        return new Reservation(call, List.of(), null);
+    }
+
+    @Override
+    public String id() {
+        return id;
+    }
+
+    public GuardedCall call() {
+        return call;
+    }
+
+    @Override
+    public Cost estimate() {
+        return call.cost();
+    }
+
+    @Override
+    public Duration waited() {
+        return Duration.ZERO;
+    }
+
+    List<Charge> charges() {
+        return charges;
+    }
+
+    @Override
+    public void settle(Cost actual) {
+        if (limiter != null) {
+            end(limiter.priced(call.model(), actual, estimate().requests()), Outcome.SETTLED);
+        }
+    }
+
+    @Override
+    public void release() {
+        end(Cost.requests(0).nanoUsd(0), Outcome.RELEASED);
+    }
+
+    @Override
+    public void close() {
+        end(estimate(), Outcome.ESTIMATE_KEPT);
+    }
+
+    /** Ends it as {@code outcome} says, with what stays charged; has no effect where it had ended already. */
+    public void end(Cost actual, Outcome outcome) {
+        if (limiter != null && ended.compareAndSet(false, true)) {
+            limiter.end(this, actual, outcome);
+        }
+    }
+}

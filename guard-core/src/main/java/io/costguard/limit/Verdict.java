@@ -1,0 +1,27 @@
+package io.costguard.limit;
+
+import java.util.List;
+
+/** What the ledger answered to a call's claims. */
+public sealed interface Verdict {
+    /**
+     * All of them are charged, but for those of dry runs that were short.
+     *
+     * @param charges what was charged
+     * @param dryRuns what would have been denied
+     */
+    record Granted(List<Charge> charges, List<Shortfall> dryRuns) implements Verdict {}
+
+    /**
+     * Nothing was charged, since this limit does not cover what was asked of it.
+     *
+     * @param limit which of the subject's limits
+     * @param available its balance; below 0 while in debt
+     * @param waitMicros how long until it would cover it, if nobody else asked
+     */
+    record Shortfall(Claim claim, int limit, long available, long waitMicros) implements Verdict {
+        public long requested() {
+            return claim.amounts()[limit];
+        }
+    }
+}

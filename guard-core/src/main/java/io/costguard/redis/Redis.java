@@ -1,0 +1,144 @@
+package io.costguard.redis;
+
+import java.net.URI;
+import java.time.Duration;
+import java.util.List;
+import org.apache.commons.pool2.impl.GenericObjectPoolConfig;
+import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.Connection;
+import redis.clients.jedis.DefaultJedisClientConfig;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Protocol;
+import redis.clients.jedis.SslOptions;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.providers.PooledConnectionProvider;
+import redis.clients.jedis.util.JedisURIHelper;
+
+/** A way to have a script run. Every failure is a {@link redis.clients.jedis.exceptions.JedisException}. */
+public sealed interface Redis extends AutoCloseable {
+
+    /** Calls a script by its SHA, and answers within the time given if that is in this client's hands. */
+    Object evalsha(byte[] sha, List<byte[]> keys, byte[] argument, long timeoutNanos);
+
+    /** Sends a script whole. */
+    Object eval(byte[] script, List<byte[]> keys, byte[] argument, long timeoutNanos);
+
+    @Override
+    void close();
+
+    /**
+     * The guard's own client of a standalone server. Connects when first used.
+     *
+     * @throws IllegalArgumentException where {@code url} is not {@code redis://[user:password@]host[:port][/database]}, or
+     *     {@code rediss://} for TLS
+     */
+    static Redis at(String url, Duration timeout) {
+        return new Own(url, timeout);
+    }
+
+    /** A client of the user's, which stays the user's to close. */
+    static Redis of(UnifiedJedis client) {
+        return new Theirs(client);
+    }
+
+    /** Connections of our own, on which each call has a time limit of its own. */
+    final class Own implements Redis {
+        private static final int CONNECTIONS = 16;
+
+        private final PooledConnectionProvider connections;
+
+        private Own(String url, Duration timeout) {
+            URI uri;
+            try {
+                uri = URI.create(url);
+            } catch (IllegalArgumentException e) {
+                throw new IllegalArgumentException("not a Redis URL; write redis://host:6379", e);
+            }
+            boolean tls = "rediss".equals(uri.getScheme());
+            if (uri.getHost() == null || !(tls || "redis".equals(uri.getScheme()))) {
+                throw new IllegalArgumentException("not a Redis URL; write redis://host:6379 or rediss://host:6379");
+            }
+            int half = halfMillis(timeout.toNanos());
+            DefaultJedisClientConfig.Builder config = DefaultJedisClientConfig.builder()
+                    .connectionTimeoutMillis(half)
+                    .socketTimeoutMillis(half)
+                    .user(JedisURIHelper.getUser(uri))
+                    .password(JedisURIHelper.getPassword(uri))
+                    .database(JedisURIHelper.getDBIndex(uri))
+                    .clientName("costguard");
+            if (tls) {
+                config.sslOptions(SslOptions.defaults());
+            }
+            GenericObjectPoolConfig<Connection> pool = new GenericObjectPoolConfig<>();
+            pool.setMaxTotal(CONNECTIONS);
+            pool.setMaxIdle(CONNECTIONS);
+            pool.setMaxWait(timeout);
+            pool.setJmxEnabled(false);
+            int port = uri.getPort() == -1 ? Protocol.DEFAULT_PORT : uri.getPort();
+            connections = new PooledConnectionProvider(new HostAndPort(uri.getHost(), port), config.build(), pool);
+        }
+
+        @Override
+        public Object evalsha(byte[] sha, List<byte[]> keys, byte[] argument, long timeoutNanos) {
+            return call(Protocol.Command.EVALSHA, sha, keys, argument, timeoutNanos);
+        }
+
+        @Override
+        public Object eval(byte[] script, List<byte[]> keys, byte[] argument, long timeoutNanos) {
+            return call(Protocol.Command.EVAL, script, keys, argument, timeoutNanos);
+        }
+
+        private Object call(
+                Protocol.Command command, byte[] script, List<byte[]> keys, byte[] argument, long timeoutNanos) {
+            CommandArguments arguments =
+                    new CommandArguments(command).add(script).add(keys.size());
+            for (byte[] key : keys) {
+                arguments.key(key);
+            }
+            arguments.add(argument);
+            try (Connection connection = connections.getConnection()) {
+                connection.setSoTimeout(Math.max(1, (int) Math.min(Integer.MAX_VALUE, timeoutNanos / 1_000_000)));
+                return connection.executeCommand(arguments);
+            }
+        }
+
+        private static int halfMillis(long nanos) {
+            return (int) Math.max(1, Math.min(Integer.MAX_VALUE, nanos / 2_000_000));
+        }
+
+        @Override
+        public void close() {
+            connections.close();
+        }
+    }
+
+    /** A client that was handed in, with time limits of its own. */
+    final class Theirs implements Redis {
+        private final UnifiedJedis client;
+
+        private Theirs(UnifiedJedis client) {
+            this.client = client;
+        }
+
+        @Override
+        public Object evalsha(byte[] sha, List<byte[]> keys, byte[] argument, long timeoutNanos) {
+            return answered(client.evalsha(sha, keys, List.of(argument)));
+        }
+
+        @Override
+        public Object eval(byte[] script, List<byte[]> keys, byte[] argument, long timeoutNanos) {
+            return answered(client.eval(script, keys, List.of(argument)));
+        }
+
+        private static Object answered(Object reply) {
+            if (reply == null) {
+                throw new JedisConnectionException("the client answered nothing");
+            }
+            return reply;
+        }
+
+        @Override
+        public void close() {}
+    }
+}

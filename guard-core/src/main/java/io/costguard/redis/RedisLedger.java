@@ -1,0 +1,616 @@
+package io.costguard.redis;
+
+import io.costguard.GuardUnavailableException;
+import io.costguard.limit.Charge;
+import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger;
+import io.costguard.limit.Standing;
+import io.costguard.limit.Subject;
+import io.costguard.limit.Verdict;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * The ledger in Redis.
+ *
+ * <p><b>Batches.</b> Reserves and settles wait in two queues. Whoever finds a free {@link Lane} leads: it takes what waits,
+ * has the script decide it as one batch, and hands out the answers. A caller leads with its own thread, so that an idle process
+ * adds no hand-over; callers that find no free lane park, and are woken by their answer or to lead the next batch. A daemon
+ * thread, the pump, leads for those who have no thread: settles, a millisecond after they came, and asynchronous reserves.
+ *
+ * <p><b>Unknown outcomes.</b> A batch whose reply is lost is sent again under its number until its leader's deadline. After that
+ * its reserves fail, and its lane goes to the pump, which cancels that number: the script undoes what it granted, or takes the
+ * number so that the batch, should it still arrive, does nothing. Only then is the lane free again. Settles of a batch that never
+ * ran ride in a later one; settles of a batch of which nobody knows any more are given up and counted, and what they would have
+ * given back stays charged.
+ *
+ * <p>Locks: none are held around a call to Redis. A lane belongs to the thread that took it from {@code freeLanes}.
+ */
+public final class RedisLedger implements Ledger {
+    private static final Logger log = LoggerFactory.getLogger(RedisLedger.class);
+
+    private static final int LANES = 4;
+    private static final int CALLS_A_BATCH = 64;
+    private static final int SETTLES_KEPT = 1 << 16;
+    private static final long LANE_TTL_MILLIS = 60_000;
+    private static final long LANE_IDLE_NANOS = TimeUnit.SECONDS.toNanos(30);
+    private static final long GATHER_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+    private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final Set<String> PASSING = Set.of("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN");
+    private static final Set<String> REFUSING =
+            Set.of("OOM", "READONLY", "MISCONF", "NOREPLICAS", "NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE", "MOVED");
+
+    private final Redis redis;
+    private final Script script;
+    private final ServerClock clock;
+    private final long timeoutNanos;
+
+    private final Queue<Lane> freeLanes = new ConcurrentLinkedQueue<>();
+    private final Queue<Ask> asks = new ConcurrentLinkedQueue<>();
+    private final Queue<Settling> settles = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger settlesWaiting = new AtomicInteger();
+    private final Set<Settling> unsettled = ConcurrentHashMap.newKeySet();
+    private final Queue<Unknown> unknown = new ConcurrentLinkedQueue<>();
+    private final Thread pump;
+    private volatile boolean settlesApart;
+    private final AtomicBoolean closing = new AtomicBoolean();
+    private volatile boolean closed;
+
+    /** A call that wants to be decided, and whoever waits for that. */
+    private static final class Ask {
+        final Batch.Call.Reserve call;
+        final @Nullable Thread caller;
+        final CompletableFuture<Verdict> answer = new CompletableFuture<>();
+        /** In a batch already: there is nothing to lead for it. */
+        volatile boolean taken;
+
+        Ask(List<Claim> claims, @Nullable Thread caller) {
+            this.call = new Batch.Call.Reserve(claims);
+            this.caller = caller;
+        }
+    }
+
+    private record Settling(Batch.Call.Settle call, Runnable then, CompletableFuture<Boolean> done) {}
+
+    /** What travels together. */
+    private record Cargo(List<Ask> asks, List<Settling> settles, Batch batch) {
+        static Cargo empty() {
+            return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch());
+        }
+
+        boolean isEmpty() {
+            return asks.isEmpty() && settles.isEmpty();
+        }
+
+        boolean hasRoom() {
+            return asks.size() + settles.size() < CALLS_A_BATCH;
+        }
+    }
+
+    /** A batch that may have run. */
+    private record Unknown(Lane lane, Cargo cargo) {}
+
+    /** A batch that did not run, and why. */
+    private static final class NotRunException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        NotRunException(String message, @Nullable Throwable cause) {
+            super(message, cause, false, false);
+        }
+    }
+
+    /** A batch of which the leader does not know whether it ran, or has run. */
+    private static final class UnknownOutcomeException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        UnknownOutcomeException(Throwable cause) {
+            super(cause.getMessage(), cause, false, false);
+        }
+
+        UnknownOutcomeException(String message) {
+            super(message, null, false, false);
+        }
+    }
+
+    /** @param timeout how long a decision may take */
+    public RedisLedger(Redis redis, String keyPrefix, Duration timeout) {
+        this(redis, Script.load("guard.lua"), keyPrefix, timeout);
+    }
+
+    RedisLedger(Redis redis, Script script, String keyPrefix, Duration timeout) {
+        this.redis = redis;
+        this.script = script;
+        this.timeoutNanos = timeout.toNanos();
+        this.clock = new ServerClock(System::nanoTime);
+        byte[] client = new byte[12];
+        ThreadLocalRandom.current().nextBytes(client);
+        for (int i = 0; i < LANES; i++) {
+            String lane = keyPrefix + ":{lane-" + HexFormat.of().formatHex(client) + "-" + i + "}";
+            freeLanes.add(new Lane(lane, clock.nanoTime()));
+        }
+        pump = new Thread(this::pump, "costguard-ledger");
+        pump.setDaemon(true);
+        pump.start();
+    }
+
+    // ------------------------------------------------------------------------------------------------ what others ask
+
+    @Override
+    public Verdict reserve(List<Claim> claims, long deadlineNanos) throws GuardUnavailableException {
+        Ask ask = new Ask(claims, Thread.currentThread());
+        boolean interrupted = false;
+        asks.add(ask);
+        try {
+            while (!ask.answer.isDone()) {
+                // An interrupted thread cannot park, and a virtual one loses its socket; a decision is short enough to
+                // end.
+                interrupted |= Thread.interrupted();
+                long left = deadlineNanos - clock.nanoTime();
+                Lane lane = left > 0 && !closed && !ask.taken ? freeLanes.poll() : null;
+                if (lane != null) {
+                    lead(lane, settlesApart ? asks() : everything(), deadlineNanos);
+                } else if (left > 0 && !closed) {
+                    LockSupport.parkNanos(this, left);
+                } else {
+                    ask.answer.completeExceptionally(new GuardUnavailableException(
+                            closed ? "the guard is closed" : "Redis did not decide within " + timeoutText()));
+                }
+            }
+            return result(ask);
+        } finally {
+            // Whoever gave up may have been the one that was woken to lead.
+            wakeNextLeader();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    @Override
+    public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, long deadlineNanos) {
+        Ask ask = new Ask(claims, null);
+        asks.add(ask);
+        wakeNextLeader();
+        return ask.answer
+                .orTimeout(Math.max(1, deadlineNanos - clock.nanoTime()), TimeUnit.NANOSECONDS)
+                // The caller's continuations are not for the thread of whoever led.
+                .handleAsync((verdict, failure) -> {
+                    if (failure instanceof TimeoutException) {
+                        throw new CompletionException(
+                                new GuardUnavailableException("Redis did not decide within " + timeoutText(), failure));
+                    } else if (failure != null) {
+                        throw new CompletionException(failure);
+                    }
+                    return verdict;
+                });
+    }
+
+    @Override
+    public void settle(List<Settled> settled, Runnable then) {
+        if (settlesWaiting.get() >= SETTLES_KEPT || closed) {
+            giveUp(1, closed ? "the guard is closed" : "too many wait for Redis");
+            return;
+        }
+        Settling settling = new Settling(new Batch.Call.Settle(settled), then, new CompletableFuture<>());
+        unsettled.add(settling);
+        enqueue(settling);
+    }
+
+    private void enqueue(Settling settling) {
+        settlesWaiting.incrementAndGet();
+        settles.add(settling);
+        LockSupport.unpark(pump);
+    }
+
+    @Override
+    public List<List<Standing>> look(List<Subject> subjects, long deadlineNanos) throws GuardUnavailableException {
+        Batch batch = new Batch();
+        batch.add(new Batch.Call.Look(subjects));
+        Lane none = new Lane(subjects.get(0).key(), clock.nanoTime());
+        try {
+            while (true) {
+                Batch.Result result = send(Batch.Mode.LOOK, none, batch, deadlineNanos)
+                        .results()
+                        .get(0);
+                if (result instanceof Batch.Result.Looked looked) {
+                    return looked.standings();
+                } else if (result instanceof Batch.Result.Refused refused) {
+                    throw refused.why();
+                } else if (clock.nanoTime() - deadlineNanos > 0) {
+                    throw new GuardUnavailableException("Redis did not answer within " + timeoutText());
+                }
+            }
+        } catch (NotRunException | UnknownOutcomeException e) {
+            throw unavailable(e);
+        }
+    }
+
+    @Override
+    public void flush(long deadlineNanos) throws GuardUnavailableException {
+        for (Settling settling : List.copyOf(unsettled)) {
+            try {
+                settling.done.get(Math.max(1, deadlineNanos - clock.nanoTime()), TimeUnit.NANOSECONDS);
+            } catch (TimeoutException e) {
+                throw new GuardUnavailableException("not everything was settled within " + timeoutText(), e);
+            } catch (ExecutionException e) {
+                throw new IllegalStateException(e);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new GuardUnavailableException("interrupted while settling", e);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        if (!closing.compareAndSet(false, true)) {
+            return;
+        }
+        try {
+            flush(clock.nanoTime() + timeoutNanos);
+        } catch (GuardUnavailableException e) {
+            giveUp(unsettled.size(), "the guard was closed while Redis was away");
+        }
+        closed = true;
+        LockSupport.unpark(pump);
+        for (Ask ask : asks) {
+            LockSupport.unpark(ask.caller);
+        }
+        redis.close();
+    }
+
+    // -------------------------------------------------------------------------------------------------- leading a
+    // batch
+
+    /** Has a batch decided, and says whether it was. The lane is given back, or is the pump's. */
+    private boolean lead(Lane lane, Cargo cargo, long deadlineNanos) {
+        if (cargo.isEmpty()) {
+            release(lane);
+            return true;
+        }
+        List<Batch.Result> results;
+        try {
+            if (lane.idleFor(LANE_IDLE_NANOS, clock.nanoTime())) {
+                lane.renew();
+            }
+            results = send(Batch.Mode.RUN, lane, cargo.batch, deadlineNanos).results();
+            lane.advance(clock.nanoTime());
+        } catch (NotRunException e) {
+            settlesApart |= !cargo.settles.isEmpty();
+            cargo.settles.forEach(this::enqueue);
+            release(lane);
+            cargo.asks.forEach(ask -> fail(ask, unavailable(e)));
+            return false;
+        } catch (UnknownOutcomeException e) {
+            toPump(lane, cargo);
+            cargo.asks.forEach(ask -> fail(ask, unavailable(e)));
+            return false;
+        } catch (Throwable e) {
+            toPump(lane, cargo);
+            cargo.asks.forEach(ask -> fail(ask, unavailable(e)));
+            throw e;
+        }
+        // The next batch first: those who lead it need not wait until all of these are told.
+        release(lane);
+        answer(cargo, results);
+        wakeNextLeader();
+        return true;
+    }
+
+    private Cargo everything() {
+        Cargo cargo = settles();
+        addAsks(cargo);
+        return cargo;
+    }
+
+    private Cargo asks() {
+        Cargo cargo = Cargo.empty();
+        addAsks(cargo);
+        return cargo;
+    }
+
+    private void addAsks(Cargo cargo) {
+        while (cargo.hasRoom()) {
+            Ask ask = asks.poll();
+            if (ask == null) {
+                return;
+            }
+            if (!ask.answer.isDone()) {
+                ask.taken = true;
+                cargo.asks.add(ask);
+                cargo.batch.add(ask.call);
+            }
+        }
+    }
+
+    /** What gives back comes first in a batch, so that those who ask find it. */
+    private Cargo settles() {
+        Cargo cargo = Cargo.empty();
+        while (cargo.hasRoom()) {
+            Settling settling = settles.poll();
+            if (settling == null) {
+                break;
+            }
+            settlesWaiting.decrementAndGet();
+            cargo.settles.add(settling);
+            cargo.batch.add(settling.call);
+        }
+        return cargo;
+    }
+
+    private void toPump(Lane lane, Cargo cargo) {
+        unknown.add(new Unknown(lane, cargo));
+        LockSupport.unpark(pump);
+    }
+
+    /**
+     * Sends a batch under the lane's number until there is an answer or the deadline is over.
+     *
+     * @throws NotRunException if it certainly had no effect: the number is unused
+     */
+    private Batch.Reply send(Batch.Mode mode, Lane lane, Batch batch, long deadlineNanos)
+            throws NotRunException, UnknownOutcomeException {
+        boolean mayHaveRun = false;
+        boolean interrupted = false;
+        try {
+            while (true) {
+                long left = deadlineNanos - clock.nanoTime();
+                JedisException failure;
+                try {
+                    Batch.Reply reply = sendOnce(mode, lane, batch, left);
+                    boolean refused = reply.status() == Batch.Status.LANE_REFUSED;
+                    if (mode == Batch.Mode.RUN && refused && mayHaveRun) {
+                        throw new UnknownOutcomeException("Redis lost what it remembered of this process");
+                    } else if (mode == Batch.Mode.RUN && refused) {
+                        lane.renew();
+                    } else if (reply.status() != Batch.Status.LATE) {
+                        return reply;
+                    } else if (left <= 0) {
+                        throw new NotRunException("it came too late", null);
+                    }
+                    continue;
+                } catch (JedisException e) {
+                    failure = e;
+                    interrupted |= Thread.interrupted();
+                }
+                boolean refused = REFUSING.contains(code(failure));
+                mayHaveRun |= !refused && !PASSING.contains(code(failure));
+                if (refused || left <= PAUSE_NANOS) {
+                    if (mayHaveRun) {
+                        throw new UnknownOutcomeException(failure);
+                    }
+                    throw new NotRunException(String.valueOf(failure.getMessage()), failure);
+                }
+                LockSupport.parkNanos(this, PAUSE_NANOS);
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private Batch.Reply sendOnce(Batch.Mode mode, Lane lane, Batch batch, long leftNanos) {
+        long serverMicros = clock.micros();
+        // Where the server's time is not known yet, its answer to a late batch tells it.
+        long notAfterMicros = serverMicros > 0 ? serverMicros + leftNanos / 1_000 : 0;
+        long laneTtlMillis = LANE_TTL_MILLIS + timeoutNanos / 1_000_000;
+        byte[] request = batch.request(mode, lane.number(), notAfterMicros, laneTtlMillis, serverMicros);
+        // Half of what is left, so that a reply that is lost leaves time to ask for it again.
+        long attemptNanos = Math.max(leftNanos / 2, PAUSE_NANOS);
+        Batch.Reply reply = batch.read(script.run(redis, batch.keys(lane.key()), request, attemptNanos));
+        clock.told(reply.micros());
+        return reply;
+    }
+
+    private static String code(JedisException failure) {
+        String message = failure.getMessage() == null ? "" : failure.getMessage();
+        int end = message.indexOf(' ');
+        return end < 0 ? message : message.substring(0, end);
+    }
+
+    private void answer(Cargo cargo, List<Batch.Result> results) {
+        for (int i = 0; i < cargo.settles.size(); i++) {
+            settled(cargo.settles.get(i), results.get(i));
+        }
+        for (int i = 0; i < cargo.asks.size(); i++) {
+            decided(cargo.asks.get(i), results.get(cargo.settles.size() + i));
+        }
+        if (!cargo.settles.isEmpty()) {
+            settlesApart = false;
+        }
+    }
+
+    private void decided(Ask ask, Batch.Result result) {
+        if (result instanceof Batch.Result.Decided decided) {
+            boolean taken = ask.answer.complete(decided.verdict());
+            if (!taken && decided.verdict() instanceof Verdict.Granted granted) {
+                giveBack(granted);
+            }
+            LockSupport.unpark(ask.caller);
+        } else if (result instanceof Batch.Result.Refused refused) {
+            fail(ask, refused.why());
+        } else {
+            ask.taken = false;
+            asks.add(ask);
+        }
+    }
+
+    /** For a caller that was let go when it had given up already. */
+    private void giveBack(Verdict.Granted granted) {
+        List<Settled> unused = new ArrayList<>();
+        for (Charge charge : granted.charges()) {
+            unused.add(new Settled(charge, new long[charge.eras().length]));
+        }
+        settle(unused, () -> {});
+    }
+
+    private void settled(Settling settling, Batch.Result result) {
+        if (result instanceof Batch.Result.BoundsNeeded) {
+            enqueue(settling);
+            return;
+        }
+        if (result instanceof Batch.Result.Refused refused) {
+            giveUp(1, refused.why().getMessage());
+        } else {
+            settling.then.run();
+        }
+        unsettled.remove(settling);
+        settling.done.complete(true);
+    }
+
+    private void giveUp(int count, @Nullable String why) {
+        if (count > 0) {
+            log.warn("{} settles were given up: {}; what they would have given back stays charged", count, why);
+        }
+    }
+
+    private void fail(Ask ask, GuardUnavailableException why) {
+        ask.answer.completeExceptionally(why);
+        LockSupport.unpark(ask.caller);
+    }
+
+    private void release(Lane lane) {
+        freeLanes.add(lane);
+        wakeNextLeader();
+    }
+
+    private void wakeNextLeader() {
+        Ask next = asks.peek();
+        while (next != null && next.answer.isDone()) {
+            asks.remove(next);
+            next = asks.peek();
+        }
+        if (next != null && !freeLanes.isEmpty()) {
+            LockSupport.unpark(next.caller == null ? pump : next.caller);
+        }
+    }
+
+    // --------------------------------------------------------------------------------------------------------- the
+    // pump
+
+    private void pump() {
+        long cancelAgainNanos = clock.nanoTime();
+        while (!closed) {
+            try {
+                boolean cancels = !unknown.isEmpty() && clock.nanoTime() - cancelAgainNanos >= 0;
+                if (cancels) {
+                    cancelAgainNanos = clock.nanoTime() + (cancelUnknown() ? 0 : RETRY_NANOS);
+                } else if (asyncWaits() || !settles.isEmpty()) {
+                    leadForOthers();
+                } else if (unknown.isEmpty()) {
+                    LockSupport.park(this);
+                } else {
+                    LockSupport.parkNanos(this, cancelAgainNanos - clock.nanoTime());
+                }
+            } catch (RuntimeException e) {
+                log.error("a batch failed in a way that nobody expected", e);
+                LockSupport.parkNanos(this, RETRY_NANOS);
+            }
+        }
+    }
+
+    private void leadForOthers() {
+        if (!asyncWaits()) {
+            LockSupport.parkNanos(this, GATHER_NANOS);
+        }
+        Lane lane = freeLanes.poll();
+        if (lane == null) {
+            LockSupport.parkNanos(this, GATHER_NANOS);
+            return;
+        }
+        // A full Redis refuses a batch that reserves, but not one that only settles.
+        Cargo cargo = settlesApart ? settles() : everything();
+        if (cargo.isEmpty()) {
+            cargo = asks();
+        }
+        if (!lead(lane, cargo, clock.nanoTime() + timeoutNanos) && !asyncWaits()) {
+            LockSupport.parkNanos(this, RETRY_NANOS);
+        }
+    }
+
+    private boolean asyncWaits() {
+        Ask next = asks.peek();
+        return next != null && next.caller == null;
+    }
+
+    /** Tries to learn, and undo, what became of the oldest unknown batch; says whether it did. */
+    private boolean cancelUnknown() {
+        Unknown oldest = unknown.peek();
+        if (oldest == null) {
+            return true;
+        }
+        Lane lane = oldest.lane;
+        Cargo cargo = oldest.cargo;
+        try {
+            Batch.Reply reply = send(Batch.Mode.CANCEL, lane, cargo.batch, clock.nanoTime() + timeoutNanos);
+            if (reply.status() == Batch.Status.LANE_REFUSED) {
+                lane.renew();
+                giveUp(cargo.settles.size(), "Redis lost what it remembered of this process");
+                cargo.settles.forEach(settling -> {
+                    unsettled.remove(settling);
+                    settling.done.complete(false);
+                });
+            } else {
+                lane.advance(clock.nanoTime());
+                if (reply.status() == Batch.Status.CANCELLED_BEFORE_IT_CAME) {
+                    cargo.settles.forEach(this::enqueue);
+                } else {
+                    for (int i = 0; i < cargo.settles.size(); i++) {
+                        settled(cargo.settles.get(i), reply.results().get(i));
+                    }
+                }
+            }
+            unknown.remove(oldest);
+            release(lane);
+            return true;
+        } catch (NotRunException | UnknownOutcomeException e) {
+            log.debug("a batch of which nobody knows whether it ran could not be cancelled yet", e);
+            return false;
+        }
+    }
+
+    // -------------------------------------------------------------------------------------------------------- the
+    // words
+
+    private static Verdict result(Ask ask) throws GuardUnavailableException {
+        try {
+            return ask.answer.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof GuardUnavailableException unavailable) {
+                throw new GuardUnavailableException(String.valueOf(unavailable.getMessage()), unavailable);
+            }
+            throw e;
+        }
+    }
+
+    private GuardUnavailableException unavailable(Throwable why) {
+        Throwable cause = why.getCause() == null ? why : why.getCause();
+        return new GuardUnavailableException(
+                "Redis did not decide within " + timeoutText() + ": " + why.getMessage(), cause);
+    }
+
+    private String timeoutText() {
+        return timeoutNanos / 1_000_000 + " ms";
+    }
+}

@@ -1,0 +1,109 @@
+package io.costguard.settle;
+
+import io.costguard.Cost;
+import io.costguard.Outcome;
+import io.costguard.PriceList;
+import io.costguard.describe.Dialect;
+import io.costguard.describe.Usage;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** Says what stays charged when a call ends: the one place that knows. */
+public final class Charges {
+    private final PriceList prices;
+
+    public Charges(PriceList prices) {
+        this.prices = prices;
+    }
+
+    /** What stays charged, and why. */
+    public record Charged(Cost actual, Outcome outcome) {}
+
+    /**
+     * What stays charged of {@code estimate}.
+     *
+     * @param dialect of the provider, if it is known
+     * @param model under the name that prices are looked up by
+     */
+    public Charged of(Ending ending, Cost estimate, Optional<Dialect> dialect, String model) {
+        if (ending instanceof Ending.NeverSent) {
+            return new Charged(Cost.requests(0).nanoUsd(0), Outcome.RELEASED);
+        }
+        if (ending instanceof Ending.NoAnswer || dialect.isEmpty()) {
+            return new Charged(estimate, Outcome.ESTIMATE_KEPT);
+        }
+        if (ending instanceof Ending.Cut cut) {
+            return isRefused(cut.status(), cut.metered(), dialect.get())
+                    ? refunded(estimate)
+                    : larger(cut.metered(), estimate, model);
+        }
+        Ending.Answered answered = (Ending.Answered) ending;
+        return answered(answered.status(), answered.metered(), estimate, dialect.get(), model);
+    }
+
+    private Charged answered(int status, Metered metered, Cost estimate, Dialect dialect, String model) {
+        boolean success = status >= 200 && status < 300;
+        if (success && !metered.error().isEmpty()) {
+            return larger(metered, estimate, model);
+        }
+        if (metered.usage().isPresent()) {
+            return reported(metered.usage().get(), estimate, model);
+        }
+        if (success) {
+            return metered.state() == Metered.State.COMPLETE
+                    ? counted(metered, estimate, model)
+                    : new Charged(estimate, Outcome.ESTIMATE_KEPT);
+        }
+        if (isRefused(status, metered, dialect)) {
+            return refunded(estimate);
+        }
+        boolean inputAlone = status >= 400 && status < 500 && status != 408 && status != 499;
+        return inputAlone
+                ? new Charged(priced(estimate.requests(), estimate.input(), 0, model), Outcome.INPUT_KEPT)
+                : new Charged(estimate, Outcome.ESTIMATE_KEPT);
+    }
+
+    /** Whether the provider cannot have billed a call that was answered so. */
+    private static boolean isRefused(int status, Metered metered, Dialect dialect) {
+        return switch (status) {
+            case 401, 403, 404, 405, 413, 415, 422, 429 -> true;
+            case 408, 499, 500, 502, 504 -> false;
+            case 300, 301, 302, 303, 304, 305, 307, 308 -> true;
+            default -> status >= 400 && !dialect.billable(status, metered.error());
+        };
+    }
+
+    private static Charged refunded(Cost estimate) {
+        return new Charged(Cost.requests(estimate.requests()).nanoUsd(0), Outcome.REFUNDED);
+    }
+
+    private Charged reported(Usage usage, Cost estimate, String model) {
+        Cost cost = usage.cost(estimate.requests());
+        OptionalLong nanoUsd = prices.nanoUsd(model, usage);
+        return new Charged(nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost, Outcome.REPORTED);
+    }
+
+    private Charged counted(Metered metered, Cost estimate, String model) {
+        return new Charged(
+                priced(estimate.requests(), estimate.input(), metered.outputCounted(), model), Outcome.COUNTED);
+    }
+
+    private Charged larger(Metered metered, Cost estimate, String model) {
+        Charged counted = counted(metered, estimate, model);
+        if (metered.usage().isEmpty()) {
+            return counted;
+        }
+        Charged reported = reported(metered.usage().get(), estimate, model);
+        return tokens(reported) >= tokens(counted) ? reported : counted;
+    }
+
+    private static long tokens(Charged charged) {
+        return charged.actual().input() + charged.actual().output();
+    }
+
+    private Cost priced(long requests, long input, long output, String model) {
+        Cost cost = Cost.requests(requests).input(input).output(output);
+        OptionalLong nanoUsd = prices.nanoUsd(model, cost);
+        return nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost;
+    }
+}

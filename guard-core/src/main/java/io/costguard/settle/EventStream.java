@@ -1,0 +1,117 @@
+package io.costguard.settle;
+
+import java.util.Arrays;
+
+/**
+ * Cuts a stream of server-sent events into the data of each, as the HTML standard has it ("Server-sent events"): lines end with LF, CR
+ * or both, an event ends with an empty line, its data lines are joined by LF. Everything but data is passed over. An event beyond a
+ * bound is dropped.
+ */
+final class EventStream {
+    private static final int LONGEST_EVENT = 4 << 20;
+    private static final byte[] DATA = {'d', 'a', 't', 'a', ':'};
+
+    private final Listener listener;
+    private byte[] data = new byte[1_024];
+    private int length;
+    private boolean hasData;
+    private boolean tooLong;
+    private boolean everTooLong;
+    /** How many bytes of the line have come, as long as they may be the beginning of "data:". */
+    private int matched;
+
+    private Line line = Line.BEGINS;
+    private boolean afterCarriageReturn;
+
+    private enum Line {
+        BEGINS,
+        DATA_BEGINS,
+        DATA,
+        OTHER
+    }
+
+    /** Told the data of each event. */
+    @FunctionalInterface
+    interface Listener {
+        void event(byte[] data, int length);
+    }
+
+    EventStream(Listener listener) {
+        this.listener = listener;
+    }
+
+    boolean isWithinBounds() {
+        return !everTooLong;
+    }
+
+    void accept(byte[] bytes, int offset, int count) {
+        for (int i = offset; i < offset + count; i++) {
+            byte b = bytes[i];
+            if (b == '\n' && afterCarriageReturn) {
+                afterCarriageReturn = false;
+            } else if (b == '\n' || b == '\r') {
+                afterCarriageReturn = b == '\r';
+                lineEnds();
+            } else {
+                afterCarriageReturn = false;
+                inLine(b);
+            }
+        }
+    }
+
+    private void inLine(byte b) {
+        switch (line) {
+            case BEGINS -> {
+                if (b == DATA[matched]) {
+                    matched++;
+                    if (matched == DATA.length) {
+                        line = Line.DATA_BEGINS;
+                        if (hasData) {
+                            append((byte) '\n');
+                        }
+                        hasData = true;
+                    }
+                } else {
+                    line = Line.OTHER;
+                }
+            }
+            case DATA_BEGINS -> {
+                line = Line.DATA;
+                if (b != ' ') {
+                    append(b);
+                }
+            }
+            case DATA -> append(b);
+            case OTHER -> {}
+        }
+    }
+
+    private void lineEnds() {
+        if (line == Line.BEGINS && matched == 0) {
+            eventEnds();
+        }
+        line = Line.BEGINS;
+        matched = 0;
+    }
+
+    private void eventEnds() {
+        if (hasData && !tooLong) {
+            listener.event(data, length);
+        }
+        length = 0;
+        hasData = false;
+        tooLong = false;
+    }
+
+    private void append(byte b) {
+        if (length == LONGEST_EVENT) {
+            tooLong = true;
+            everTooLong = true;
+            return;
+        }
+        if (length == data.length) {
+            data = Arrays.copyOf(data, length * 2);
+        }
+        data[length++] = b;
+    }
+}

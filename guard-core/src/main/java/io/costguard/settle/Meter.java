@@ -1,0 +1,218 @@
+package io.costguard.settle;
+
+import io.costguard.describe.Dialect;
+import io.costguard.describe.Field;
+import io.costguard.describe.JsonScan;
+import io.costguard.describe.Tokenizers;
+import io.costguard.describe.Usage;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.zip.DataFormatException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Finds usage in a response while its bytes pass, and counts the text of the answer in case there is none. A stream of events and a
+ * plain JSON body are read alike: a body is a stream of one event. Keeps no more than one event, and forgets texts once counted.
+ *
+ * <p>It never throws and never changes what it is given: whatever goes wrong in here switches it off, and what it saw until then
+ * counts. Fed by one thread at a time.
+ */
+public final class Meter implements Dialect.ResponseReader {
+    private static final Logger log = LoggerFactory.getLogger(Meter.class);
+    private static final int COUNTED_AT_ONCE = 2_048;
+
+    private final Dialect dialect;
+    private final Tokenizers.Counter counter;
+    private final @Nullable Decoder decoder;
+    private final Map<String, Long> counts = new HashMap<>();
+    private final Map<String, Long> countsOfEvent = new HashMap<>();
+    private final StringBuilder uncounted = new StringBuilder();
+    private final StringBuilder error = new StringBuilder();
+    private @Nullable Framing framing;
+    private long outputCounted;
+    private boolean nonsense;
+    private boolean off;
+    private boolean ended;
+
+    /** How a body is cut into events. */
+    private interface Framing {
+        void accept(byte[] bytes, int offset, int length);
+
+        /** Whether what came so far makes sense. */
+        boolean isReadable();
+
+        boolean isComplete();
+    }
+
+    /**
+     * @param contentType of the response; empty if it has none
+     * @param contentEncoding of the response; empty if it has none
+     */
+    public Meter(Dialect dialect, String model, String contentType, String contentEncoding) {
+        this.dialect = dialect;
+        this.counter = Tokenizers.of(model);
+        this.decoder = Decoder.of(contentEncoding).orElse(null);
+        this.off = decoder == null;
+        String type = contentType.toLowerCase(Locale.ROOT);
+        if (type.startsWith("text/event-stream")) {
+            framing = new Events();
+        } else if (type.contains("json")) {
+            framing = new Document();
+        }
+    }
+
+    /** The next bytes of the body, as they came over the wire; the buffer is left as it is. */
+    public void accept(ByteBuffer bytes) {
+        if (off || decoder == null) {
+            return;
+        }
+        try {
+            decoder.decode(bytes.duplicate(), this::decoded);
+        } catch (DataFormatException e) {
+            off = true;
+        } catch (RuntimeException e) {
+            off = true;
+            log.warn("a response could not be metered, and keeps its estimate", e);
+        }
+    }
+
+    /** What it saw so far. */
+    public Metered result() {
+        try {
+            flushText();
+        } catch (RuntimeException e) {
+            off = true;
+        }
+        Optional<Usage> usage =
+                counts.isEmpty() || nonsense ? Optional.empty() : Optional.of(dialect.usage(Map.copyOf(counts)));
+        Metered.State state = Metered.State.PARTIAL;
+        if (off || framing == null || !framing.isReadable()) {
+            state = Metered.State.UNREADABLE;
+        } else if (ended || framing.isComplete()) {
+            state = Metered.State.COMPLETE;
+        }
+        return new Metered(usage, outputCounted, error.toString(), state);
+    }
+
+    private void decoded(byte[] bytes, int offset, int length) {
+        if (framing == null) {
+            framing = sniffed(bytes, offset, length);
+        }
+        if (framing != null) {
+            framing.accept(bytes, offset, length);
+        }
+    }
+
+    private @Nullable Framing sniffed(byte[] bytes, int offset, int length) {
+        for (int i = offset; i < offset + length; i++) {
+            if (bytes[i] > ' ') {
+                return bytes[i] == '{' || bytes[i] == '[' ? new Document() : new Events();
+            }
+        }
+        return null;
+    }
+
+    private void field(Field field) {
+        dialect.response(field, this);
+    }
+
+    private void eventEnds() {
+        counts.putAll(countsOfEvent);
+        countsOfEvent.clear();
+    }
+
+    @Override
+    public void reported(String name, Field value) {
+        if (value.count().isPresent()) {
+            nonsense = false;
+            // Of two in one document, the larger; of two in a stream, the later.
+            countsOfEvent.merge(name, value.count().getAsLong(), Math::max);
+        } else if (!value.text().equals("null")) {
+            nonsense = true;
+        }
+    }
+
+    @Override
+    public void text(String text) {
+        uncounted.append(text);
+        if (uncounted.length() >= COUNTED_AT_ONCE) {
+            flushText();
+        }
+    }
+
+    @Override
+    public void error(String typeOrCode) {
+        if (!typeOrCode.equals("null") && error.length() < 200) {
+            error.append(error.isEmpty() ? "" : " ").append(typeOrCode);
+        }
+    }
+
+    @Override
+    public void end() {
+        ended = true;
+    }
+
+    private void flushText() {
+        if (!uncounted.isEmpty()) {
+            outputCounted += counter.count(uncounted.toString());
+            uncounted.setLength(0);
+        }
+    }
+
+    /** A body that is one JSON document. */
+    private final class Document implements Framing {
+        private final JsonScan scan = JsonScan.incremental(dialect.responsePaths(), Meter.this::field);
+
+        @Override
+        public void accept(byte[] bytes, int offset, int length) {
+            scan.feed(bytes, offset, length);
+            eventEnds();
+        }
+
+        @Override
+        public boolean isReadable() {
+            return scan.isReadable();
+        }
+
+        @Override
+        public boolean isComplete() {
+            return scan.isComplete();
+        }
+    }
+
+    /** A stream of server-sent events, each with a JSON document as its data. */
+    private final class Events implements Framing {
+        private final EventStream stream = new EventStream(this::event);
+        private boolean sense = true;
+
+        @Override
+        public void accept(byte[] bytes, int offset, int length) {
+            stream.accept(bytes, offset, length);
+        }
+
+        private void event(byte[] data, int length) {
+            if (length == 6 && new String(data, 0, length, StandardCharsets.US_ASCII).equals("[DONE]")) {
+                ended = true;
+                return;
+            }
+            sense = JsonScan.read(data, 0, length, dialect.responsePaths(), Meter.this::field);
+            eventEnds();
+        }
+
+        @Override
+        public boolean isReadable() {
+            return sense && stream.isWithinBounds();
+        }
+
+        @Override
+        public boolean isComplete() {
+            return ended;
+        }
+    }
+}

@@ -1,0 +1,27 @@
+package io.costguard.settle;
+
+import io.costguard.describe.Usage;
+import java.util.Optional;
+
+/**
+ * What a meter saw of a response.
+ *
+ * @param usage as the provider reported it last; empty if it did not, or if it reported nonsense
+ * @param outputCounted output tokens counted from the text that passed
+ * @param error an error's type and code, as far as there were any; empty if there was none
+ * @param state how far the reading came
+ */
+public record Metered(Optional<Usage> usage, long outputCounted, String error, State state) {
+    /** Of a response of which nothing was read. */
+    public static final Metered NOTHING = new Metered(Optional.empty(), 0, "", State.UNREADABLE);
+
+    /** How far a meter came in a response. */
+    public enum State {
+        /** It saw the end. */
+        COMPLETE,
+        /** All that came made sense, and there is more to come. */
+        PARTIAL,
+        /** It does not know this encoding or format, or the response is damaged, or beyond a bound. */
+        UNREADABLE
+    }
+}

@@ -1,0 +1,538 @@
+package io.costguard.redis;
+
+import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the script must do, said again in plain Java with an explicit clock: it replays batches as the script was asked them, and
+ * fails where the script answered otherwise. It shares no code with what it checks, not even the reading of requests.
+ */
+final class LedgerModel {
+    private static final long STANDS_STILL = 10_000_000;
+    private static final long LONGEST = 3_155_760_000_000_000L;
+    private static final BigInteger MAX = BigInteger.valueOf((1L << 53) - 1);
+
+    private final Map<String, Map<Long, Balance>> subjects = new HashMap<>();
+    private final Map<String, Remembered> lanes = new HashMap<>();
+    private final Set<Integer> changed = new HashSet<>();
+
+    private final Map<Integer, Long> out = new HashMap<>();
+    private final Map<Integer, Map<Long, Long>> outByEra = new HashMap<>();
+    private long granted;
+
+    private record Remembered(long number, List<Result> results) {}
+
+    private record Terms(long id, int algorithm, long capacity, long amount, long period, long offset, long[] bounds) {}
+
+    private record Part(int terms, int dry, long[] eras, long[] amounts, long[] actual) {}
+
+    private record Call(int op, List<Part> parts) {}
+
+    /** Granted, with eras and balances by part (null for a dry run that was short), or short; or a bare code. */
+    private record Result(int code, List<long @Nullable []> granted) {}
+
+    /** Checks one batch, as the audit has it: request, reply and keys, each with its length before it. */
+    void replay(byte[] entry) {
+        ByteBuffer in = ByteBuffer.wrap(entry);
+        byte[] request = new byte[in.getInt()];
+        in.get(request);
+        byte[] reply = new byte[in.getInt()];
+        in.get(reply);
+        byte[] keys = new byte[in.remaining()];
+        in.get(keys);
+        replay(request, reply, new String(keys, StandardCharsets.UTF_8).split("\n"));
+    }
+
+    void replay(byte[] request, byte[] reply, String... keys) {
+        ByteBuffer in = ByteBuffer.wrap(request);
+        int mode = in.get();
+        long number = in.getLong();
+        in.getLong();
+        in.getLong();
+        int termsCount = in.getShort();
+        int callCount = in.getShort();
+        List<Map<Long, Balance>> states = new ArrayList<>();
+        List<List<Terms>> limits = new ArrayList<>();
+        for (int i = 0; i < termsCount; i++) {
+            int count = in.get();
+            List<Terms> ofSubject = new ArrayList<>();
+            for (int j = 0; j < count; j++) {
+                ofSubject.add(readTerms(in));
+            }
+            limits.add(ofSubject);
+            states.add(copyOf(subjects.getOrDefault(keys[i + 1], Map.of())));
+        }
+        List<Call> calls = new ArrayList<>();
+        for (int i = 0; i < callCount; i++) {
+            calls.add(readCall(in, limits));
+        }
+        same("bytes of the request left over", 0, in.remaining());
+
+        ByteBuffer out = ByteBuffer.wrap(reply);
+        int status = out.get();
+        long now = out.getLong();
+        Remembered last = lanes.getOrDefault(keys[0], new Remembered(0, List.of()));
+        if (mode == 2 && number == last.number() + 1) {
+            same("status of a cancel that came first", 5, status);
+            lanes.put(keys[0], new Remembered(number, List.of()));
+            return;
+        }
+        for (int i = 0; i < limits.size(); i++) {
+            for (Terms each : limits.get(i)) {
+                Balance balance = states.get(i).computeIfAbsent(each.id(), id -> Balance.fresh(each, now));
+                if (balance.at - now > STANDS_STILL) {
+                    changed.add(i);
+                }
+                balance.advance(each, now);
+            }
+        }
+        if (mode == 2) {
+            same("number of the batch that is cancelled", last.number(), number);
+            same("status of a cancel that came after", 4, status);
+            for (int i = 0; i < calls.size(); i++) {
+                undo(calls.get(i), last.results().get(i), limits, states);
+            }
+            lanes.put(keys[0], new Remembered(number, List.of()));
+            keep(states, keys);
+            return;
+        }
+        same("status", 1, status);
+        same("number", last.number() + 1, number);
+        List<Result> results = new ArrayList<>();
+        for (Call call : calls) {
+            results.add(call.op() == 1 ? reserve(call, out, limits, states) : settle(call, out, limits, states));
+        }
+        same("bytes of the reply left over", 0, out.remaining());
+        lanes.put(keys[0], new Remembered(number, results));
+        keep(states, keys);
+    }
+
+    /** Like the script, keeps of a batch only the subjects on which something was charged or given back. */
+    private void keep(List<Map<Long, Balance>> states, String[] keys) {
+        for (int subject : changed) {
+            subjects.put(keys[subject + 1], states.get(subject));
+        }
+        changed.clear();
+    }
+
+    private static Map<Long, Balance> copyOf(Map<Long, Balance> state) {
+        Map<Long, Balance> copy = new TreeMap<>();
+        state.forEach((id, balance) -> copy.put(id, balance.copy()));
+        return copy;
+    }
+
+    /** How many calls were let go. */
+    long granted() {
+        return granted;
+    }
+
+    /** What was let go minus what was given back so far, of one limit of all subjects. */
+    long out(int limit) {
+        return out.getOrDefault(limit, 0L);
+    }
+
+    /** The most that was let go minus what was given back in one window of this limit. */
+    long mostInAWindow(int limit) {
+        return outByEra.getOrDefault(limit, Map.of()).values().stream()
+                .mapToLong(Long::longValue)
+                .max()
+                .orElse(0);
+    }
+
+    /** The balances of a subject at the time of its last batch. */
+    List<Long> balances(String key) {
+        return subjects.getOrDefault(key, Map.of()).values().stream()
+                .map(Balance::balance)
+                .toList();
+    }
+
+    private Result reserve(Call call, ByteBuffer out, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
+        int longestPart = -1;
+        long[] longest = {};
+        for (int i = 0; i < call.parts().size(); i++) {
+            Part part = call.parts().get(i);
+            long[] found = part.dry() == 1 ? new long[0] : shortOf(part, limits, states);
+            if (found.length > 0 && (longest.length == 0 || found[2] > longest[2])) {
+                longest = found;
+                longestPart = i;
+            }
+        }
+        int code = out.get();
+        if (longestPart >= 0) {
+            same("result of a call that is not covered", 2, code);
+            same("part that is short", longestPart + 1L, out.get());
+            sameShort(longest, out);
+            return new Result(2, List.of());
+        }
+        same("result of a call that is covered", 1, code);
+        granted++;
+        List<long @Nullable []> granted = new ArrayList<>();
+        for (Part part : call.parts()) {
+            long[] found = part.dry() == 1 ? shortOf(part, limits, states) : new long[0];
+            int charged = out.get();
+            if (found.length > 0) {
+                same("charge of a dry run that is short", 0, charged);
+                sameShort(found, out);
+                granted.add(null);
+                continue;
+            }
+            same("charge", 1, charged);
+            List<Terms> terms = limits.get(part.terms());
+            long[] eras = new long[terms.size()];
+            for (int j = 0; j < terms.size(); j++) {
+                Balance balance = balance(states, part, terms.get(j));
+                if (part.amounts()[j] > 0) {
+                    balance.charge(terms.get(j), part.amounts()[j]);
+                    changed.add(part.terms());
+                    count(j, balance.era, part.amounts()[j]);
+                }
+                same("era", balance.era, out.getLong());
+                same("balance", balance.balance(), out.getLong());
+                eras[j] = balance.era;
+            }
+            granted.add(eras);
+        }
+        return new Result(1, granted);
+    }
+
+    private Result settle(Call call, ByteBuffer out, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
+        same("result of a settle", 5, out.get());
+        for (Part part : call.parts()) {
+            List<Terms> terms = limits.get(part.terms());
+            for (int j = 0; j < terms.size(); j++) {
+                Balance balance = balance(states, part, terms.get(j));
+                long over = part.actual()[j] - part.amounts()[j];
+                if (over > 0) {
+                    balance.charge(terms.get(j), over);
+                    changed.add(part.terms());
+                } else if (part.eras()[j] == balance.era && over < 0) {
+                    balance.refund(terms.get(j), -over);
+                    changed.add(part.terms());
+                    count(j, part.eras()[j], over);
+                }
+            }
+        }
+        return new Result(5, List.of());
+    }
+
+    private void undo(Call call, Result result, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
+        if (result.code() != 1) {
+            return;
+        }
+        for (int i = 0; i < call.parts().size(); i++) {
+            Part part = call.parts().get(i);
+            long[] eras = result.granted().get(i);
+            if (eras == null) {
+                continue;
+            }
+            List<Terms> terms = limits.get(part.terms());
+            for (int j = 0; j < terms.size(); j++) {
+                Balance balance = balance(states, part, terms.get(j));
+                if (eras[j] == balance.era && part.amounts()[j] > 0) {
+                    balance.refund(terms.get(j), part.amounts()[j]);
+                    changed.add(part.terms());
+                    count(j, eras[j], -part.amounts()[j]);
+                }
+            }
+        }
+    }
+
+    private void count(int limit, long era, long amount) {
+        out.merge(limit, amount, Long::sum);
+        outByEra.computeIfAbsent(limit, key -> new HashMap<>()).merge(era, amount, Long::sum);
+    }
+
+    private static Balance balance(List<Map<Long, Balance>> states, Part part, Terms terms) {
+        Balance balance = states.get(part.terms()).get(terms.id());
+        if (balance == null) {
+            throw new AssertionError("no balance for a limit that was just advanced");
+        }
+        return balance;
+    }
+
+    private static long[] shortOf(Part part, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
+        long[] found = {};
+        List<Terms> terms = limits.get(part.terms());
+        for (int j = 0; j < terms.size(); j++) {
+            Balance balance = balance(states, part, terms.get(j));
+            long need = Math.min(part.amounts()[j], terms.get(j).capacity());
+            if (need > 0 && balance.balance() < need) {
+                long wait = balance.waitFor(terms.get(j), need);
+                if (found.length == 0 || wait > found[2]) {
+                    found = new long[] {j + 1, balance.balance(), wait};
+                }
+            }
+        }
+        return found;
+    }
+
+    private static void sameShort(long[] expected, ByteBuffer out) {
+        same("limit that is short", expected[0], out.get());
+        same("available", expected[1], out.getLong());
+        same("wait", expected[2], out.getLong());
+    }
+
+    private static Terms readTerms(ByteBuffer in) {
+        long id = in.getLong();
+        int algorithm = in.get();
+        long capacity = in.getLong();
+        long amount = in.getLong();
+        long period = in.getLong();
+        long offset = algorithm == 2 ? in.getLong() : 0;
+        long[] bounds = new long[algorithm == 3 ? in.get() : 0];
+        for (int i = 0; i < bounds.length; i++) {
+            bounds[i] = in.getLong();
+        }
+        return new Terms(id, algorithm, capacity, amount, period, offset, bounds);
+    }
+
+    private static Call readCall(ByteBuffer in, List<List<Terms>> limits) {
+        int op = in.get();
+        int count = in.get();
+        List<Part> parts = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            int index = in.getShort() - 1;
+            int dry = in.get();
+            int size = limits.get(index).size();
+            Part part = new Part(index, dry, new long[size], new long[size], new long[size]);
+            for (int j = 0; j < size; j++) {
+                if (op == 2) {
+                    part.eras()[j] = in.getLong();
+                }
+                part.amounts()[j] = in.getLong();
+                if (op == 2) {
+                    part.actual()[j] = in.getLong();
+                }
+            }
+            parts.add(part);
+        }
+        return new Call(op, parts);
+    }
+
+    private static void same(String what, long expected, long answered) {
+        if (expected != answered) {
+            throw new AssertionError(what + ": the model says " + expected + ", the script " + answered);
+        }
+    }
+
+    /** One limit of one subject. Exact: what does not fit into a long is a BigInteger. */
+    private abstract static class Balance implements Cloneable {
+        long at;
+        long era;
+
+        static Balance fresh(Terms terms, long now) {
+            Balance balance = terms.algorithm() == 1 ? new Bucket(terms.capacity()) : new Window(terms, now);
+            balance.at = now;
+            balance.era = now;
+            return balance;
+        }
+
+        Balance copy() {
+            try {
+                return (Balance) clone();
+            } catch (CloneNotSupportedException e) {
+                throw new AssertionError(e);
+            }
+        }
+
+        abstract long balance();
+
+        abstract void advance(Terms terms, long now);
+
+        abstract long waitFor(Terms terms, long need);
+
+        abstract void charge(Terms terms, long amount);
+
+        abstract void refund(Terms terms, long amount);
+    }
+
+    private static final class Bucket extends Balance {
+        long balance;
+        long remainder;
+
+        Bucket(long capacity) {
+            this.balance = capacity;
+        }
+
+        @Override
+        long balance() {
+            return balance;
+        }
+
+        @Override
+        void advance(Terms terms, long now) {
+            long elapsed = now - at;
+            if (now < at && at - now <= STANDS_STILL) {
+                elapsed = 0;
+            } else if (now < at) {
+                at = now;
+                era = Math.max(at, era + 1);
+                elapsed = 0;
+            } else {
+                at = now;
+            }
+            if (balance > terms.capacity()) {
+                fill(terms);
+            }
+            // A balance is never so deep below its capacity that their difference is not exact.
+            charge(terms, 0);
+            if (balance < terms.capacity() && elapsed > 0) {
+                BigInteger[] gained = BigInteger.valueOf(elapsed)
+                        .multiply(BigInteger.valueOf(terms.amount()))
+                        .add(BigInteger.valueOf(remainder))
+                        .divideAndRemainder(BigInteger.valueOf(terms.period()));
+                BigInteger total = gained[0].add(BigInteger.valueOf(balance));
+                if (total.compareTo(BigInteger.valueOf(terms.capacity())) >= 0) {
+                    fill(terms);
+                } else {
+                    balance = total.longValueExact();
+                    remainder = gained[1].longValueExact();
+                }
+            }
+        }
+
+        @Override
+        public String toString() {
+            return "bucket " + balance + " rest " + remainder + " at " + at + " era " + era;
+        }
+
+        private void fill(Terms terms) {
+            balance = terms.capacity();
+            remainder = 0;
+            era = Math.max(at, era + 1);
+        }
+
+        @Override
+        long waitFor(Terms terms, long need) {
+            BigInteger units = BigInteger.valueOf(need).subtract(BigInteger.valueOf(balance));
+            BigInteger[] micros = units.multiply(BigInteger.valueOf(terms.period()))
+                    .subtract(BigInteger.valueOf(remainder))
+                    .divideAndRemainder(BigInteger.valueOf(terms.amount()));
+            BigInteger up = micros[1].signum() > 0 ? micros[0].add(BigInteger.ONE) : micros[0];
+            return up.min(BigInteger.valueOf(LONGEST)).longValueExact();
+        }
+
+        @Override
+        void charge(Terms terms, long amount) {
+            BigInteger lowest = BigInteger.valueOf(terms.capacity()).subtract(MAX);
+            balance = BigInteger.valueOf(balance)
+                    .subtract(BigInteger.valueOf(amount))
+                    .max(lowest)
+                    .longValueExact();
+        }
+
+        @Override
+        void refund(Terms terms, long amount) {
+            if (balance < terms.capacity()) {
+                balance += amount;
+                if (balance >= terms.capacity()) {
+                    fill(terms);
+                }
+            }
+        }
+    }
+
+    private static final class Window extends Balance {
+        long start;
+        long stop;
+        long used;
+        long ceiling;
+        long capacity;
+
+        Window(Terms terms, long now) {
+            open(terms, now);
+            ceiling = terms.capacity();
+            capacity = terms.capacity();
+        }
+
+        @Override
+        long balance() {
+            return capacity - used;
+        }
+
+        @Override
+        void advance(Terms terms, long now) {
+            long time = now < at && at - now <= STANDS_STILL ? at : now;
+            if (time >= stop) {
+                long formerStop = stop;
+                open(terms, time);
+                long debt = Math.max(0, used - ceiling);
+                for (long passed = Math.floorDiv(start - formerStop, terms.period());
+                        passed > 0 && debt > 0;
+                        passed--) {
+                    debt = Math.max(0, debt - terms.capacity());
+                }
+                used = debt;
+                ceiling = terms.capacity();
+                era = Math.max(time, era + 1);
+            } else if (time < start) {
+                open(terms, time);
+            }
+            at = time;
+            capacity = terms.capacity();
+            ceiling = Math.max(ceiling, capacity);
+        }
+
+        @Override
+        public String toString() {
+            return "window used " + used + " ceiling " + ceiling + " " + start + " to " + stop + " at " + at + " era "
+                    + era;
+        }
+
+        private void open(Terms terms, long time) {
+            if (terms.algorithm() == 2) {
+                start = time - Math.floorMod(time - terms.offset(), terms.period());
+                stop = start + terms.period();
+                return;
+            }
+            long[] bounds = terms.bounds();
+            for (int i = 0; i + 1 < bounds.length; i++) {
+                if (bounds[i] <= time && time < bounds[i + 1]) {
+                    start = bounds[i];
+                    stop = bounds[i + 1];
+                    return;
+                }
+            }
+            throw new AssertionError("no bounds for " + time);
+        }
+
+        @Override
+        long waitFor(Terms terms, long need) {
+            long debt = Math.max(0, used - ceiling);
+            BigInteger windows = BigInteger.ZERO;
+            BigInteger lacking = BigInteger.valueOf(debt)
+                    .add(BigInteger.valueOf(need))
+                    .subtract(BigInteger.valueOf(terms.capacity()));
+            if (lacking.signum() > 0) {
+                windows = lacking.add(BigInteger.valueOf(terms.capacity() - 1))
+                        .divide(BigInteger.valueOf(terms.capacity()));
+            }
+            return windows.multiply(BigInteger.valueOf(terms.period()))
+                    .add(BigInteger.valueOf(stop - at))
+                    .min(BigInteger.valueOf(LONGEST))
+                    .longValueExact();
+        }
+
+        @Override
+        void charge(Terms terms, long amount) {
+            used = BigInteger.valueOf(used)
+                    .add(BigInteger.valueOf(amount))
+                    .min(MAX)
+                    .longValueExact();
+        }
+
+        @Override
+        void refund(Terms terms, long amount) {
+            used = Math.max(0, used - amount);
+        }
+    }
+}

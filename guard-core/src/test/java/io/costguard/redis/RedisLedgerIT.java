@@ -1,0 +1,392 @@
+package io.costguard.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.costguard.Budget;
+import io.costguard.GuardUnavailableException;
+import io.costguard.Limit;
+import io.costguard.limit.Charge;
+import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger.Settled;
+import io.costguard.limit.Standing;
+import io.costguard.limit.Subject;
+import io.costguard.limit.Verdict;
+import io.costguard.testing.FaultyLink;
+import io.costguard.testing.RedisForTests;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import redis.clients.jedis.RedisClient;
+
+/** What becomes of reserves and settles when Redis, or the way to it, fails. */
+@Timeout(60)
+class RedisLedgerIT {
+    private static final Duration TIMEOUT = Duration.ofMillis(400);
+    private static final RedisForTests server = RedisForTests.start();
+
+    private final String prefix = server.keyPrefix();
+    private final Subject subject = new Subject(
+            prefix + ":{x}:s", Budget.named("b").limit(Limit.requests(100).perDay()));
+    private final RedisClient jedis = RedisClient.create(server.url());
+    private final FaultyLink link = FaultyLink.to(server);
+    private final RedisLedger ledger = ledger(link.url());
+
+    @AfterAll
+    static void stop() {
+        server.close();
+    }
+
+    @AfterEach
+    void close() {
+        link.close();
+        ledger.close();
+        jedis.configSet("maxmemory", "0");
+        jedis.close();
+    }
+
+    // ------------------------------------------------------------------------------------------------- row 1: down at
+    // start
+
+    @Test
+    void aLedgerIsMadeWhileRedisIsDownAndDecidesOnceItIsUp() throws Exception {
+        link.refuseConnections();
+        try (RedisLedger early = ledger(link.url())) {
+            assertThatExceptionOfType(GuardUnavailableException.class)
+                    .isThrownBy(() -> reserve(early, 1))
+                    .withMessageContaining("400 ms");
+
+            link.acceptConnections();
+
+            assertThat(reserve(early, 1)).isInstanceOf(Verdict.Granted.class);
+            assertThat(balance()).isEqualTo(99);
+        }
+    }
+
+    // ------------------------------------------------------------------------------------- row 2: the outcome is
+    // unknown
+
+    @Test
+    void aReserveWhoseReplyIsLostIsAskedAgainAndChargedOnce() throws Exception {
+        reserve(1);
+        link.replies().dropNext("EVALSHA");
+
+        assertThat(reserve(10)).isInstanceOf(Verdict.Granted.class);
+
+        assertThat(balance()).isEqualTo(100 - 1 - 10);
+    }
+
+    @Test
+    void aReserveWhoseConnectionIsResetIsAskedAgainAndChargedOnce() throws Exception {
+        reserve(1);
+        link.resetConnections();
+
+        assertThat(reserve(10)).isInstanceOf(Verdict.Granted.class);
+
+        assertThat(balance()).isEqualTo(100 - 1 - 10);
+    }
+
+    @Test
+    void aReserveWhoseOutcomeStaysUnknownFailsAndIsCancelled() throws Exception {
+        reserve(1);
+        link.replies().drop("EVALSHA");
+
+        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> reserve(10));
+        link.replies().pass();
+
+        awaitBalance(99);
+    }
+
+    @Test
+    void aReserveThatArrivesAfterItsCancelHasNoEffect() throws Exception {
+        reserve(1);
+        link.requests().hold("EVALSHA");
+        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> reserve(10));
+
+        CompletableFuture<Verdict> later = ledger.reserveAsync(claims(5), deadline());
+        link.requests().pass();
+
+        assertThat(later.handle((verdict, failure) -> true).get()).isTrue();
+        for (int i = 0; i < 20; i++) {
+            assertThat(reserve(1)).isInstanceOf(Verdict.Granted.class);
+        }
+        int asked = later.isCompletedExceptionally() ? 0 : 5;
+        awaitBalance(100 - 1 - 20 - asked);
+    }
+
+    @Test
+    void aSettleWhoseReplyIsLostIsSettledOnce() throws Exception {
+        Charge charge = granted(40);
+        link.replies().dropNext("EVALSHA");
+
+        settle(charge, 70);
+        ledger.flush(deadline());
+
+        assertThat(balance()).isEqualTo(30);
+    }
+
+    @Test
+    void settlesThatRodeInACancelledBatchAreSettledOnce() throws Exception {
+        List<Charge> charges = new ArrayList<>();
+        for (int i = 0; i < 10; i++) {
+            charges.add(granted(5));
+        }
+        link.replies().drop("EVALSHA");
+        charges.forEach(charge -> settle(charge, 8));
+        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> reserve(10));
+        link.replies().pass();
+
+        awaitBalance(100 - 80);
+    }
+
+    // ------------------------------------------------------------------------------------------------------- row 3:
+    // slow
+
+    @Test
+    void aLateReplyNeverAnswersTheNextCommand() throws Exception {
+        reserve(1);
+        link.replies().hold("EVALSHA");
+        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> reserve(50));
+        link.replies().pass();
+
+        for (int i = 0; i < 30; i++) {
+            Verdict.Granted granted = (Verdict.Granted) reserve(1);
+            assertThat(granted.charges().get(0).claim().amounts()).containsExactly(1);
+        }
+        awaitBalance(100 - 1 - 30);
+    }
+
+    @Test
+    void aRedisThatHangsHoldsNobodyBeyondTheDeadlineAndDecidesWhenItGoesOn() throws Exception {
+        reserve(1);
+        server.suspend();
+        try {
+            List<CompletableFuture<Boolean>> callers = new ArrayList<>();
+            for (int i = 0; i < 16; i++) {
+                callers.add(CompletableFuture.supplyAsync(() -> fails(10)));
+                callers.add(ledger.reserveAsync(claims(10), deadline()).handle((verdict, failure) -> failure != null));
+            }
+            for (CompletableFuture<Boolean> caller : callers) {
+                assertThat(caller.get()).isTrue();
+            }
+        } finally {
+            server.resume();
+        }
+
+        awaitBalance(99);
+        assertThat(reserve(1)).isInstanceOf(Verdict.Granted.class);
+    }
+
+    // ---------------------------------------------------------------------------------------------- row 4: out of
+    // memory
+
+    @Test
+    void aFullRedisRefusesAReserveWithoutEffectAndStillSettles() throws Exception {
+        Charge charge = granted(40);
+        jedis.configSet("maxmemory", "1");
+
+        assertThatExceptionOfType(GuardUnavailableException.class)
+                .isThrownBy(() -> reserve(1))
+                .withMessageContaining("OOM");
+        settle(charge, 10);
+        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> reserve(1));
+        ledger.flush(deadline());
+
+        assertThat(balance()).isEqualTo(90);
+        jedis.configSet("maxmemory", "0");
+        assertThat(reserve(1)).isInstanceOf(Verdict.Granted.class);
+    }
+
+    // -------------------------------------------------------------------------------------------------- row 7:
+    // NOSCRIPT
+
+    @Test
+    void aServerThatForgetsTheScriptIsToldItAgainAndNobodyNotices() throws Exception {
+        for (int i = 0; i < 50; i++) {
+            if (i % 7 == 0) {
+                jedis.scriptFlush();
+            }
+            assertThat(reserve(1)).isInstanceOf(Verdict.Granted.class);
+        }
+        assertThat(balance()).isEqualTo(50);
+    }
+
+    // -------------------------------------------------------------------------------------------- row 19: settles that
+    // fail
+
+    @Test
+    void settlesWaitWhileRedisIsAwayAndNobodyWaitsForThem() throws Exception {
+        Charge charge = granted(40);
+        link.refuseConnections();
+        link.resetConnections();
+        AtomicInteger done = new AtomicInteger();
+
+        ledger.settle(List.of(new Settled(charge, new long[] {10})), done::incrementAndGet);
+        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> ledger.flush(deadline()));
+        assertThat(done).hasValue(0);
+        link.acceptConnections();
+
+        awaitBalance(90);
+        assertThat(done).hasValue(1);
+    }
+
+    @Test
+    void aServerThatLostEverythingGivesNothingBackToNewBalances() throws Exception {
+        Charge charge = granted(40);
+        jedis.flushAll();
+        granted(50);
+
+        settle(charge, 0);
+        ledger.flush(deadline());
+
+        assertThat(balance()).isEqualTo(50);
+    }
+
+    @Test
+    void closingSettlesWhatThereIsToSettle() throws Exception {
+        try (RedisLedger other = ledger(server.url())) {
+            Verdict.Granted granted = (Verdict.Granted) other.reserve(claims(40), deadline());
+            other.settle(List.of(new Settled(granted.charges().get(0), new long[] {1})), () -> {});
+        }
+        assertThat(balance()).isEqualTo(99);
+    }
+
+    @Test
+    void aClosedLedgerDecidesNothing() {
+        ledger.close();
+
+        assertThatExceptionOfType(GuardUnavailableException.class)
+                .isThrownBy(() -> reserve(1))
+                .withMessageContaining("closed");
+    }
+
+    // ------------------------------------------------------------------------------------------------------ threads
+
+    @Test
+    void manyThreadsOnOneSubjectAreEachDecidedOnce() throws Exception {
+        AtomicInteger granted = new AtomicInteger();
+        CountDownLatch start = new CountDownLatch(1);
+        List<CompletableFuture<Void>> callers = new ArrayList<>();
+        for (int i = 0; i < 32; i++) {
+            CompletableFuture<Void> done = new CompletableFuture<>();
+            Thread thread = new Thread(() -> {
+                try {
+                    start.await();
+                    for (int j = 0; j < 20; j++) {
+                        if (reserve(1) instanceof Verdict.Granted) {
+                            granted.incrementAndGet();
+                        }
+                    }
+                    done.complete(null);
+                } catch (Throwable e) {
+                    done.completeExceptionally(e);
+                }
+            });
+            thread.start();
+            callers.add(done);
+        }
+        start.countDown();
+        for (CompletableFuture<Void> caller : callers) {
+            caller.get();
+        }
+
+        assertThat(granted).hasValue(100);
+        assertThat(balance()).isZero();
+    }
+
+    @Test
+    void anInterruptedCallerIsDecidedAndKeepsItsFlag() throws Exception {
+        Thread.currentThread().interrupt();
+
+        assertThat(reserve(1)).isInstanceOf(Verdict.Granted.class);
+
+        assertThat(Thread.interrupted()).isTrue();
+    }
+
+    @Test
+    void everyKeyHasATimeToLiveThatOutlivesWhatItSays() throws Exception {
+        Subject slow = new Subject(
+                prefix + ":{x}:slow",
+                Budget.named("slow")
+                        .limit(Limit.requests(2).per(Duration.ofDays(10)).tokenBucket()));
+        Verdict.Granted granted =
+                (Verdict.Granted) ledger.reserve(List.of(new Claim(slow, new long[] {1})), deadline());
+        assertThat(jedis.pttl(slow.key()))
+                .isBetween(
+                        Duration.ofDays(5).toMillis() - 60_000,
+                        Duration.ofDays(5).toMillis());
+        ledger.settle(List.of(new Settled(granted.charges().get(0), new long[] {5})), () -> {});
+        ledger.flush(deadline());
+        assertThat(jedis.pttl(slow.key()))
+                .isBetween(
+                        Duration.ofDays(25).toMillis() - 60_000,
+                        Duration.ofDays(25).toMillis());
+
+        assertThat(jedis.keys(prefix + "*"))
+                .hasSizeGreaterThan(1)
+                .allSatisfy(key -> assertThat(jedis.pttl(key)).as(key).isPositive());
+    }
+
+    // -------------------------------------------------------------------------------------------------------- the
+    // words
+
+    private RedisLedger ledger(String url) {
+        return new RedisLedger(Redis.at(url, TIMEOUT), prefix, TIMEOUT);
+    }
+
+    private static long deadline() {
+        return System.nanoTime() + TIMEOUT.toNanos();
+    }
+
+    private List<Claim> claims(long amount) {
+        return List.of(new Claim(subject, new long[] {amount}));
+    }
+
+    private Verdict reserve(long amount) throws GuardUnavailableException {
+        return reserve(ledger, amount);
+    }
+
+    private Verdict reserve(RedisLedger ledger, long amount) throws GuardUnavailableException {
+        return ledger.reserve(claims(amount), deadline());
+    }
+
+    private boolean fails(long amount) {
+        try {
+            reserve(amount);
+            return false;
+        } catch (GuardUnavailableException e) {
+            return true;
+        }
+    }
+
+    private Charge granted(long amount) throws GuardUnavailableException {
+        return ((Verdict.Granted) reserve(amount)).charges().get(0);
+    }
+
+    private void settle(Charge charge, long actual) {
+        ledger.settle(List.of(new Settled(charge, new long[] {actual})), () -> {});
+    }
+
+    /** As Redis has it, asked past the link. */
+    private long balance() throws GuardUnavailableException {
+        try (RedisLedger direct = ledger(server.url())) {
+            List<List<Standing>> standings = direct.look(List.of(subject), System.nanoTime() + 10 * TIMEOUT.toNanos());
+            return standings.get(0).get(0).balance();
+        }
+    }
+
+    private void awaitBalance(long expected) throws GuardUnavailableException {
+        long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        while (balance() != expected && System.nanoTime() - deadline < 0) {
+            Thread.onSpinWait();
+        }
+        assertThat(balance()).isEqualTo(expected);
+    }
+}

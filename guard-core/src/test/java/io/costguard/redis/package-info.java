@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.redis;
+
+import org.jspecify.annotations.NullMarked;
