@@ -6,39 +6,39 @@ import io.costguard.settle.Charges;
 import io.costguard.settle.Ending;
 import io.costguard.settle.Meter;
 import io.costguard.settle.Metered;
+import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A call that was let go. The adapter tells what becomes of it: {@link #neverSent}, {@link #noAnswer}, or {@link #answered} and then
  * the bytes of the body as they pass, and {@link #complete} or {@link #cut}. The first end counts; what comes after has no effect.
- * Bytes are told by one thread at a time; ends may come from any.
+ * An exchange that is forgotten without an end, as when a response is never closed, ends as cut, and is reported with the place where
+ * the call was made. Bytes are told by one thread at a time; ends may come from any.
  */
 public final class Exchange {
-    private final Reservation reservation;
-    private final Optional<Dialect> dialect;
-    private final String model;
-    private final Charges charges;
-    private @Nullable Meter meter;
-    private int status;
+    private static final Cleaner CLEANER = Cleaner.create();
+
+    private final Course course;
 
     Exchange(Reservation reservation, Optional<Dialect> dialect, String model, Charges charges) {
-        this.reservation = reservation;
-        this.dialect = dialect;
-        this.model = model;
-        this.charges = charges;
+        course = new Course(reservation, dialect, model, charges);
+        Course watched = course;
+        CLEANER.register(this, watched::forgotten);
     }
 
     /** It never left this process: everything is given back. */
     public void neverSent() {
-        end(new Ending.NeverSent());
+        course.end(new Ending.NeverSent());
     }
 
     /** It was sent, or may have been, and no answer came. */
     public void noAnswer() {
-        end(new Ending.NoAnswer());
+        course.end(new Ending.NoAnswer());
     }
 
     /**
@@ -46,44 +46,94 @@ public final class Exchange {
      *
      * @param headers the response's, by name, whatever its case
      */
-    public synchronized void answered(int statusCode, Function<String, Optional<String>> headers) {
-        status = statusCode;
-        if (dialect.isPresent()) {
-            meter = new Meter(
-                    dialect.get(),
-                    reservation.call().model(),
-                    headers.apply("content-type").orElse(""),
-                    headers.apply("content-encoding").orElse(""));
-        }
+    public void answered(int status, Function<String, Optional<String>> headers) {
+        course.answered(status, headers);
     }
 
     /** The next bytes of the answer's body, as they came over the wire; the buffer is left as it is. */
-    public synchronized void bytes(ByteBuffer body) {
-        if (meter != null) {
-            meter.accept(body);
-        }
+    public void bytes(ByteBuffer body) {
+        course.bytes(body);
     }
 
     /** The whole answer has passed. */
     public void complete() {
-        end(new Ending.Answered(status, metered()));
+        course.complete();
     }
 
     /** The answer was closed, or cut, before its end. Where its format told its end already, it counts as whole. */
     public void cut() {
-        Metered metered = metered();
-        end(
-                metered.state() == Metered.State.COMPLETE
-                        ? new Ending.Answered(status, metered)
-                        : new Ending.Cut(status, metered));
+        course.cut();
     }
 
-    private synchronized Metered metered() {
-        return meter == null ? Metered.NOTHING : meter.result();
-    }
+    /** What happened so far; apart from the exchange, so that it is there when that is forgotten. */
+    private static final class Course {
+        private static final Logger log = LoggerFactory.getLogger(Exchange.class);
 
-    private void end(Ending ending) {
-        Charges.Charged charged = charges.of(ending, reservation.estimate(), dialect, model);
-        reservation.end(charged.actual(), charged.outcome());
+        private final Reservation reservation;
+        private final Optional<Dialect> dialect;
+        private final String model;
+        private final Charges charges;
+        private final Throwable made = new Throwable("the call was made here");
+        private @Nullable Meter meter;
+        private int status;
+        private boolean ended;
+
+        Course(Reservation reservation, Optional<Dialect> dialect, String model, Charges charges) {
+            this.reservation = reservation;
+            this.dialect = dialect;
+            this.model = model;
+            this.charges = charges;
+        }
+
+        synchronized void answered(int statusCode, Function<String, Optional<String>> headers) {
+            status = statusCode;
+            if (dialect.isPresent()) {
+                meter = new Meter(
+                        dialect.get(),
+                        reservation.call().model(),
+                        headers.apply("content-type").orElse(""),
+                        headers.apply("content-encoding").orElse(""));
+            }
+        }
+
+        synchronized void bytes(ByteBuffer body) {
+            if (meter != null && !ended) {
+                meter.accept(body);
+            }
+        }
+
+        synchronized void complete() {
+            end(new Ending.Answered(status, metered()));
+        }
+
+        synchronized void cut() {
+            Metered metered = metered();
+            end(
+                    metered.state() == Metered.State.COMPLETE
+                            ? new Ending.Answered(status, metered)
+                            : new Ending.Cut(status, metered));
+        }
+
+        private Metered metered() {
+            return meter == null ? Metered.NOTHING : meter.result();
+        }
+
+        synchronized void end(Ending ending) {
+            if (!ended) {
+                ended = true;
+                Charges.Charged charged = charges.of(ending, reservation.estimate(), dialect, model);
+                reservation.end(charged.actual(), charged.outcome());
+            }
+        }
+
+        private synchronized void forgotten() {
+            if (!ended) {
+                log.warn(
+                        "the response of {} was never closed; close it, whatever becomes of the call",
+                        reservation.call(),
+                        made);
+                cut();
+            }
+        }
     }
 }

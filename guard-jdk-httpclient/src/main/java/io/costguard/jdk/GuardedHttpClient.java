@@ -1,0 +1,330 @@
+package io.costguard.jdk;
+
+import io.costguard.CostGuard;
+import io.costguard.Denials;
+import io.costguard.http.Admittance;
+import io.costguard.http.Exchange;
+import io.costguard.http.HttpCall;
+import java.io.IOException;
+import java.net.Authenticator;
+import java.net.ConnectException;
+import java.net.CookieHandler;
+import java.net.ProxySelector;
+import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandler;
+import java.net.http.HttpResponse.PushPromiseHandler;
+import java.net.http.WebSocket;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Future;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.SSLParameters;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An {@link HttpClient} that guards the calls of another: call sites do not change.
+ *
+ * <pre>{@code
+ * HttpClient client = GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard);
+ * HttpClient.Builder builder = GuardedHttpClient.newBuilder(guard);   // for libraries that take a builder
+ * }</pre>
+ *
+ * <p>Safe for use by many threads. Bodies pass as they are; a request body is subscribed to once, and read into memory up to
+ * {@link HttpCall#MOST_READ}. {@code sendAsync} never throws a denial, and holds no thread; cancelling its future cancels whatever
+ * the call is at. WebSockets are not guarded. A client is closed by closing this one, on Java 21 and newer.
+ */
+public final class GuardedHttpClient extends HttpClient {
+    private final HttpClient client;
+    private final CostGuard guard;
+    private final Denials denials;
+
+    private GuardedHttpClient(HttpClient client, CostGuard guard, Denials denials) {
+        this.client = client;
+        this.guard = guard;
+        this.denials = denials;
+    }
+
+    /** A client that guards the calls of {@code client}; {@code client} itself, if this guard guards it already. */
+    public static HttpClient wrap(HttpClient client, CostGuard guard) {
+        return wrap(client, guard, guard.http().denials());
+    }
+
+    /** {@link #wrap(HttpClient, CostGuard)} with its own way to show denials. */
+    public static HttpClient wrap(HttpClient client, CostGuard guard, Denials denials) {
+        if (client instanceof GuardedHttpClient guarded && guarded.guard == guard) {
+            return client;
+        }
+        return new GuardedHttpClient(client, guard, denials);
+    }
+
+    /** A builder of clients whose calls are guarded. */
+    public static HttpClient.Builder newBuilder(CostGuard guard) {
+        return newBuilder(guard, guard.http().denials());
+    }
+
+    /** {@link #newBuilder(CostGuard)} with its own way to show denials. */
+    public static HttpClient.Builder newBuilder(CostGuard guard, Denials denials) {
+        return new GuardedBuilder(HttpClient.newBuilder(), guard, denials);
+    }
+
+    // ------------------------------------------------------------------------------------------------------ sending
+
+    @Override
+    public <T> HttpResponse<T> send(HttpRequest request, BodyHandler<T> handler)
+            throws IOException, InterruptedException {
+        Optional<HttpCall> begun = begin(request);
+        if (begun.isEmpty()) {
+            return client.send(request, handler);
+        }
+        HttpRequest readable = await(read(request, begun.get()));
+        Admittance admittance = begun.get().admit(denials);
+        if (admittance instanceof Admittance.Answered answered) {
+            return await(LocalResponse.of(request, answered.answer(), handler));
+        }
+        Exchange exchange = ((Admittance.Admitted) admittance).exchange();
+        try {
+            return client.send(readable, MeteredBody.of(handler, exchange));
+        } catch (IOException | InterruptedException | RuntimeException | Error e) {
+            failed(exchange, e);
+            throw e;
+        }
+    }
+
+    @Override
+    public <T> CompletableFuture<HttpResponse<T>> sendAsync(HttpRequest request, BodyHandler<T> handler) {
+        return guarded(request, handler, client::sendAsync);
+    }
+
+    @Override
+    public <T> CompletableFuture<HttpResponse<T>> sendAsync(
+            HttpRequest request, BodyHandler<T> handler, @Nullable PushPromiseHandler<T> pushes) {
+        return guarded(request, handler, (readable, metered) -> client.sendAsync(readable, metered, pushes));
+    }
+
+    /** The way in which a call that may go is sent. */
+    private interface Sending<T> {
+        CompletableFuture<HttpResponse<T>> send(HttpRequest request, BodyHandler<T> handler);
+    }
+
+    private <T> CompletableFuture<HttpResponse<T>> guarded(
+            HttpRequest request, BodyHandler<T> handler, Sending<T> sending) {
+        Optional<HttpCall> begun = begin(request);
+        if (begun.isEmpty()) {
+            return sending.send(request, handler);
+        }
+        HttpCall call = begun.get();
+        Cancellable<HttpResponse<T>> result = new Cancellable<>();
+        result.follow(
+                read(request, call),
+                readable -> result.follow(call.admitAsync(denials), admittance -> {
+                    if (admittance instanceof Admittance.Answered answered) {
+                        result.follow(LocalResponse.of(request, answered.answer(), handler), result::complete);
+                        return;
+                    }
+                    Exchange exchange = ((Admittance.Admitted) admittance).exchange();
+                    if (result.isDone()) {
+                        exchange.neverSent();
+                        return;
+                    }
+                    CompletableFuture<HttpResponse<T>> sent;
+                    try {
+                        sent = sending.send(readable, MeteredBody.of(handler, exchange));
+                    } catch (RuntimeException e) {
+                        exchange.neverSent();
+                        throw e;
+                    }
+                    CompletableFuture<?> unused = sent.whenComplete((response, failure) -> {
+                        if (failure != null) {
+                            failed(exchange, unwrapped(failure));
+                        }
+                    });
+                    result.follow(sent, result::complete);
+                }));
+        return result;
+    }
+
+    private Optional<HttpCall> begin(HttpRequest request) {
+        return guard.http()
+                .begin(
+                        request.method(),
+                        request.uri(),
+                        name -> request.headers().firstValue(name));
+    }
+
+    /** The request with a body that can be sent after it was read. */
+    private static CompletableFuture<HttpRequest> read(HttpRequest request, HttpCall call) {
+        Optional<HttpRequest.BodyPublisher> body = request.bodyPublisher();
+        if (body.isEmpty() || !call.readsBody()) {
+            return CompletableFuture.completedFuture(request);
+        }
+        long length = body.get().contentLength();
+        if (length > HttpCall.MOST_READ) {
+            call.unreadBody(length);
+            return CompletableFuture.completedFuture(request);
+        }
+        return RequestBody.read(body.get(), HttpCall.MOST_READ).thenApply(read -> {
+            if (read.extent() == RequestBody.Extent.ALL) {
+                call.body(read.prefix());
+            } else {
+                call.unreadBody(read.prefix().length);
+            }
+            return HttpRequest.newBuilder(request, (name, value) -> true)
+                    .method(request.method(), read)
+                    .build();
+        });
+    }
+
+    /** Says whether a call that failed can have reached the provider. */
+    private static void failed(Exchange exchange, Throwable failure) {
+        boolean neverConnected = failure instanceof ConnectException
+                || failure instanceof HttpConnectTimeoutException
+                || failure instanceof SSLHandshakeException;
+        if (neverConnected) {
+            exchange.neverSent();
+        } else {
+            exchange.noAnswer();
+        }
+    }
+
+    private static <T> T await(CompletableFuture<T> future) throws IOException, InterruptedException {
+        try {
+            return future.get();
+        } catch (ExecutionException e) {
+            Throwable cause = unwrapped(e);
+            if (cause instanceof IOException io) {
+                throw io;
+            } else if (cause instanceof Error error) {
+                throw error;
+            } else if (cause instanceof RuntimeException unchecked) {
+                throw unchecked;
+            }
+            throw new IOException(cause);
+        }
+    }
+
+    private static Throwable unwrapped(Throwable failure) {
+        Throwable cause = failure.getCause();
+        boolean wrapped = failure instanceof CompletionException || failure instanceof ExecutionException;
+        return wrapped && cause != null ? unwrapped(cause) : failure;
+    }
+
+    /** What the user holds of an asynchronous call: cancelling it cancels the stage that the call is at. */
+    private static final class Cancellable<T> extends CompletableFuture<T> {
+        private volatile @Nullable Future<?> stage;
+
+        /** What to do with the outcome of a stage. */
+        private interface Step<S> {
+            void take(S outcome);
+        }
+
+        <S> void follow(CompletableFuture<S> next, Step<S> step) {
+            stage = next;
+            if (isCancelled()) {
+                next.cancel(true);
+            }
+            CompletableFuture<?> unused = next.whenComplete((outcome, failure) -> {
+                if (failure != null) {
+                    completeExceptionally(unwrapped(failure));
+                    return;
+                }
+                try {
+                    step.take(outcome);
+                } catch (RuntimeException | Error e) {
+                    completeExceptionally(e);
+                }
+            });
+        }
+
+        @Override
+        public boolean cancel(boolean mayInterruptIfRunning) {
+            boolean cancelled = super.cancel(mayInterruptIfRunning);
+            Future<?> current = stage;
+            if (cancelled && current != null) {
+                current.cancel(true);
+            }
+            return cancelled;
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------- what the client is
+
+    @Override
+    public Optional<CookieHandler> cookieHandler() {
+        return client.cookieHandler();
+    }
+
+    @Override
+    public Optional<Duration> connectTimeout() {
+        return client.connectTimeout();
+    }
+
+    @Override
+    public Redirect followRedirects() {
+        return client.followRedirects();
+    }
+
+    @Override
+    public Optional<ProxySelector> proxy() {
+        return client.proxy();
+    }
+
+    @Override
+    public SSLContext sslContext() {
+        return client.sslContext();
+    }
+
+    @Override
+    public SSLParameters sslParameters() {
+        return client.sslParameters();
+    }
+
+    @Override
+    public Optional<Authenticator> authenticator() {
+        return client.authenticator();
+    }
+
+    @Override
+    public Version version() {
+        return client.version();
+    }
+
+    @Override
+    public Optional<Executor> executor() {
+        return client.executor();
+    }
+
+    @Override
+    public WebSocket.Builder newWebSocketBuilder() {
+        return client.newWebSocketBuilder();
+    }
+
+    // Java 21 and newer; not overrides on 17.
+
+    public void shutdown() {
+        Newer.SHUTDOWN.call(client);
+    }
+
+    public boolean awaitTermination(Duration duration) throws InterruptedException {
+        return Boolean.TRUE.equals(Newer.AWAIT_TERMINATION.callInterruptibly(client, duration));
+    }
+
+    public boolean isTerminated() {
+        return Boolean.TRUE.equals(Newer.IS_TERMINATED.call(client));
+    }
+
+    public void shutdownNow() {
+        Newer.SHUTDOWN_NOW.call(client);
+    }
+
+    public void close() {
+        Newer.CLOSE.call(client);
+    }
+}
