@@ -12,7 +12,9 @@ final class AnthropicMessages implements Dialect {
     private static final long TOKENS_A_MESSAGE = 5;
 
     /** The system prompt that comes with tools, at its longest (API guide, "Tool use", pricing). */
-    private static final long TOKENS_OF_TOOLS = 346;
+    private static final long TOKENS_OF_TOOLS = 530;
+
+    private static final long TOKENS_OF_THINKING = 40;
 
     /** A picture as large as they are kept, width × height / 750 (API guide, "Vision"). */
     private static final long TOKENS_A_PICTURE = 1_600;
@@ -27,6 +29,9 @@ final class AnthropicMessages implements Dialect {
             "messages[].content[].text",
             "messages[].content[].thinking",
             "messages[].content[].type",
+            "messages[].content[].id",
+            "messages[].content[].name",
+            "messages[].content[].tool_use_id",
             "messages[].content[].input.**",
             "messages[].content[].content",
             "messages[].content[].content[].text",
@@ -35,7 +40,7 @@ final class AnthropicMessages implements Dialect {
             "tools[].name",
             "tools[].description",
             "tools[].input_schema.**",
-            "tool_choice.type");
+            "thinking.type");
 
     private static final JsonPaths RESPONSE = JsonPaths.of(
             "usage.input_tokens",
@@ -77,12 +82,13 @@ final class AnthropicMessages implements Dialect {
             case "max_tokens" -> request.outputCap(field.count());
             case "messages[].role" -> request.tokens(TOKENS_A_MESSAGE);
             case "tools[].name" -> {
-                request.tokens(TOKENS_OF_TOOLS);
+                request.tokensOnce("tools", TOKENS_OF_TOOLS);
                 request.text(field.text());
             }
             case "messages[].content[].type", "messages[].content[].content[].type" ->
                 request.tokens(field.text().equals("image") ? TOKENS_A_PICTURE : 0);
-            case "messages[].content[].source.data", "tool_choice.type" -> {}
+            case "thinking.type" -> request.tokens(TOKENS_OF_THINKING);
+            case "messages[].content[].source.data" -> {}
             default -> request.text(field.text());
         }
     }

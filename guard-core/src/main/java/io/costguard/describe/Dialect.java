@@ -74,6 +74,9 @@ public interface Dialect {
         /** Tokens of the prompt that are not text. */
         void tokens(long count);
 
+        /** Tokens that come with the first of its kind, and not again with the next. */
+        void tokensOnce(String kind, long count);
+
         void outputCap(OptionalLong tokens);
 
         void choices(OptionalLong count);

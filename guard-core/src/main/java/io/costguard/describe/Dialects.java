@@ -34,7 +34,7 @@ public final class Dialects {
     }
 
     static long tokensOfBase64(String data) {
-        return 1 + data.length() / BASE64_A_TOKEN;
+        return 10 + data.length() / BASE64_A_TOKEN;
     }
 
     /** What writes a JSON document. */

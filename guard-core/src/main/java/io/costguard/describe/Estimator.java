@@ -4,8 +4,10 @@ import io.costguard.Cost;
 import io.costguard.ModelNames;
 import io.costguard.PriceList;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /** Says what a call may cost, before it is sent. */
 public final class Estimator {
@@ -71,6 +73,7 @@ public final class Estimator {
 
     private static final class Reader implements Dialect.RequestReader {
         private final Tokenizers.Counter counter;
+        private final Set<String> kinds = new HashSet<>();
         private long tokens;
         private OptionalLong cap = OptionalLong.empty();
         private long choices = 1;
@@ -90,6 +93,13 @@ public final class Estimator {
         @Override
         public void tokens(long count) {
             tokens += count;
+        }
+
+        @Override
+        public void tokensOnce(String kind, long count) {
+            if (kinds.add(kind)) {
+                tokens += count;
+            }
         }
 
         @Override

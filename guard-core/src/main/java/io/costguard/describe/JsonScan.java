@@ -20,11 +20,12 @@ import org.jspecify.annotations.Nullable;
  * <p>Not safe for use by many threads.
  */
 public final class JsonScan {
+    private static final int LONGEST_TOKEN = 32 << 20;
     private static final JsonFactory JSON = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxNestingDepth(200)
                     .maxNumberLength(100)
-                    .maxStringLength(32 << 20)
+                    .maxStringLength(LONGEST_TOKEN)
                     .maxNameLength(10_000)
                     .build())
             .disable(StreamReadFeature.AUTO_CLOSE_SOURCE)
@@ -38,6 +39,7 @@ public final class JsonScan {
 
     private boolean readable = true;
     private boolean complete;
+    private long fedSinceToken;
 
     /** An open object or array, and what is wanted in it. */
     private record Frame(JsonPaths.@Nullable Node node, JsonToken start) {}
@@ -73,6 +75,11 @@ public final class JsonScan {
         if (!readable || complete || length == 0) {
             return;
         }
+        fedSinceToken += length;
+        if (fedSinceToken > LONGEST_TOKEN) {
+            readable = false;
+            return;
+        }
         try {
             ((NonBlockingJsonParser) parser).getNonBlockingInputFeeder().feedInput(bytes, offset, offset + length);
         } catch (IOException e) {
@@ -97,6 +104,7 @@ public final class JsonScan {
             for (JsonToken token = parser.nextToken();
                     token != null && token != JsonToken.NOT_AVAILABLE;
                     token = parser.nextToken()) {
+                fedSinceToken = 0;
                 accept(token);
                 if (open.isEmpty()) {
                     complete = true;

@@ -8,8 +8,16 @@ import java.util.Map;
  * ("Create chat completion", "The chat completion chunk object"); usage includes cached and reasoning tokens.
  */
 final class OpenAiChat implements Dialect {
-    /** Around each message, and before the answer: OpenAI's cookbook, "How to count tokens with tiktoken". */
+    /** Around each message, its role included (OpenAI's cookbook, "How to count tokens with tiktoken"). */
     private static final long TOKENS_A_MESSAGE = 4;
+
+    /** What leads over to the answer (likewise). */
+    private static final long TOKENS_OF_THE_LEAD = 3;
+
+    /** How a schema is presented to the model is not public; this covers what was seen of gpt-4, gpt-4o and gpt-5. */
+    private static final long TOKENS_OF_TOOLS = 60;
+
+    private static final long TOKENS_OF_PUNCTUATION = 2;
 
     /** A picture of 1,024 × 1,024 in high detail: 85 and 170 for each of four tiles (API guide, "Images and vision"). */
     private static final long TOKENS_A_PICTURE = 765;
@@ -68,13 +76,21 @@ final class OpenAiChat implements Dialect {
     @Override
     public void request(Field field, RequestReader request) {
         switch (field.path()) {
-            case "model" -> request.model(field.text());
+            case "model" -> {
+                request.model(field.text());
+                request.tokens(TOKENS_OF_THE_LEAD);
+            }
             case "max_completion_tokens", "max_tokens" -> request.outputCap(field.count());
             case "n" -> request.choices(field.count());
             case "messages[].role" -> request.tokens(TOKENS_A_MESSAGE);
             case "messages[].content[].image_url.url" -> request.tokens(TOKENS_A_PICTURE);
             case "messages[].content[].input_audio.data", "messages[].content[].file.file_data" ->
                 request.tokens(Dialects.tokensOfBase64(field.text()));
+            case "tools.**", "functions.**", "response_format.json_schema.**" -> {
+                request.tokensOnce("tools", TOKENS_OF_TOOLS);
+                request.text(field.text());
+                request.tokens(TOKENS_OF_PUNCTUATION);
+            }
             default -> request.text(field.text());
         }
     }

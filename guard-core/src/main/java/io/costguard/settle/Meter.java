@@ -173,6 +173,9 @@ public final class Meter implements Dialect.ResponseReader {
         public void accept(byte[] bytes, int offset, int length) {
             scan.feed(bytes, offset, length);
             eventEnds();
+            if (!scan.isReadable()) {
+                counts.clear();
+            }
         }
 
         @Override
@@ -202,6 +205,9 @@ public final class Meter implements Dialect.ResponseReader {
                 return;
             }
             sense = JsonScan.read(data, 0, length, dialect.responsePaths(), Meter.this::field);
+            if (!sense) {
+                countsOfEvent.clear();
+            }
             eventEnds();
         }
 

@@ -1,0 +1,138 @@
+package io.costguard.describe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.costguard.Cost;
+import io.costguard.PriceList;
+import io.costguard.testing.Recordings;
+import io.costguard.testing.Recordings.Exchange;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class EstimatorTest {
+    /** Their input is not all in the request: the server searches the web, and adds what it finds. */
+
+    private final Estimator estimator = new Estimator(PriceList.bundled());
+
+    static List<Exchange> answered() {
+        return Recordings.all().stream()
+                .filter(exchange -> exchange.reportedInput().isPresent())
+                .filter(exchange -> !MORE_THAN_THE_REQUEST.contains(exchange.folder()))
+                .toList();
+    }
+
+    @BeforeAll
+    static void loadTokenizers() throws ExecutionException, InterruptedException {
+        Tokenizers.loaded("gpt-4o").get();
+        Tokenizers.loaded("gpt-4").get();
+    }
+
+    @ParameterizedTest
+    @MethodSource("answered")
+    void theInputOfARecordedRequestIsNotEstimatedTooLow(Exchange exchange) {
+        RequestFacts facts = read(exchange);
+
+                + exchange.reportedInput().getAsLong());
+        assertThat(facts.isReadable()).isTrue();
+        assertThat(facts.models()).containsExactly(exchange.model());
+        assertThat(facts.inputTokens())
+                .isGreaterThanOrEqualTo(exchange.reportedInput().getAsLong() * 95 / 100);
+    }
+
+    @ParameterizedTest
+    @MethodSource("answered")
+    void theCapAndTheChoicesOfARecordedRequestAreRead(Exchange exchange) {
+        RequestFacts facts = read(exchange);
+
+        assertThat(facts.outputCap()).isEqualTo(exchange.number("request_max_tokens"));
+        assertThat(facts.choices()).isEqualTo(exchange.number("request_n").orElse(1));
+    }
+
+    @Test
+    void theOutputIsTheCapForEachChoiceOrWhatTheBudgetAssumes() {
+        assertThat(estimate("{\"model\":\"gpt-4o\",\"max_tokens\":50,\"n\":3}").output())
+                .isEqualTo(150);
+        assertThat(estimate("{\"model\":\"gpt-4o\",\"n\":2}").output()).isEqualTo(2_000);
+        assertThat(estimate("{\"model\":\"gpt-4o\",\"max_tokens\":0}").output()).isEqualTo(1_000);
+        assertThat(estimate("{\"model\":\"gpt-4o\",\"max_tokens\":-5}").output())
+                .isEqualTo(1_000);
+        assertThat(estimate("{\"model\":\"gpt-4o\",\"max_tokens\":9007199254740991,\"n\":9}")
+                        .output())
+                .isEqualTo(Cost.MAX_AMOUNT / 2);
+    }
+
+    @Test
+    void ofTwoModelsInOneRequestTheDearerCounts() {
+        assertThat(model("{\"model\":\"gpt-4\",\"model\":\"gpt-4o-mini\"}")).isEqualTo("gpt-4");
+        assertThat(model("{\"model\":\"gpt-4o-mini\",\"model\":\"gpt-4\"}")).isEqualTo("gpt-4");
+        assertThat(model("{\"model\":\"gpt-4\",\"model\":\"nobody-knows\"}")).isEqualTo("nobody-knows");
+    }
+
+    @Test
+    void aPictureIsNotCountedAsText() {
+        String picture = "A".repeat(1_000_000);
+
+        assertThat(
+                        read("{\"model\":\"gpt-4o\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":"
+                                        + "{\"url\":\"data:image/png;base64," + picture + "\"}}]}]}")
+                                .inputTokens())
+                .isLessThan(2_000);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"", "{", "nonsense", "\0", "[1,2", "{\"model\":\"gpt-4o\",\"messages\":[{\"content\":\"cut"})
+    void aRequestThatCannotBeReadIsEstimatedByItsLength(String body) {
+        RequestFacts facts = read(body);
+
+        assertThat(facts.isReadable()).isFalse();
+        assertThat(facts.inputTokens()).isEqualTo(body.length() / 2);
+    }
+
+    @Test
+    void aModelWithoutAPriceHasNoDollars() {
+        assertThat(estimate("{\"model\":\"nobody-knows\"}").givenNanoUsd()).isEqualTo(OptionalLong.empty());
+        assertThat(estimate("{\"model\":\"gpt-4o\",\"max_tokens\":100}").givenNanoUsd())
+                .hasValue(1_007_500);
+    }
+
+    @Test
+    void theHeuristicKnowsScriptsDigitsAndCode() throws Exception {
+        Tokenizers.Counter tokenizer = Tokenizers.of("gpt-4o");
+        for (String text : List.of(
+                "The quick brown fox jumps over the lazy dog, and then it has a rest under the tree. ",
+                "31415926535897932384626433832795028841971693993751 ",
+                "for (int i = 0; i < values.length; i++) { sum += values[i] * weights[i]; } ",
+                "\u4eba\u5de5\u667a\u80fd\u662f\u8ba1\u7b97\u673a\u79d1\u5b66\u7684\u4e00\u4e2a\u5206\u652f",
+                "\u0414\u043e\u0431\u0440\u044b\u0439 \u0434\u0435\u043d\u044c, \u043a\u0430\u043a \u0434\u0435\u043b\u0430? ")) {
+            long real = tokenizer.count(text.repeat(20));
+            assertThat(Tokenizers.heuristic(text.repeat(20))).as(text).isBetween(real, real * 5 / 2);
+        }
+    }
+
+    private RequestFacts read(Exchange exchange) {
+        return estimator.read(Dialects.of("POST", exchange.url()).orElseThrow(), exchange.request());
+    }
+
+    private RequestFacts read(String body) {
+        Dialect openAi =
+                Dialects.of("POST", Recordings.of("openai-chat-n2").url()).orElseThrow();
+        return estimator.read(openAi, body.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private Cost estimate(String body) {
+        return estimator.estimate(read(body), 1_000);
+    }
+
+    private String model(String body) {
+        return estimator.model(read(body));
+    }
+}

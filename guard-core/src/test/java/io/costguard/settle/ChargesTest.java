@@ -1,0 +1,164 @@
+package io.costguard.settle;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.costguard.Cost;
+import io.costguard.Outcome;
+import io.costguard.PriceList;
+import io.costguard.describe.Dialect;
+import io.costguard.describe.Dialects;
+import io.costguard.describe.Usage;
+import io.costguard.settle.Charges.Charged;
+import java.net.URI;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ChargesTest {
+    private static final Optional<Dialect> OPENAI =
+            Dialects.of("POST", URI.create("https://api.openai.com/v1/chat/completions"));
+    private static final Optional<Dialect> ANTHROPIC =
+            Dialects.of("POST", URI.create("https://api.anthropic.com/v1/messages"));
+    private static final String MODEL = "gpt-4o";
+    /** gpt-4o: 2.5 dollars a million of input, 10 of output. */
+    private static final Cost ESTIMATE =
+            Cost.requests(1).input(1_000).output(500).usd("0.0075");
+
+    private static final Usage USAGE = new Usage(900, 0, 0, 100);
+    private static final Cost USED = Cost.requests(1).input(900).output(100).usd("0.00325");
+    private static final Cost REQUEST_ALONE = Cost.requests(1).usd("0");
+
+    private final Charges charges = new Charges(PriceList.bundled());
+
+    static IntStream statuses() {
+        return IntStream.rangeClosed(200, 599);
+    }
+
+    @ParameterizedTest
+    @MethodSource("statuses")
+    void reportedUsageCountsWhateverTheStatus(int status) {
+        assertThat(answered(status, metered(Optional.of(USAGE), 0, "", Metered.State.COMPLETE), OPENAI))
+                .isEqualTo(new Charged(USED, Outcome.REPORTED));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {200, 201, 206})
+    void aSuccessWithoutUsageIsTheInputEstimateAndTheOutputThatPassed(int status) {
+        assertThat(answered(status, metered(Optional.empty(), 40, "", Metered.State.COMPLETE), OPENAI))
+                .isEqualTo(new Charged(Cost.requests(1).input(1_000).output(40).usd("0.0029"), Outcome.COUNTED));
+    }
+
+    @Test
+    void aSuccessThatCannotBeReadKeepsItsEstimate() {
+        assertThat(answered(200, Metered.NOTHING, OPENAI)).isEqualTo(new Charged(ESTIMATE, Outcome.ESTIMATE_KEPT));
+    }
+
+    @Test
+    void whatNeverLeftIsGivenBackWithItsRequest() {
+        assertThat(charges.of(new Ending.NeverSent(), ESTIMATE, OPENAI, MODEL))
+                .isEqualTo(new Charged(Cost.requests(0).usd("0"), Outcome.RELEASED));
+    }
+
+    @Test
+    void whatWasSentAndNotAnsweredKeepsItsEstimate() {
+        assertThat(charges.of(new Ending.NoAnswer(), ESTIMATE, OPENAI, MODEL))
+                .isEqualTo(new Charged(ESTIMATE, Outcome.ESTIMATE_KEPT));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {301, 302, 303, 307, 308, 401, 403, 404, 405, 413, 415, 422, 429})
+    void aRefusalKeepsTheRequestAlone(int status) {
+        for (Optional<Dialect> dialect : List.of(OPENAI, ANTHROPIC)) {
+            assertThat(error(status, "", dialect)).isEqualTo(new Charged(REQUEST_ALONE, Outcome.REFUNDED));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {408, 499, 500, 502, 504, 520, 521, 522, 523, 524, 525, 526, 527})
+    void anErrorThatAGatewayMayGiveWhileTheModelWorksKeepsTheEstimate(int status) {
+        for (Optional<Dialect> dialect : List.of(OPENAI, ANTHROPIC)) {
+            assertThat(error(status, "", dialect)).isEqualTo(new Charged(ESTIMATE, Outcome.ESTIMATE_KEPT));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {402, 406, 409, 410, 418, 451})
+    void anyOtherRefusalKeepsTheInput(int status) {
+        assertThat(error(status, "", OPENAI))
+                .isEqualTo(new Charged(Cost.requests(1).input(1_000).usd("0.0025"), Outcome.INPUT_KEPT));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "400, invalid_request_error, REFUNDED",
+        "400, invalid_request_error content_filter, INPUT_KEPT",
+        "400, content_policy_violation, INPUT_KEPT",
+        "503, server_error, REFUNDED"
+    })
+    void openAiKnowsWhichOfItsErrorsAreNotBilled(int status, String error, Outcome outcome) {
+        assertThat(error(status, error, OPENAI).outcome()).isEqualTo(outcome);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "400, invalid_request_error, REFUNDED",
+        "529, overloaded_error, REFUNDED",
+        "503, api_error, ESTIMATE_KEPT"
+    })
+    void anthropicKnowsWhichOfItsErrorsAreNotBilled(int status, String error, Outcome outcome) {
+        assertThat(error(status, error, ANTHROPIC).outcome()).isEqualTo(outcome);
+    }
+
+    @ParameterizedTest
+    @MethodSource("statuses")
+    void anUnknownProviderKeepsTheEstimate(int status) {
+        assertThat(answered(status, Metered.NOTHING, Optional.empty()))
+                .isEqualTo(new Charged(ESTIMATE, Outcome.ESTIMATE_KEPT));
+    }
+
+    @Test
+    void aStreamThatIsCutKeepsTheLargerOfUsageSeenAndWhatPassed() {
+        Metered little = metered(Optional.of(new Usage(10, 0, 0, 1)), 3, "", Metered.State.PARTIAL);
+        Metered much = metered(Optional.of(new Usage(5_000, 0, 0, 1)), 3, "", Metered.State.PARTIAL);
+
+        assertThat(cut(little))
+                .isEqualTo(new Charged(Cost.requests(1).input(1_000).output(3).usd("0.00253"), Outcome.COUNTED));
+        assertThat(cut(much))
+                .isEqualTo(new Charged(Cost.requests(1).input(5_000).output(1).usd("0.01251"), Outcome.REPORTED));
+    }
+
+    @Test
+    void aStreamThatIsCutBeforeItsFirstByteKeepsTheInput() {
+        assertThat(cut(metered(Optional.empty(), 0, "", Metered.State.PARTIAL)))
+                .isEqualTo(new Charged(Cost.requests(1).input(1_000).usd("0.0025"), Outcome.COUNTED));
+    }
+
+    @Test
+    void anErrorInsideAStreamIsLikeACut() {
+        Metered metered = metered(Optional.of(new Usage(10, 0, 0, 1)), 3, "overloaded_error", Metered.State.COMPLETE);
+
+        assertThat(answered(200, metered, ANTHROPIC).actual())
+                .isEqualTo(Cost.requests(1).input(1_000).output(3).usd("0.00253"));
+    }
+
+    private Charged error(int status, String error, Optional<Dialect> dialect) {
+        return answered(status, metered(Optional.empty(), 0, error, Metered.State.COMPLETE), dialect);
+    }
+
+    private Charged answered(int status, Metered metered, Optional<Dialect> dialect) {
+        return charges.of(new Ending.Answered(status, metered), ESTIMATE, dialect, MODEL);
+    }
+
+    private Charged cut(Metered metered) {
+        return charges.of(new Ending.Cut(200, metered), ESTIMATE, OPENAI, MODEL);
+    }
+
+    private static Metered metered(Optional<Usage> usage, long output, String error, Metered.State state) {
+        return new Metered(usage, output, error, state);
+    }
+}

@@ -1,0 +1,281 @@
+package io.costguard.settle;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.costguard.describe.Dialect;
+import io.costguard.describe.Dialects;
+import io.costguard.describe.Tokenizers;
+import io.costguard.describe.Usage;
+import io.costguard.testing.Recordings;
+import io.costguard.testing.Recordings.Exchange;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.Random;
+import java.util.concurrent.ExecutionException;
+import java.util.zip.GZIPOutputStream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MeterTest {
+    private static final Dialect OPENAI =
+            Dialects.of("POST", Recordings.of("openai-chat-n2").url()).orElseThrow();
+    private static final Dialect ANTHROPIC =
+            Dialects.of("POST", Recordings.of("anthropic-messages-basic").url()).orElseThrow();
+
+    static List<Exchange> recordings() {
+        return Recordings.all();
+    }
+
+    static List<Exchange> streams() {
+        return Recordings.all().stream().filter(Exchange::isStream).toList();
+    }
+
+    @BeforeAll
+    static void loadTokenizers() throws ExecutionException, InterruptedException {
+        Tokenizers.loaded("gpt-4o").get();
+        Tokenizers.loaded("gpt-4").get();
+    }
+
+    @Test
+    void allRecordingsAreHere() {
+        assertThat(recordings()).hasSize(27);
+    }
+
+    @ParameterizedTest
+    @MethodSource("recordings")
+    void aRecordedResponseIsMeteredToWhatItsProviderReported(Exchange exchange) throws IOException {
+        byte[] body = exchange.response();
+        for (int longest : new int[] {body.length, 1, 2, 3, 5, 7, 11, 13, 17}) {
+            assertReported(exchange, metered(exchange, body, longest, ""));
+            assertReported(exchange, metered(exchange, gzip(body), longest, "gzip"));
+        }
+    }
+
+    private static void assertReported(Exchange exchange, Metered metered) {
+        assertThat(metered.usage().isPresent())
+                .isEqualTo(exchange.reportedInput().isPresent());
+        metered.usage().ifPresent(usage -> {
+            assertThat(OptionalLong.of(usage.allInput())).isEqualTo(exchange.reportedInput());
+            assertThat(OptionalLong.of(usage.output())).isEqualTo(exchange.reportedOutput());
+        });
+        assertThat(metered.state()).isEqualTo(Metered.State.COMPLETE);
+        assertThat(metered.error().isEmpty()).isEqualTo(exchange.status() < 300);
+    }
+
+    @ParameterizedTest
+    @MethodSource("streams")
+    void aStreamThatIsCutAtAnyByteTellsWhatPassed(Exchange exchange) {
+        byte[] body = exchange.response();
+        long output = 0;
+        Metered whole = metered(exchange, body, body.length, "");
+        for (int cut = 0; cut < body.length; cut++) {
+            Metered metered = metered(exchange, Arrays.copyOf(body, cut), 4_096, "");
+            assertThat(metered.outputCounted()).isBetween(output, whole.outputCounted());
+            output = metered.outputCounted();
+        }
+    }
+
+    @Test
+    void aStreamWithoutUsageIsCounted() {
+        Exchange exchange = Recordings.of("openai-chat-stream-no-usage");
+
+        Metered metered = metered(exchange, exchange.response(), 17, "");
+
+        assertThat(metered.usage()).isEmpty();
+        assertThat(metered.outputCounted()).isPositive();
+    }
+
+    @Test
+    void ofSeveralReportsInAStreamTheLastCounts() {
+        Metered metered = metered(OPENAI, "text/event-stream", """
+                data: {"usage":{"prompt_tokens":9,"completion_tokens":40}}
+
+                data: {"usage":{"prompt_tokens":9,"completion_tokens":30}}
+
+                data: {"usage":null}
+
+                data: [DONE]
+
+                """);
+
+        assertThat(metered.usage()).contains(new Usage(9, 0, 0, 30));
+    }
+
+    @Test
+    void ofTwoReportsInOneDocumentTheLargerCounts() {
+        Metered metered = metered(OPENAI, "application/json", """
+                {"usage":{"prompt_tokens":9,"completion_tokens":40,"completion_tokens":3}}""");
+
+        assertThat(metered.usage()).contains(new Usage(9, 0, 0, 40));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-1", "1e308", "9007199254740992", "9223372036854775808", "1.5", "\"12\"", "true", "NaN"})
+    void usageThatIsNonsenseCountsAsNotReported(String output) {
+        Metered metered = metered(
+                OPENAI,
+                "application/json",
+                "{\"choices\":[{\"message\":{\"content\":\"hello there\"}}],\"usage\":{\"prompt_tokens\":9,"
+                        + "\"completion_tokens\":" + output + "}}");
+
+        assertThat(metered.usage()).isEmpty();
+    }
+
+    @Test
+    void generatedUsagesAreReadAsAModelReadsThem() {
+        long seed = new Random().nextLong();
+        Random random = new Random(seed);
+        for (int i = 0; i < 10_000; i++) {
+            StringBuilder stream = new StringBuilder();
+            long expected = -1;
+            boolean nonsense = false;
+            for (int report = 0; report < 1 + random.nextInt(4); report++) {
+                String value = value(random);
+                boolean count = value.matches("[0-9]{1,16}") && Long.parseLong(value) < 1L << 53;
+                if (count) {
+                    expected = Long.parseLong(value);
+                    nonsense = false;
+                } else if (!value.equals("null")) {
+                    nonsense = true;
+                }
+                stream.append("data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":")
+                        .append(value)
+                        .append("}}\n\n");
+            }
+            Metered metered = metered(ANTHROPIC, "text/event-stream", stream.toString());
+            assertThat(metered.usage().map(Usage::output).orElse(-1L))
+                    .as("seed %d: %s", seed, stream)
+                    .isEqualTo(nonsense ? -1 : expected);
+        }
+    }
+
+    private static String value(Random random) {
+        return switch (random.nextInt(10)) {
+            case 0 -> "null";
+            case 1 -> "\"" + random.nextInt(100) + "\"";
+            case 2 -> "-" + (1 + random.nextInt(100));
+            case 3 -> random.nextInt(100) + ".5";
+            case 4 -> String.valueOf(Long.MAX_VALUE);
+            case 5 -> "1e" + random.nextInt(400);
+            case 6 -> "false";
+            default -> String.valueOf(random.nextInt(1_000_000));
+        };
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "null",
+                "[]",
+                "\"text\"",
+                "{",
+                "}{",
+                "<html>no</html>",
+                "{\"usage\":",
+                "{'usage':1}",
+                "{\"usage\":{\"prompt_tokens\":1}} trailing",
+                "\0\0\0"
+            })
+    void whatIsNotTheExpectedJsonReportsNothingWrong(String body) {
+        Metered metered = metered(OPENAI, "application/json", body);
+
+        assertThat(metered.outputCounted()).isZero();
+        assertThat(metered.usage().map(Usage::output).orElse(0L)).isZero();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"[,1000000", "{\"a\":,1000000"})
+    void deepAndEndlessDocumentsAreLeftUnread(String unit, int times) {
+        Metered metered = metered(OPENAI, "application/json", unit.repeat(times) + " ");
+
+        assertThat(metered.usage()).isEmpty();
+        assertThat(metered.state()).isEqualTo(Metered.State.UNREADABLE);
+    }
+
+    @Test
+    void aNumberOfAMillionDigitsIsNoUsage() {
+        String digits = "1".repeat(1_000_000);
+
+        assertThat(metered(OPENAI, "application/json", "{\"usage\":{\"prompt_tokens\":" + digits + "}}")
+                        .usage())
+                .isEmpty();
+    }
+
+    @Test
+    void anEscapedKeyIsTheKey() {
+        Metered metered = metered(
+                OPENAI, "application/json", "{\"us\\u0061ge\":{\"prompt_tokens\":1,\"completion_\\u0074okens\":2}}");
+
+        assertThat(metered.usage()).contains(new Usage(1, 0, 0, 2));
+    }
+
+    @Test
+    void aByteOrderMarkIsPassedOver() {
+        Metered metered = metered(
+                OPENAI,
+                "text/event-stream",
+                "\ufeffdata: {}\n\ndata: {\"usage\":{\"prompt_tokens\":1}}\n\ndata: [DONE]\n\n");
+
+        assertThat(metered.usage()).contains(new Usage(1, 0, 0, 0));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"br", "zstd", "gzip, br"})
+    void anEncodingThatIsNotKnownIsLeftUnread(String encoding) {
+        Meter meter = new Meter(OPENAI, "gpt-4o", "application/json", encoding);
+        meter.accept(ByteBuffer.wrap(new byte[] {1, 2, 3}));
+
+        assertThat(meter.result().state()).isEqualTo(Metered.State.UNREADABLE);
+    }
+
+    @Test
+    void aDamagedEncodingIsLeftUnreadFromThereOn() throws IOException {
+        Exchange exchange = Recordings.of("openai-chat-n2");
+        byte[] body = gzip(exchange.response());
+        body[body.length / 2] ^= 0x55;
+        body[body.length / 2 + 1] ^= 0x55;
+
+        assertThat(metered(exchange, body, 17, "gzip").state()).isNotEqualTo(Metered.State.COMPLETE);
+    }
+
+    @Test
+    void theBufferIsLeftAsItIs() {
+        ByteBuffer buffer = ByteBuffer.wrap("{\"usage\":{}}".getBytes(StandardCharsets.UTF_8))
+                .asReadOnlyBuffer();
+
+        new Meter(OPENAI, "gpt-4o", "application/json", "").accept(buffer);
+
+        assertThat(buffer.position()).isZero();
+    }
+
+    private static Metered metered(Exchange exchange, byte[] body, int longest, String encoding) {
+        Dialect dialect = Dialects.of("POST", exchange.url()).orElseThrow();
+        Meter meter = new Meter(dialect, exchange.model(), exchange.contentType(), encoding);
+        Recordings.pieces(body, Math.max(1, longest)).forEach(piece -> meter.accept(ByteBuffer.wrap(piece)));
+        return meter.result();
+    }
+
+    private static Metered metered(Dialect dialect, String contentType, String body) {
+        Meter meter = new Meter(dialect, "gpt-4o", contentType, "");
+        meter.accept(ByteBuffer.wrap(body.getBytes(StandardCharsets.UTF_8)));
+        return meter.result();
+    }
+
+    private static byte[] gzip(byte[] body) throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try (GZIPOutputStream gzip = new GZIPOutputStream(out)) {
+            gzip.write(body);
+        }
+        return out.toByteArray();
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.settle;
+
+import org.jspecify.annotations.NullMarked;

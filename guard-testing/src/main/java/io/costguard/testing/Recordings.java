@@ -1,0 +1,175 @@
+package io.costguard.testing;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+
+/**
+ * Exchanges between real clients and real LLM providers, recorded by open-source projects: what a request looks like on the wire, what
+ * comes back, and what usage it reports. Sources, licences and the meaning of each figure are in {@code wire/README.md} beside this
+ * class.
+ */
+public final class Recordings {
+    private Recordings() {}
+
+    /** All that are here. */
+    public static List<Exchange> all() {
+        List<List<String>> rows = csv(new String(resource("MANIFEST.csv"), StandardCharsets.UTF_8));
+        List<String> names = rows.get(0);
+        List<Exchange> exchanges = new ArrayList<>();
+        for (List<String> row : rows.subList(1, rows.size())) {
+            Map<String, String> values = new HashMap<>();
+            for (int i = 0; i < names.size(); i++) {
+                values.put(names.get(i), row.get(i));
+            }
+            Exchange exchange = new Exchange(Map.copyOf(values));
+            if (Recordings.class.getResource("wire/" + exchange.folder() + "/request.json") != null) {
+                exchanges.add(exchange);
+            }
+        }
+        return List.copyOf(exchanges);
+    }
+
+    /** The one in this folder. */
+    public static Exchange of(String folder) {
+        return all().stream()
+                .filter(exchange -> exchange.folder().equals(folder))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("no recording '" + folder + "'"));
+    }
+
+    /** One request and its response, with the row of the manifest that tells of it. */
+    public record Exchange(Map<String, String> manifest) {
+        public String folder() {
+            return value("folder");
+        }
+
+        public String provider() {
+            return value("provider");
+        }
+
+        public URI url() {
+            return URI.create(value("url"));
+        }
+
+        public int status() {
+            return Integer.parseInt(value("status"));
+        }
+
+        /** As recorded; where it was not, what the recording's form says. */
+        public String contentType() {
+            String recorded = value("content_type");
+            if (!recorded.isEmpty()) {
+                return recorded;
+            }
+            return value("response_file").endsWith(".sse") ? "text/event-stream" : "application/json";
+        }
+
+        public boolean isStream() {
+            return value("streaming").equals("true");
+        }
+
+        /** The model as requested. */
+        public String model() {
+            return value("model");
+        }
+
+        /** All tokens of the prompt, those of a prompt cache included; empty where none were reported. */
+        public OptionalLong reportedInput() {
+            OptionalLong input = number("expected_input_tokens");
+            if (input.isEmpty() || !value("input_includes_cache").equals("false")) {
+                return input;
+            }
+            return OptionalLong.of(input.getAsLong()
+                    + number("cached_input_tokens").orElse(0)
+                    + number("cache_write_tokens").orElse(0));
+        }
+
+        /** All tokens of the answer; empty where none were reported. */
+        public OptionalLong reportedOutput() {
+            return number("expected_output_tokens");
+        }
+
+        /** A figure of the manifest; empty where it has none. */
+        public OptionalLong number(String column) {
+            String text = value(column);
+            return text.isEmpty() ? OptionalLong.empty() : OptionalLong.of(Long.parseLong(text));
+        }
+
+        public byte[] request() {
+            return resource(folder() + "/request.json");
+        }
+
+        /** The body of the response, decoded. */
+        public byte[] response() {
+            return resource(folder() + "/" + value("response_file"));
+        }
+
+        private String value(String column) {
+            String value = manifest.get(column);
+            if (value == null) {
+                throw new IllegalArgumentException("the manifest has no column '" + column + "'");
+            }
+            return value;
+        }
+
+        @Override
+        public String toString() {
+            return folder();
+        }
+    }
+
+    private static byte[] resource(String name) {
+        try (InputStream in = Recordings.class.getResourceAsStream("wire/" + name)) {
+            if (in == null) {
+                throw new IllegalArgumentException("no recording " + name);
+            }
+            return in.readAllBytes();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static List<List<String>> csv(String text) {
+        List<List<String>> rows = new ArrayList<>();
+        List<String> row = new ArrayList<>();
+        StringBuilder value = new StringBuilder();
+        boolean quoted = false;
+        for (char c : text.replace("\r\n", "\n").toCharArray()) {
+            if (c == '"') {
+                // Of a doubled quote, the first ends the quoting and the second begins it anew.
+                if (!quoted && !value.isEmpty()) {
+                    value.append(c);
+                }
+                quoted = !quoted;
+            } else if (quoted || (c != ',' && c != '\n')) {
+                value.append(c);
+            } else {
+                row.add(value.toString());
+                value.setLength(0);
+                if (c == '\n') {
+                    rows.add(row);
+                    row = new ArrayList<>();
+                }
+            }
+        }
+        return rows;
+    }
+
+    /** A body cut into pieces of 1 to {@code longest} bytes, by turns. */
+    public static List<byte[]> pieces(byte[] body, int longest) {
+        List<byte[]> pieces = new ArrayList<>();
+        for (int from = 0, length = 1; from < body.length; from += length, length = length % longest + 1) {
+            pieces.add(Arrays.copyOfRange(body, from, Math.min(body.length, from + length)));
+        }
+        return pieces;
+    }
+}
