@@ -1,0 +1,776 @@
+package io.costguard.http.tck;
+
+import static com.github.tomakehurst.wiremock.client.WireMock.aResponse;
+import static com.github.tomakehurst.wiremock.client.WireMock.any;
+import static com.github.tomakehurst.wiremock.client.WireMock.anyUrl;
+import static com.github.tomakehurst.wiremock.client.WireMock.post;
+import static com.github.tomakehurst.wiremock.client.WireMock.urlPathEqualTo;
+import static com.github.tomakehurst.wiremock.core.WireMockConfiguration.options;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import com.github.tomakehurst.wiremock.WireMockServer;
+import com.github.tomakehurst.wiremock.client.ResponseDefinitionBuilder;
+import com.github.tomakehurst.wiremock.http.Fault;
+import com.github.tomakehurst.wiremock.verification.LoggedRequest;
+import io.costguard.Budget;
+import io.costguard.BudgetExceededException;
+import io.costguard.Cost;
+import io.costguard.CostExceedsCapacityException;
+import io.costguard.CostGuard;
+import io.costguard.Denials;
+import io.costguard.GuardListener;
+import io.costguard.GuardUnavailableException;
+import io.costguard.GuardedCall;
+import io.costguard.Limit;
+import io.costguard.Outcome;
+import io.costguard.UnknownCalls;
+import io.costguard.WhenRedisFails;
+import io.costguard.describe.Tokenizers;
+import io.costguard.http.HttpCall;
+import io.costguard.testing.Recordings;
+import io.costguard.testing.Recordings.Exchange;
+import io.costguard.testing.RedisForTests;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import java.util.zip.GZIPOutputStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * What every adapter must do, with a real Redis, a real client and real sockets; each sync and async. An adapter's tests extend it and
+ * say how a client is made.
+ */
+@Timeout(60)
+public abstract class AdapterContract {
+    private static final WireMockServer PROVIDER = new WireMockServer(options()
+            .dynamicPort()
+            .http2PlainDisabled(true) // its upgrade from HTTP/1.1 loses bodies of unknown length
+            .bindAddress("127.0.0.1")
+            .gzipDisabled(true)
+            .disableRequestJournal()
+            .asynchronousResponseEnabled(false));
+    private static final Exchange CHAT = Recordings.of("openai-chat-n2");
+    private static final Exchange MESSAGES = Recordings.of("anthropic-messages-basic");
+    private static final Exchange STREAM = Recordings.of("openai-chat-stream-include-usage");
+
+    private final RedisForTests redis = RedisForTests.shared();
+    private final String prefix = redis.keyPrefix();
+    private final Events events = new Events();
+    private final List<AutoCloseable> open = new ArrayList<>();
+
+    /** How the client is called. */
+    public enum Mode {
+        SYNC,
+        ASYNC
+    }
+
+    /** A client that is guarded by {@code guard}, shows denials in this way, and follows redirects. */
+    protected abstract Client client(CostGuard guard, Denials denials, Mode mode);
+
+    /** How a body comes over the wire. */
+    enum Wire {
+        WHOLE,
+        DRIBBLED,
+        GZIPPED
+    }
+
+    @BeforeAll
+    static void startProvider() throws Exception {
+        PROVIDER.start();
+        Tokenizers.loaded("gpt-4o").get();
+        Tokenizers.loaded("gpt-4").get();
+    }
+
+    @AfterAll
+    static void stopProvider() {
+        PROVIDER.stop();
+    }
+
+    @BeforeEach
+    void forgetStubs() {
+        PROVIDER.resetAll();
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        for (AutoCloseable each : open) {
+            each.close();
+        }
+    }
+
+    // --- recorded exchanges
+
+    static Stream<Arguments> recordings() {
+        return Recordings.all().stream()
+                .flatMap(exchange -> Arrays.stream(Mode.values())
+                        .flatMap(mode -> Arrays.stream(Wire.values()).map(wire -> Arguments.of(exchange, mode, wire))));
+    }
+
+    @ParameterizedTest(name = "{0} {1} {2}")
+    @MethodSource("recordings")
+    void aRecordedExchangeSettlesToWhatTheProviderReportedAndItsBytesPassUnchanged(
+            Exchange exchange, Mode mode, Wire wire) throws Exception {
+        byte[] body = exchange.response();
+        byte[] sent = wire == Wire.GZIPPED ? gzip(body) : body;
+        ResponseDefinitionBuilder response = aResponse()
+                .withStatus(exchange.status())
+                .withHeader("content-type", exchange.contentType())
+                .withBody(sent);
+        if (wire == Wire.GZIPPED) {
+            response.withHeader("content-encoding", "gzip");
+        }
+        if (wire != Wire.WHOLE) {
+            response.withChunkedDribbleDelay(Math.max(1, sent.length / 9), 1);
+        }
+        PROVIDER.stubFor(post(anyUrl()).willReturn(response));
+        Client client = client(guard(roomy()), Denials.answer(), mode);
+
+        Client.Sent request = request(exchange);
+        if (wire == Wire.GZIPPED) {
+            request.headers().put("accept-encoding", "gzip");
+        }
+        Client.Answer answer = client.send(request);
+
+        assertThat(answer.status()).isEqualTo(exchange.status());
+        assertThat(answer.bytes()).isEqualTo(sent);
+        GuardListener.Settlement settled = events.settled();
+        assertThat(settled.call().model())
+                .isEqualTo(GuardedCall.of(exchange.model()).model());
+        if (exchange.reportedInput().isPresent()) {
+            assertThat(settled.outcome()).isEqualTo(Outcome.REPORTED);
+            assertThat(settled.actual().input())
+                    .isEqualTo(exchange.reportedInput().getAsLong());
+            assertThat(settled.actual().output())
+                    .isEqualTo(exchange.reportedOutput().getAsLong());
+        } else if (exchange.status() == 200) {
+            assertThat(settled.outcome()).isEqualTo(Outcome.COUNTED);
+            assertThat(settled.actual().input()).isEqualTo(settled.estimate().input());
+            assertThat(settled.actual().output()).isPositive();
+        } else {
+            assertThat(settled.outcome()).isEqualTo(Outcome.REFUNDED);
+            assertThat(settled.actual().input() + settled.actual().output()).isZero();
+        }
+        assertThat(settled.actual().requests()).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void theProviderGetsTheRequestAsItWasMade(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        List<LoggedRequest> seen = record();
+
+        for (Client.Body form : Client.Body.values()) {
+            client(guard(roomy()), Denials.answer(), mode)
+                    .send(request(CHAT, form))
+                    .bytes();
+        }
+
+        assertThat(seen).hasSize(2).allSatisfy(request -> {
+            assertThat(request.getBody()).isEqualTo(CHAT.request());
+            assertThat(request.getHeader("authorization")).isEqualTo("Bearer sk-canary");
+            assertThat(request.getHeader("content-type")).startsWith("application/json");
+        });
+        assertThat(events.granted().estimate().input()).isEqualTo(11);
+        assertThat(events.granted().estimate().input()).isEqualTo(11);
+    }
+
+    // --- denials
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aDenialThatPassesSoonIsA429InTheProvidersShape(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        Client client =
+                client(guard(Budget.named("rate").limit(Limit.requests(1).perMinute())), Denials.answer(), mode);
+        client.send(request(CHAT)).bytes();
+        PROVIDER.resetAll();
+
+        Client.Answer denied = client.send(request(CHAT));
+
+        assertThat(denied.status()).isEqualTo(429);
+        assertThat(denied.header("x-cost-guard")).contains("denied; budget=rate; limit=\"requests per minute\"");
+        assertThat(Long.parseLong(denied.header("retry-after").orElseThrow())).isBetween(1L, 60L);
+        assertThat(Long.parseLong(denied.header("retry-after-ms").orElseThrow()))
+                .isBetween(1L, 60_000L);
+        assertThat(denied.header("ratelimit").orElseThrow()).startsWith("\"rate\";r=0;t=");
+        assertThat(denied.header("x-should-retry")).isEmpty();
+        assertThat(denied.header("content-type")).contains("application/json");
+        assertThat(text(denied))
+                .contains("\"type\":\"rate_limit_error\"")
+                .contains("\"code\":\"rate_limit_exceeded\"")
+                .contains("budget 'rate' is spent");
+        assertThat(events.denied().by()).isEqualTo(GuardListener.Denied.By.REDIS);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aDenialThatDoesNotPassSoonIsA402(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(MESSAGES)));
+        Client client = client(
+                guard(Budget.named("money")
+                        .per()
+                        .limit(Limit.usd("0.016").perMonth().fixedWindow())),
+                Denials.answer(),
+                mode);
+        client.send(request(MESSAGES)).bytes();
+
+        Client.Answer denied = client.send(request(MESSAGES));
+
+        assertThat(denied.status()).isEqualTo(402);
+        assertThat(denied.header("x-should-retry")).contains("false");
+        assertThat(denied.header("retry-after")).isEmpty();
+        assertThat(text(denied))
+                .startsWith("{\"type\":\"error\",\"error\":{\"type\":\"billing_error\"")
+                .contains("$0.01");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallAboveCapacityIsA402AndNeverSent(Mode mode) throws Exception {
+        Client client =
+                client(guard(Budget.named("small").limit(Limit.tokens(100).perMinute())), Denials.answer(), mode);
+
+        Client.Answer denied = client.send(request(CHAT));
+
+        assertThat(denied.status()).isEqualTo(402);
+        assertThat(denied.header("x-should-retry")).contains("false");
+        assertThat(text(denied)).contains("can never let this call go").contains("at most 100");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void denialsAreThrownIfTheUserSaysSo(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        Client client = client(
+                guard(Budget.named("rate")
+                        .limit(Limit.requests(1).perMinute())
+                        .limit(Limit.tokens(10_000).perMinute())),
+                Denials.throwException(),
+                mode);
+        client.send(request(CHAT)).bytes();
+
+        assertThatExceptionOfType(BudgetExceededException.class)
+                .isThrownBy(() -> client.send(request(CHAT)))
+                .satisfies(thrown -> {
+                    assertThat(thrown.denial().budget()).isEqualTo("rate");
+                    assertThat(thrown.denial().requested()).isEqualTo(1);
+                    assertThat(thrown.denial().available()).isZero();
+                });
+        String larger = new String(CHAT.request(), StandardCharsets.UTF_8).replace("{", "{\"max_tokens\":20000,");
+        assertThatExceptionOfType(CostExceedsCapacityException.class)
+                .isThrownBy(() -> client.send(request(CHAT, larger.getBytes(StandardCharsets.UTF_8))));
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aModelWithoutAPriceUnderALimitInDollarsIsRefusedByName(Mode mode) throws Exception {
+        byte[] body = "{\"model\":\"nobody-knows\",\"messages\":[]}".getBytes(StandardCharsets.UTF_8);
+        CostGuard guard = guard(Budget.named("money").per().limit(Limit.usd("5").perDay()));
+
+        Client.Answer refused = client(guard, Denials.answer(), mode).send(request(CHAT, body));
+
+        assertThat(refused.status()).isEqualTo(402);
+        assertThat(text(refused)).contains("nobody-knows").contains("has no price");
+        assertThatExceptionOfType(IOException.class)
+                .isThrownBy(() -> client(guard, Denials.throwException(), mode).send(request(CHAT, body)))
+                .withMessageContaining("nobody-knows");
+    }
+
+    // --- Redis is away
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallIsNotSentWhenRedisCannotDecide(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        List<LoggedRequest> seen = record();
+        CostGuard guard = opened(unreachable().build());
+
+        Client.Answer unavailable = client(guard, Denials.answer(), mode).send(request(CHAT));
+
+        assertThat(unavailable.status()).isEqualTo(503);
+        assertThat(unavailable.header("x-cost-guard")).isPresent();
+        assertThat(text(unavailable)).contains("Redis did not decide");
+        assertThatExceptionOfType(GuardUnavailableException.class)
+                .isThrownBy(() -> client(guard, Denials.throwException(), mode).send(request(CHAT)));
+        assertThat(seen).isEmpty();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallIsSentUncountedWhenRedisCannotDecideAndTheUserSaysSo(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        CostGuard guard =
+                opened(unreachable().whenRedisFails(WhenRedisFails.failOpen()).build());
+
+        Client.Answer answer = client(guard, Denials.answer(), mode).send(request(CHAT));
+
+        assertThat(answer.status()).isEqualTo(200);
+        assertThat(answer.bytes()).isEqualTo(CHAT.response());
+        assertThat(events.failedOpen.poll(10, TimeUnit.SECONDS)).isNotNull();
+        assertThat(events.settled).isEmpty();
+    }
+
+    // --- unknown calls
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallThatNoDialectKnowsIsChargedOneRequestUnderItsHost(Mode mode) throws Exception {
+        PROVIDER.stubFor(any(anyUrl()).willReturn(aResponse().withBody("fine")));
+        CostGuard guard = guard(Budget.named("all")
+                .limit(Limit.requests(5).perDay())
+                .limit(Limit.usd("1").perDay()));
+
+        client(guard, Denials.answer(), mode).send(get("/search?q=x")).bytes();
+
+        GuardListener.Grant granted = events.granted();
+        assertThat(granted.call().model()).isEqualTo("localhost");
+        assertThat(granted.estimate()).isEqualTo(Cost.requests(1).nanoUsd(0));
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallThatNoDialectKnowsIsPassedThroughIfTheUserSaysSo(Mode mode) throws Exception {
+        PROVIDER.stubFor(any(anyUrl()).willReturn(aResponse().withBody("fine")));
+        CostGuard guard =
+                opened(unreachable().unknownCalls(UnknownCalls.passThrough()).build());
+
+        assertThat(text(client(guard, Denials.answer(), mode).send(get("/search"))))
+                .isEqualTo("fine");
+    }
+
+    // --- how calls end
+
+    @ParameterizedTest
+    @CsvSource({
+        "SYNC, 401, REFUNDED",
+        "ASYNC, 401, REFUNDED",
+        "SYNC, 404, REFUNDED",
+        "ASYNC, 413, REFUNDED",
+        "SYNC, 429, REFUNDED",
+        "ASYNC, 429, REFUNDED",
+        "SYNC, 402, INPUT_KEPT",
+        "ASYNC, 409, INPUT_KEPT",
+        "SYNC, 500, ESTIMATE_KEPT",
+        "ASYNC, 500, ESTIMATE_KEPT",
+        "SYNC, 502, ESTIMATE_KEPT",
+        "ASYNC, 504, ESTIMATE_KEPT",
+        "SYNC, 524, ESTIMATE_KEPT"
+    })
+    void anErrorIsChargedAsTheTableSays(Mode mode, int status, Outcome outcome) throws Exception {
+        PROVIDER.stubFor(post(anyUrl())
+                .willReturn(aResponse()
+                        .withStatus(status)
+                        .withHeader("content-type", "application/json")
+                        .withHeader("retry-after", "1e9")
+                        .withBody("{\"error\":{\"message\":\"no\",\"type\":\"t\"}}")));
+
+        Client.Answer answer = client(guard(roomy()), Denials.answer(), mode).send(request(CHAT));
+
+        assertThat(answer.status()).isEqualTo(status);
+        assertThat(text(answer)).contains("\"no\"");
+        assertThat(events.settled().outcome()).isEqualTo(outcome);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallThatNeverConnectedIsGivenBackWithItsRequest(Mode mode) throws Exception {
+        int closedPort;
+        try (ServerSocket socket = new ServerSocket(0)) {
+            closedPort = socket.getLocalPort();
+        }
+        CostGuard guard = guard(Budget.named("all").limit(Limit.requests(5).perDay()));
+        Client client = client(guard, Denials.answer(), mode);
+
+        assertThatExceptionOfType(IOException.class)
+                .isThrownBy(
+                        () -> client.send(to(URI.create("http://127.0.0.1:" + closedPort + "/v1/chat/completions"))));
+
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
+        assertThat(guard.status(GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary"))
+                        .get(0)
+                        .balance())
+                .isEqualTo(5);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aHostWithoutATrustedCertificateIsNeverSentTo(Mode mode) throws Exception {
+        WireMockServer tls = new WireMockServer(
+                options().httpDisabled(true).dynamicHttpsPort().bindAddress("127.0.0.1"));
+        tls.start();
+        try {
+            Client client = client(guard(roomy()), Denials.answer(), mode);
+
+            assertThatExceptionOfType(IOException.class)
+                    .isThrownBy(() -> client.send(to(URI.create(tls.baseUrl() + "/v1/chat/completions"))));
+
+            assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
+        } finally {
+            tls.stop();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallThatWasSentAndNotAnsweredKeepsItsEstimate(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(aResponse().withFault(Fault.CONNECTION_RESET_BY_PEER)));
+        Client client = client(guard(roomy()), Denials.answer(), mode);
+
+        assertThatExceptionOfType(IOException.class).isThrownBy(() -> client.send(request(CHAT)));
+
+        GuardListener.Settlement settled = events.settled();
+        assertThat(settled.outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
+        assertThat(settled.actual()).isEqualTo(settled.estimate());
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aStreamThatIsClosedHalfWayKeepsItsInputAndWhatPassed(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(STREAM)));
+        Client client = client(guard(roomy()), Denials.answer(), mode);
+
+        try (Client.Answer answer = client.send(request(STREAM))) {
+            assertThat(answer.body().readNBytes(300)).hasSize(300);
+        }
+
+        GuardListener.Settlement settled = events.settled();
+        assertThat(settled.actual().input())
+                .isGreaterThanOrEqualTo(settled.estimate().input());
+        assertThat(settled.actual().output()).isLessThan(settled.estimate().output());
+        assertThat(events.settled).isEmpty();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aStreamThatTheServerCutsKeepsItsInputAndWhatPassed(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(aResponse().withFault(Fault.MALFORMED_RESPONSE_CHUNK)));
+        Client client = client(guard(roomy()), Denials.answer(), mode);
+
+        assertThatExceptionOfType(IOException.class)
+                .isThrownBy(() -> client.send(request(STREAM)).bytes());
+
+        GuardListener.Settlement settled = events.settled();
+        assertThat(settled.actual().input())
+                .isGreaterThanOrEqualTo(settled.estimate().input());
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aResponseThatIsForgottenIsSettledOnceItIsGone(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(STREAM)));
+        Client client = client(guard(roomy()), Denials.answer(), mode);
+        readALittleAndForget(client);
+
+        GuardListener.Settlement settled = settledAfterGarbageCollection();
+
+        assertThat(settled.actual().input())
+                .isGreaterThanOrEqualTo(settled.estimate().input());
+    }
+
+    private GuardListener.Settlement settledAfterGarbageCollection() throws InterruptedException {
+        long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+        while (System.nanoTime() - deadline < 0) {
+            System.gc();
+            GuardListener.Settlement settled = events.settled.poll(100, TimeUnit.MILLISECONDS);
+            if (settled != null) {
+                return settled;
+            }
+        }
+        throw new AssertionError("never settled");
+    }
+
+    private static void readALittleAndForget(Client client) throws Exception {
+        Client.Answer answer = client.send(request(STREAM));
+        assertThat(answer.body().read()).isNotNegative();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallThatIsCancelledOnItsWayIsSettledOnce(Mode mode) throws Exception {
+        BlockingQueue<String> arrived = new LinkedBlockingQueue<>();
+        PROVIDER.addMockServiceRequestListener((request, response) -> arrived.add(request.getUrl()));
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(STREAM).withFixedDelay(2_000)));
+        Client client = client(guard(roomy()), Denials.answer(), mode);
+
+        client.sendAndCancel(request(STREAM), () -> {
+            try {
+                assertThat(arrived.poll(10, TimeUnit.SECONDS)).isNotNull();
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
+        });
+
+        assertThat(events.settled().outcome()).isIn(Outcome.ESTIMATE_KEPT, Outcome.RELEASED);
+        assertThat(events.settled).isEmpty();
+    }
+
+    // --- redirects, bodies
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aChainOfRedirectsIsOneCall(Mode mode) throws Exception {
+        for (int i = 0; i < 3; i++) {
+            String here = i == 0 ? "/v1/chat/completions" : "/hop" + i;
+            String next = i == 2 ? "/there" : "/hop" + (i + 1);
+            PROVIDER.stubFor(post(urlPathEqualTo(here))
+                    .willReturn(aResponse().withStatus(307).withHeader("location", PROVIDER.baseUrl() + next)));
+        }
+        PROVIDER.stubFor(post(urlPathEqualTo("/there")).willReturn(replay(CHAT)));
+
+        Client.Answer answer = client(guard(roomy()), Denials.answer(), mode).send(request(CHAT));
+
+        assertThat(answer.bytes()).isEqualTo(CHAT.response());
+        assertThat(events.settled().actual().output())
+                .isEqualTo(CHAT.reportedOutput().getAsLong());
+        assertThat(events.granted).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "SYNC, BYTES, not json",
+        "ASYNC, BYTES, {\"model\":",
+        "SYNC, ONE_SHOT, '\ufeff{}'",
+        "ASYNC, ONE_SHOT, [[[[",
+        "SYNC, BYTES, ''",
+        "ASYNC, BYTES, ''"
+    })
+    void aBodyThatCannotBeReadPassesThroughAndKeepsAnEstimate(Mode mode, Client.Body form, String body)
+            throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(aResponse().withStatus(200).withBody("whatever")));
+        List<LoggedRequest> seen = record();
+        byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+
+        Client.Sent request = new Client.Sent("POST", chat(), headers(), bytes, form);
+        Client.Answer answer = client(guard(roomy()), Denials.answer(), mode).send(request);
+
+        assertThat(text(answer)).isEqualTo("whatever");
+        assertThat(seen)
+                .singleElement()
+                .satisfies(sent -> assertThat(sent.getBody()).isEqualTo(bytes));
+        GuardListener.Settlement settled = events.settled();
+        assertThat(settled.outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
+        assertThat(settled.actual().output()).isEqualTo(1_000);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aBodyBeyondTheBoundIsSentWholeAndEstimatedByItsLength(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        List<LoggedRequest> seen = record();
+        byte[] body = new byte[HttpCall.MOST_READ + 100_000];
+        Arrays.fill(body, (byte) 'x');
+
+        client(guard(roomy()), Denials.answer(), mode).send(request(CHAT, body)).bytes();
+
+        assertThat(seen)
+                .singleElement()
+                .satisfies(
+                        sent -> assertThat(Arrays.equals(sent.getBody(), body)).isTrue());
+        assertThat(events.granted().estimate().input()).isGreaterThanOrEqualTo(HttpCall.MOST_READ / 2);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aListenerThatThrowsBreaksNothing(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        CostGuard guard = opened(builder(redis.url())
+                .budget(roomy())
+                .listener(new GuardListener() {
+                    @Override
+                    public void onGranted(Grant event) {
+                        throw new IllegalStateException("of the user's");
+                    }
+
+                    @Override
+                    public void onSettled(Settlement event) {
+                        throw new IllegalStateException("of the user's");
+                    }
+                })
+                .build());
+
+        assertThat(client(guard, Denials.answer(), mode).send(request(CHAT)).bytes())
+                .isEqualTo(CHAT.response());
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void theApiKeyIsCountedApartAndNeverKept(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        CostGuard guard = guard(Budget.named("keyed").limit(Limit.requests(1).perDay()));
+        Client client = client(guard, Denials.answer(), mode);
+
+        for (String key : List.of("sk-canary", "sk-other")) {
+            Client.Sent request = request(CHAT);
+            request.headers().put("authorization", "Bearer " + key);
+            assertThat(client.send(request).status()).isEqualTo(200);
+            assertThat(events.granted().call().attributes().get("apiKey"))
+                    .hasSize(32)
+                    .doesNotContain(key);
+        }
+    }
+
+    // --- the words
+
+    private static Budget roomy() {
+        return Budget.named("roomy")
+                .limit(Limit.requests(1_000).perDay())
+                .limit(Limit.tokens(100_000_000).perDay());
+    }
+
+    private CostGuard guard(Budget... budgets) {
+        CostGuard.Builder builder = builder(redis.url());
+        for (Budget budget : budgets) {
+            builder.budget(budget);
+        }
+        return opened(builder.build());
+    }
+
+    private CostGuard.Builder builder(String url) {
+        return CostGuard.builder().redis(url).keyPrefix(prefix).listener(events);
+    }
+
+    /** A guard whose Redis refuses connections. */
+    private CostGuard.Builder unreachable() throws IOException {
+        int closedPort;
+        try (ServerSocket socket = new ServerSocket(0)) {
+            closedPort = socket.getLocalPort();
+        }
+        return builder("redis://127.0.0.1:" + closedPort)
+                .decisionTimeout(Duration.ofMillis(100))
+                .budget(roomy());
+    }
+
+    private CostGuard opened(CostGuard guard) {
+        open.add(guard);
+        return guard;
+    }
+
+    private static List<LoggedRequest> record() {
+        List<LoggedRequest> seen = new ArrayList<>();
+        PROVIDER.addMockServiceRequestListener((request, response) -> seen.add(LoggedRequest.createFrom(request)));
+        return seen;
+    }
+
+    private static ResponseDefinitionBuilder replay(Exchange exchange) {
+        return aResponse()
+                .withStatus(exchange.status())
+                .withHeader("content-type", exchange.contentType())
+                .withBody(exchange.response());
+    }
+
+    private static URI chat() {
+        return URI.create(PROVIDER.baseUrl() + "/v1/chat/completions");
+    }
+
+    private static Map<String, String> headers() {
+        Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+        headers.put("content-type", "application/json");
+        headers.put("authorization", "Bearer sk-canary");
+        return headers;
+    }
+
+    private static Client.Sent request(Exchange exchange) {
+        return request(exchange, exchange.request());
+    }
+
+    private static Client.Sent request(Exchange exchange, byte[] body) {
+        URI uri = URI.create(PROVIDER.baseUrl() + exchange.url().getPath());
+        return new Client.Sent("POST", uri, headers(), body, Client.Body.BYTES);
+    }
+
+    private static Client.Sent request(Exchange exchange, Client.Body form) {
+        Client.Sent request = request(exchange);
+        return new Client.Sent("POST", request.uri(), request.headers(), request.body(), form);
+    }
+
+    private static Client.Sent to(URI uri) {
+        return new Client.Sent("POST", uri, headers(), CHAT.request(), Client.Body.BYTES);
+    }
+
+    private static Client.Sent get(String path) {
+        return new Client.Sent("GET", URI.create(PROVIDER.baseUrl() + path), headers(), new byte[0], Client.Body.BYTES);
+    }
+
+    private static String text(Client.Answer response) throws IOException {
+        return new String(response.bytes(), StandardCharsets.UTF_8);
+    }
+
+    private static byte[] gzip(byte[] body) throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try (GZIPOutputStream gzip = new GZIPOutputStream(out)) {
+            gzip.write(body);
+        }
+        return out.toByteArray();
+    }
+
+    /** What the guard told. */
+    private static final class Events implements GuardListener {
+        private final BlockingQueue<Grant> granted = new LinkedBlockingQueue<>();
+        private final BlockingQueue<Denied> denied = new LinkedBlockingQueue<>();
+        private final BlockingQueue<Settlement> settled = new LinkedBlockingQueue<>();
+        private final BlockingQueue<FailedOpen> failedOpen = new LinkedBlockingQueue<>();
+
+        @Override
+        public void onGranted(Grant event) {
+            granted.add(event);
+        }
+
+        @Override
+        public void onDenied(Denied event) {
+            denied.add(event);
+        }
+
+        @Override
+        public void onSettled(Settlement event) {
+            settled.add(event);
+        }
+
+        @Override
+        public void onFailedOpen(FailedOpen event) {
+            failedOpen.add(event);
+        }
+
+        Grant granted() throws InterruptedException {
+            return next(granted);
+        }
+
+        Denied denied() throws InterruptedException {
+            return next(denied);
+        }
+
+        Settlement settled() throws InterruptedException {
+            return next(settled);
+        }
+
+        private static <T> T next(BlockingQueue<T> queue) throws InterruptedException {
+            T event = queue.poll(10, TimeUnit.SECONDS);
+            if (event == null) {
+                throw new AssertionError("nothing was told");
+            }
+            return event;
+        }
+    }
+}

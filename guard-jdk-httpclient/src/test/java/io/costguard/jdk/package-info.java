@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.jdk;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.okhttp;
+
+import org.jspecify.annotations.NullMarked;
