@@ -284,7 +284,7 @@ public final class CostGuard implements AutoCloseable {
             Redis redis = redisClient != null
                     ? Redis.of(redisClient)
                     : Redis.at(redisUrl == null ? "" : redisUrl, decisionTimeout);
-            listeners.add(0, new LoggingListener());
+            listeners.add(0, new LoggingListener(budgets));
             Limiter limiter = new Limiter(
                     new Subjects(budgets, keyPrefix, partitionBy, fingerprint),
                     new RedisLedger(redis, keyPrefix, decisionTimeout),

@@ -34,7 +34,13 @@ public interface GuardListener {
      *
      * @param limit the limit's name, like {@code tokens per minute}
      */
-    record Left(String budget, String limit, long balance, long capacity) {}
+    record Left(String budget, String limit, Unit unit, long balance, long capacity) {
+        /** Like {@code $24.99 of 'usd per day'}. */
+        @Override
+        public String toString() {
+            return unit.format(balance) + " of '" + limit + "'";
+        }
+    }
 
     /**
      * A call that may not go.

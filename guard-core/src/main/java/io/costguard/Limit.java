@@ -4,7 +4,9 @@ import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
-import java.util.Map;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Set;
 
@@ -28,12 +30,8 @@ import java.util.Set;
  */
 public final class Limit {
     private static final Duration LONGEST_WINDOW = Duration.ofDays(366);
-    private static final Map<Duration, String> LABELS = Map.of(
-            Duration.ofSeconds(1), "second",
-            Duration.ofMinutes(1), "minute",
-            Duration.ofHours(1), "hour",
-            Duration.ofDays(1), "day",
-            Duration.ofDays(7), "week");
+    private static final List<ChronoUnit> LARGEST_FIRST =
+            List.of(ChronoUnit.DAYS, ChronoUnit.HOURS, ChronoUnit.MINUTES, ChronoUnit.SECONDS, ChronoUnit.MILLIS);
 
     private final Unit unit;
     private final long amount;
@@ -41,6 +39,7 @@ public final class Limit {
     private final Algorithm algorithm;
     private final long burst;
     private final boolean burstGiven;
+    private final String name;
 
     private Limit(Unit unit, long amount, Window window, Algorithm algorithm, long burst, boolean burstGiven) {
         this.unit = unit;
@@ -49,6 +48,7 @@ public final class Limit {
         this.algorithm = algorithm;
         this.burst = burst;
         this.burstGiven = burstGiven;
+        this.name = unit.label() + " per " + window.label() + qualifier(algorithm, window);
     }
 
     /** How a limit counts. */
@@ -66,7 +66,23 @@ public final class Limit {
         String label();
 
         /** Always so many microseconds long. */
-        record Span(String label, long micros) implements Window {}
+        record Span(long micros) implements Window {
+            @Override
+            public String label() {
+                Duration length = Duration.of(micros, ChronoUnit.MICROS);
+                if (length.equals(Duration.ofDays(7))) {
+                    return "week";
+                }
+                for (ChronoUnit unit : LARGEST_FIRST) {
+                    if (length.toNanos() % unit.getDuration().toNanos() == 0) {
+                        long count = length.dividedBy(unit.getDuration());
+                        String plural = unit.toString().toLowerCase(Locale.ROOT);
+                        return count == 1 ? plural.substring(0, plural.length() - 1) : count + " " + plural;
+                    }
+                }
+                return micros + " microseconds";
+            }
+        }
 
         /** A calendar month. */
         record Month() implements Window {
@@ -157,7 +173,7 @@ public final class Limit {
             Algorithm algorithm = length.compareTo(Duration.ofDays(1)) < 0
                     ? new Algorithm.TokenBucket()
                     : new Algorithm.FixedWindow(ZoneOffset.UTC);
-            return limit(new Window.Span(LABELS.getOrDefault(length, length.toString()), micros), algorithm);
+            return limit(new Window.Span(micros), algorithm);
         }
 
         private Limit limit(Window window, Algorithm algorithm) {
@@ -227,19 +243,17 @@ public final class Limit {
      * be the same balance.
      */
     public String name() {
-        return unit.label() + " per " + window.label() + qualifier();
+        return name;
     }
 
-    private String qualifier() {
-        if (algorithm instanceof Algorithm.FixedWindow fixed) {
-            return isShort() || !fixed.zone().equals(ZoneOffset.UTC) ? " (fixed window, " + fixed.zone() + ")" : "";
-        }
-        return isShort() ? "" : " (token bucket)";
-    }
-
-    private boolean isShort() {
-        return window instanceof Window.Span span
+    /** The algorithm, where it is not the one that this window has by default. */
+    private static String qualifier(Algorithm algorithm, Window window) {
+        boolean isShort = window instanceof Window.Span span
                 && span.micros() < Duration.ofDays(1).toNanos() / 1_000;
+        if (algorithm instanceof Algorithm.FixedWindow fixed) {
+            return isShort || !fixed.zone().equals(ZoneOffset.UTC) ? " (fixed window, " + fixed.zone() + ")" : "";
+        }
+        return isShort ? "" : " (token bucket)";
     }
 
     /** @throws IllegalArgumentException where algorithm, window and burst do not go together */
@@ -284,6 +298,6 @@ public final class Limit {
     @Override
     public String toString() {
         return (unit == Unit.USD ? Dollars.format(amount) : amount + " " + unit.label()) + " per " + window.label()
-                + qualifier();
+                + qualifier(algorithm, window);
     }
 }

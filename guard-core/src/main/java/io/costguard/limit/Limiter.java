@@ -253,7 +253,8 @@ public final class Limiter implements AutoCloseable {
             Budget budget = charge.claim().subject().budget();
             for (int i = 0; i < charge.balances().length; i++) {
                 Limit limit = budget.limits().get(i);
-                left.add(new GuardListener.Left(budget.name(), limit.name(), charge.balances()[i], limit.capacity()));
+                left.add(new GuardListener.Left(
+                        budget.name(), limit.name(), limit.unit(), charge.balances()[i], limit.capacity()));
             }
         }
         listener.onGranted(new GuardListener.Grant(asking.call(), asking.call().cost(), left));

@@ -2,11 +2,16 @@ package io.costguard.limit;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import io.costguard.Budget;
 import io.costguard.CostGuard;
 import io.costguard.GuardListener;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -14,18 +19,27 @@ import org.slf4j.LoggerFactory;
 public final class LoggingListener implements GuardListener {
     private static final Logger log = LoggerFactory.getLogger(CostGuard.class);
 
-    private final Cache<Key, Boolean> told = Caffeine.newBuilder()
+    private final Cache<Subject, Boolean> told = Caffeine.newBuilder()
             .maximumSize(10_000)
             .expireAfterWrite(Duration.ofMinutes(1))
             .build();
     private final AtomicBoolean failedOpen = new AtomicBoolean();
+    private final Map<String, List<String>> countedPer;
 
-    private record Key(String budget, Denied.By by, Map<String, String> attributes) {}
+    private record Subject(String budget, List<@Nullable String> values, Denied.By by) {}
+
+    public LoggingListener(List<Budget> budgets) {
+        this.countedPer = budgets.stream().collect(Collectors.toMap(Budget::name, Budget::countedPer));
+    }
 
     @Override
     public void onDenied(Denied event) {
-        Key key = new Key(event.denial().budget(), event.by(), event.call().attributes());
-        if (told.asMap().putIfAbsent(key, true) == null) {
+        String budget = event.denial().budget();
+        List<@Nullable String> values = new ArrayList<>();
+        for (String attribute : countedPer.getOrDefault(budget, List.of())) {
+            values.add(event.call().attributes().get(attribute));
+        }
+        if (told.asMap().putIfAbsent(new Subject(budget, values, event.by()), true) == null) {
             String verb = event.by() == Denied.By.DRY_RUN ? "would have been denied (dry run)" : "denied";
             log.warn("{} {}: {}; not repeated for a minute", event.call(), verb, event.denial());
         }
