@@ -27,8 +27,13 @@ public final class Exchange {
 
     Exchange(Reservation reservation, Optional<Dialect> dialect, String model, Charges charges) {
         course = new Course(reservation, dialect, model, charges);
+        endsAtTheLatestWith(this);
+    }
+
+    /** What the caller reads the answer from: if that is forgotten before the end, the answer is cut there. */
+    public void endsAtTheLatestWith(Object body) {
         Course watched = course;
-        CLEANER.register(this, watched::forgotten);
+        CLEANER.register(body, watched::forgotten);
     }
 
     /** It never left this process: everything is given back. */

@@ -85,31 +85,38 @@ public final class HttpCall {
         }
     }
 
-    /** {@link #admit} without holding a thread; fails with what that throws. */
+    /** {@link #admit} without holding a thread; fails with what that throws. Cancelled, it gives back what it is granted. */
     public CompletableFuture<Admittance> admitAsync(Denials denials) {
-        GuardedCall call;
+        CompletableFuture<Admission> decision;
         try {
-            call = call();
+            decision = limiter.decideAsync(call());
         } catch (IllegalArgumentException e) {
-            return CompletableFuture.failedFuture(e);
+            decision = CompletableFuture.failedFuture(e);
         }
-        return limiter.decideAsync(call).handle((admission, failure) -> {
+        CompletableFuture<Admittance> result = new CompletableFuture<>();
+        CompletableFuture<Admission> unused = decision.whenComplete((admission, failure) -> {
             try {
-                if (failure == null) {
-                    return admittance(admission, denials);
+                Admittance admittance =
+                        failure == null ? admittance(admission, denials) : withoutDecision(failure, denials);
+                if (!result.complete(admittance) && admittance instanceof Admittance.Admitted admitted) {
+                    admitted.exchange().neverSent();
                 }
-                Throwable wrapped = failure.getCause();
-                Throwable cause = failure instanceof CompletionException && wrapped != null ? wrapped : failure;
-                if (cause instanceof GuardUnavailableException unavailable) {
-                    return unavailable(unavailable, denials);
-                } else if (cause instanceof IllegalArgumentException misfit) {
-                    return misfit(misfit, denials);
-                }
-                throw new CompletionException(cause);
-            } catch (IOException e) {
-                throw new CompletionException(e);
+            } catch (IOException | RuntimeException | Error e) {
+                result.completeExceptionally(e);
             }
         });
+        return result;
+    }
+
+    private Admittance withoutDecision(Throwable failure, Denials denials) throws IOException {
+        Throwable wrapped = failure.getCause();
+        Throwable cause = failure instanceof CompletionException && wrapped != null ? wrapped : failure;
+        if (cause instanceof GuardUnavailableException unavailable) {
+            return unavailable(unavailable, denials);
+        } else if (cause instanceof IllegalArgumentException misfit) {
+            return misfit(misfit, denials);
+        }
+        throw new CompletionException(cause);
     }
 
     private GuardedCall call() {

@@ -91,9 +91,9 @@ public final class GuardedHttpClient extends HttpClient {
         }
         Exchange exchange = ((Admittance.Admitted) admittance).exchange();
         try {
-            return client.send(readable, MeteredBody.of(handler, exchange));
+            return WatchedResponse.of(client.send(readable, MeteredBody.of(handler, exchange)), exchange);
         } catch (IOException | InterruptedException | RuntimeException | Error e) {
-            failed(exchange, e);
+            failed(exchange, readable, e);
             throw e;
         }
     }
@@ -143,10 +143,10 @@ public final class GuardedHttpClient extends HttpClient {
                     }
                     CompletableFuture<?> unused = sent.whenComplete((response, failure) -> {
                         if (failure != null) {
-                            failed(exchange, unwrapped(failure));
+                            failed(exchange, readable, unwrapped(failure));
                         }
                     });
-                    result.follow(sent, result::complete);
+                    result.follow(sent, response -> result.complete(WatchedResponse.of(response, exchange)));
                 }));
         return result;
     }
@@ -182,12 +182,14 @@ public final class GuardedHttpClient extends HttpClient {
         });
     }
 
-    /** Says whether a call that failed can have reached the provider. */
-    private static void failed(Exchange exchange, Throwable failure) {
-        boolean neverConnected = failure instanceof ConnectException
-                || failure instanceof HttpConnectTimeoutException
-                || failure instanceof SSLHandshakeException;
-        if (neverConnected) {
+    /** Says whether a call that failed can have reached the provider: not without its body, if it has one that is known. */
+    private static void failed(Exchange exchange, HttpRequest request, Throwable failure) {
+        boolean neverSent = request.bodyPublisher().orElse(null) instanceof RequestBody body
+                ? body.withdraw()
+                : failure instanceof ConnectException
+                        || failure instanceof HttpConnectTimeoutException
+                        || failure instanceof SSLHandshakeException;
+        if (neverSent) {
             exchange.neverSent();
         } else {
             exchange.noAnswer();

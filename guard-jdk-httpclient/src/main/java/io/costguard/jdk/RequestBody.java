@@ -1,11 +1,13 @@
 package io.costguard.jdk;
 
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Flow;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +19,13 @@ final class RequestBody implements BodyPublisher {
     private final byte[] prefix;
     private final BodyPublisher content;
     private final Extent extent;
+    private final AtomicReference<State> state = new AtomicReference<>(State.UNASKED);
+
+    private enum State {
+        UNASKED,
+        ASKED_FOR,
+        WITHDRAWN
+    }
 
     /** How much of a body was read. */
     enum Extent {
@@ -51,9 +60,25 @@ final class RequestBody implements BodyPublisher {
         return contentLength;
     }
 
+    /** Takes the body back, if nobody asked for it: then nothing of it has left this process, nor will. */
+    boolean withdraw() {
+        return state.compareAndSet(State.UNASKED, State.WITHDRAWN);
+    }
+
     @Override
     public void subscribe(Flow.Subscriber<? super ByteBuffer> subscriber) {
-        content.subscribe(subscriber);
+        if (state.updateAndGet(was -> was == State.WITHDRAWN ? was : State.ASKED_FOR) == State.WITHDRAWN) {
+            subscriber.onSubscribe(new Flow.Subscription() {
+                @Override
+                public void request(long count) {}
+
+                @Override
+                public void cancel() {}
+            });
+            subscriber.onError(new IOException("the call was given up before its body was sent"));
+        } else {
+            content.subscribe(subscriber);
+        }
     }
 
     /** Takes a body in, until it ends or is too long; then hands it on. */

@@ -17,6 +17,7 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 
 class GuardedHttpClientIT extends AdapterContract {
 
@@ -24,12 +25,13 @@ class GuardedHttpClientIT extends AdapterContract {
     protected Client client(CostGuard guard, Denials denials, Mode mode) {
         HttpClient client = GuardedHttpClient.newBuilder(guard, denials)
                 .followRedirects(HttpClient.Redirect.NORMAL)
+                .connectTimeout(CONNECT_TIMEOUT)
                 .build();
         return mode == Mode.SYNC ? new Sync(client) : new Async(client);
     }
 
     private static HttpRequest request(Client.Sent request) {
-        HttpRequest.Builder builder = HttpRequest.newBuilder(request.uri());
+        HttpRequest.Builder builder = HttpRequest.newBuilder(request.uri()).timeout(READ_TIMEOUT);
         request.headers().forEach(builder::header);
         if (request.method().equals("GET")) {
             return builder.build();
@@ -52,17 +54,19 @@ class GuardedHttpClientIT extends AdapterContract {
         }
 
         @Override
-        public void sendAndCancel(Sent request, Runnable when) throws InterruptedException {
+        public void sendAndCancel(Sent request, Moment when) throws Exception {
             Thread caller = Thread.currentThread();
-            Thread canceller = new Thread(() -> {
-                when.run();
+            FutureTask<Void> canceller = new FutureTask<>(() -> {
+                when.await();
                 caller.interrupt();
+                return null;
             });
-            canceller.start();
+            new Thread(canceller).start();
             try {
                 throw new AssertionError("answered: " + send(request).status());
             } catch (IOException | InterruptedException e) {
-                canceller.join();
+                assertThat(Thread.interrupted()).isFalse();
+                canceller.get();
             }
         }
     }
@@ -82,10 +86,10 @@ class GuardedHttpClientIT extends AdapterContract {
         }
 
         @Override
-        public void sendAndCancel(Sent request, Runnable when) {
+        public void sendAndCancel(Sent request, Moment when) throws Exception {
             CompletableFuture<HttpResponse<InputStream>> future =
                     client.sendAsync(request(request), BodyHandlers.ofInputStream());
-            when.run();
+            when.await();
             assertThat(future.cancel(true)).isTrue();
         }
     }

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.net.ConnectException;
 import java.net.NoRouteToHostException;
 import java.net.UnknownHostException;
+import java.util.Arrays;
 import java.util.Optional;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLPeerUnverifiedException;
@@ -21,10 +22,6 @@ import okhttp3.Request;
 import okhttp3.RequestBody;
 import okhttp3.Response;
 import okhttp3.ResponseBody;
-import okio.Buffer;
-import okio.BufferedSink;
-import okio.ForwardingSink;
-import okio.Okio;
 
 /**
  * Guards the calls of an {@code OkHttpClient}, on OkHttp 4.12 and 5. Added with {@code addInterceptor}, so that what the client repeats
@@ -71,7 +68,8 @@ public final class CostGuardInterceptor implements Interceptor {
             return chain.proceed(request);
         }
         HttpCall call = begun.get();
-        Request readable = call.readsBody() ? read(request, call) : request;
+        RequestBody body = request.body();
+        ReadBody read = body == null ? null : ReadBody.of(body, call);
 
         Admittance admittance = call.admit(denials);
         if (admittance instanceof Admittance.Answered answered) {
@@ -85,13 +83,16 @@ public final class CostGuardInterceptor implements Interceptor {
         }
         Response response;
         try {
-            response =
-                    chain.proceed(readable.newBuilder().tag(Guarded.class, mark).build());
-        } catch (IOException e) {
-            ended(exchange, e);
-            throw e;
-        } catch (RuntimeException | Error e) {
-            exchange.noAnswer();
+            response = chain.proceed(request.newBuilder()
+                    .method(request.method(), read)
+                    .tag(Guarded.class, mark)
+                    .build());
+        } catch (IOException | RuntimeException | Error e) {
+            if (read == null ? neverConnected(e) : !read.wasWritten()) {
+                exchange.neverSent();
+            } else {
+                exchange.noAnswer();
+            }
             throw e;
         }
         if (response.networkResponse() == null) {
@@ -101,45 +102,10 @@ public final class CostGuardInterceptor implements Interceptor {
         return metered(response.newBuilder().request(request).build(), exchange);
     }
 
-    /** The request with a body that can be sent after it was read. */
-    private static Request read(Request request, HttpCall call) throws IOException {
-        RequestBody body = request.body();
-        if (body == null) {
-            return request;
-        }
-        long length = body.contentLength();
-        if (body.isDuplex() || length > HttpCall.MOST_READ || (body.isOneShot() && length < 0)) {
-            call.unreadBody(Math.max(0, length));
-            return request;
-        }
-        CappedSink sink = new CappedSink(HttpCall.MOST_READ);
-        try {
-            sink.fill(body);
-        } catch (CappedSink.FullException e) {
-            call.unreadBody(HttpCall.MOST_READ);
-            return request;
-        }
-        byte[] bytes = sink.bytes();
-        call.body(bytes);
-        if (!body.isOneShot()) {
-            return request;
-        }
-        return request.newBuilder()
-                .method(request.method(), RequestBody.create(bytes, body.contentType()))
-                .build();
-    }
-
-    /** Says whether a call that failed can have reached the provider: only if no attempt of it made a connection. */
-    private static void ended(Exchange exchange, IOException failure) {
-        boolean neverConnected = isBeforeSending(failure);
-        for (Throwable earlier : failure.getSuppressed()) {
-            neverConnected &= isBeforeSending(earlier);
-        }
-        if (neverConnected) {
-            exchange.neverSent();
-        } else {
-            exchange.noAnswer();
-        }
+    /** Of a call without a body: whether no attempt of it made a connection. */
+    private static boolean neverConnected(Throwable failure) {
+        return isBeforeSending(failure)
+                && Arrays.stream(failure.getSuppressed()).allMatch(CostGuardInterceptor::isBeforeSending);
     }
 
     private static boolean isBeforeSending(Throwable failure) {
@@ -179,44 +145,5 @@ public final class CostGuardInterceptor implements Interceptor {
             case 402 -> "Payment Required";
             default -> "Service Unavailable";
         };
-    }
-
-    /** Takes a request body into memory, as long as it is not too long. */
-    private static final class CappedSink extends ForwardingSink {
-        private final Buffer buffer;
-        private final long most;
-
-        /** Ends the writing of a body that is too long. */
-        private static final class FullException extends IOException {
-            private static final long serialVersionUID = 1L;
-        }
-
-        CappedSink(long most) {
-            this(new Buffer(), most);
-        }
-
-        private CappedSink(Buffer buffer, long most) {
-            super(buffer);
-            this.buffer = buffer;
-            this.most = most;
-        }
-
-        void fill(RequestBody body) throws IOException {
-            BufferedSink sink = Okio.buffer(this);
-            body.writeTo(sink);
-            sink.flush();
-        }
-
-        @Override
-        public void write(Buffer source, long byteCount) throws IOException {
-            if (buffer.size() + byteCount > most) {
-                throw new FullException();
-            }
-            super.write(source, byteCount);
-        }
-
-        byte[] bytes() {
-            return buffer.readByteArray();
-        }
     }
 }

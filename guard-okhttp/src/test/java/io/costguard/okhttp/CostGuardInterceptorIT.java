@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import okhttp3.Call;
 import okhttp3.Callback;
 import okhttp3.MediaType;
@@ -34,6 +35,8 @@ class CostGuardInterceptorIT extends AdapterContract {
     protected Client client(CostGuard guard, Denials denials, Mode mode) {
         OkHttpClient client = new OkHttpClient.Builder()
                 .addInterceptor(new CostGuardInterceptor(guard, denials))
+                .connectTimeout(CONNECT_TIMEOUT)
+                .readTimeout(READ_TIMEOUT)
                 .build();
         return mode == Mode.SYNC ? new Sync(client) : new Async(client);
     }
@@ -102,17 +105,18 @@ class CostGuardInterceptorIT extends AdapterContract {
         }
 
         @Override
-        public void sendAndCancel(Sent request, Runnable when) throws InterruptedException {
+        public void sendAndCancel(Sent request, Moment when) throws Exception {
             Call call = client.newCall(request(request));
-            Thread canceller = new Thread(() -> {
-                when.run();
+            FutureTask<Void> canceller = new FutureTask<>(() -> {
+                when.await();
                 call.cancel();
+                return null;
             });
-            canceller.start();
+            new Thread(canceller).start();
             try (Response response = call.execute()) {
                 throw new AssertionError("answered: " + response.code());
             } catch (IOException e) {
-                canceller.join();
+                canceller.get();
             }
         }
     }
@@ -124,10 +128,10 @@ class CostGuardInterceptorIT extends AdapterContract {
         }
 
         @Override
-        public void sendAndCancel(Sent request, Runnable when) throws InterruptedException {
+        public void sendAndCancel(Sent request, Moment when) throws Exception {
             Call call = client.newCall(request(request));
             CompletableFuture<Response> response = enqueue(call);
-            when.run();
+            when.await();
             call.cancel();
             try {
                 throw new AssertionError("answered: " + await(response).code());

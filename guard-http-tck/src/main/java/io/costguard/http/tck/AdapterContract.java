@@ -23,16 +23,19 @@ import io.costguard.GuardListener;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
+import io.costguard.LimitStatus;
 import io.costguard.Outcome;
 import io.costguard.UnknownCalls;
 import io.costguard.WhenRedisFails;
 import io.costguard.describe.Tokenizers;
 import io.costguard.http.HttpCall;
+import io.costguard.testing.FaultyLink;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
 import io.costguard.testing.RedisForTests;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -75,6 +78,9 @@ public abstract class AdapterContract {
     private static final Exchange MESSAGES = Recordings.of("anthropic-messages-basic");
     private static final Exchange STREAM = Recordings.of("openai-chat-stream-include-usage");
 
+    protected static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
+    protected static final Duration READ_TIMEOUT = Duration.ofSeconds(4);
+
     private final RedisForTests redis = RedisForTests.shared();
     private final String prefix = redis.keyPrefix();
     private final Events events = new Events();
@@ -86,14 +92,17 @@ public abstract class AdapterContract {
         ASYNC
     }
 
-    /** A client that is guarded by {@code guard}, shows denials in this way, and follows redirects. */
+    /**
+     * A client that is guarded by {@code guard}, shows denials in this way, follows redirects, connects within {@link #CONNECT_TIMEOUT}
+     * and waits for an answer for {@link #READ_TIMEOUT}.
+     */
     protected abstract Client client(CostGuard guard, Denials denials, Mode mode);
 
     /** How a body comes over the wire. */
     enum Wire {
         WHOLE,
-        DRIBBLED,
-        GZIPPED
+        PIECES,
+        GZIPPED_PIECES
     }
 
     @BeforeAll
@@ -132,29 +141,24 @@ public abstract class AdapterContract {
     @MethodSource("recordings")
     void aRecordedExchangeSettlesToWhatTheProviderReportedAndItsBytesPassUnchanged(
             Exchange exchange, Mode mode, Wire wire) throws Exception {
-        byte[] body = exchange.response();
-        byte[] sent = wire == Wire.GZIPPED ? gzip(body) : body;
-        ResponseDefinitionBuilder response = aResponse()
-                .withStatus(exchange.status())
-                .withHeader("content-type", exchange.contentType())
-                .withBody(sent);
-        if (wire == Wire.GZIPPED) {
-            response.withHeader("content-encoding", "gzip");
-        }
-        if (wire != Wire.WHOLE) {
-            response.withChunkedDribbleDelay(Math.max(1, sent.length / 9), 1);
-        }
-        PROVIDER.stubFor(post(anyUrl()).willReturn(response));
+        byte[] body = wire == Wire.GZIPPED_PIECES ? gzip(exchange.response()) : exchange.response();
+        List<byte[]> pieces = wire == Wire.WHOLE ? List.of(body) : Recordings.pieces(body, 17);
+        URI provider = opened(
+                        wire == Wire.GZIPPED_PIECES
+                                ? PiecemealProvider.gzipped(exchange, pieces)
+                                : PiecemealProvider.plain(exchange, pieces))
+                .uri();
         Client client = client(guard(roomy()), Denials.answer(), mode);
 
-        Client.Sent request = request(exchange);
-        if (wire == Wire.GZIPPED) {
+        Client.Sent request = new Client.Sent("POST", provider, headers(), exchange.request(), Client.Body.BYTES);
+        if (wire == Wire.GZIPPED_PIECES) {
+            // Said by the caller, so that OkHttp leaves the decoding to him.
             request.headers().put("accept-encoding", "gzip");
         }
         Client.Answer answer = client.send(request);
 
         assertThat(answer.status()).isEqualTo(exchange.status());
-        assertThat(answer.bytes()).isEqualTo(sent);
+        assertThat(answer.bytes()).isEqualTo(body);
         GuardListener.Settlement settled = events.settled();
         assertThat(settled.call().model())
                 .isEqualTo(GuardedCall.of(exchange.model()).model());
@@ -401,7 +405,7 @@ public abstract class AdapterContract {
         try (ServerSocket socket = new ServerSocket(0)) {
             closedPort = socket.getLocalPort();
         }
-        CostGuard guard = guard(Budget.named("all").limit(Limit.requests(5).perDay()));
+        CostGuard guard = guard(roomy());
         Client client = client(guard, Denials.answer(), mode);
 
         assertThatExceptionOfType(IOException.class)
@@ -409,10 +413,7 @@ public abstract class AdapterContract {
                         () -> client.send(to(URI.create("http://127.0.0.1:" + closedPort + "/v1/chat/completions"))));
 
         assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
-        assertThat(guard.status(GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary"))
-                        .get(0)
-                        .balance())
-                .isEqualTo(5);
+        assertThat(used(guard)).isZero();
     }
 
     @ParameterizedTest
@@ -431,6 +432,59 @@ public abstract class AdapterContract {
         } finally {
             tls.stop();
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallThatCouldNotConnectInTimeIsGivenBack(Mode mode) throws Exception {
+        CostGuard guard = guard(roomy());
+        FullHost host = opened(new FullHost());
+
+        assertThatExceptionOfType(IOException.class)
+                .isThrownBy(() -> client(guard, Denials.answer(), mode).send(to(host.uri())));
+
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
+        assertThat(used(guard)).isZero();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallThatIsCancelledWhileItConnectsIsGivenBack(Mode mode) throws Exception {
+        CostGuard guard = guard(roomy());
+        FullHost host = opened(new FullHost());
+
+        client(guard, Denials.answer(), mode).sendAndCancel(to(host.uri()), () -> events.granted());
+
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
+        assertThat(used(guard)).isZero();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallThatIsCancelledWhileRedisDecidesIsGivenBackAndNeverSent(Mode mode) throws Exception {
+        List<LoggedRequest> seen = record();
+        FaultyLink link = opened(FaultyLink.to(redis));
+        CostGuard guard = opened(builder(link.url()).budget(roomy()).build());
+        guard.status(GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary")); // connects
+        link.replies().dropNext("EVALSHA"); // which is asked for again, with the same answer
+
+        client(guard, Denials.answer(), mode)
+                .sendAndCancel(request(CHAT), () -> link.replies().awaitWithheld(1));
+
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
+        assertThat(used(guard)).isZero();
+        assertThat(seen).isEmpty();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallThatIsNotAnsweredInTimeKeepsItsEstimate(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT).withFixedDelay(30_000)));
+        Client client = client(guard(roomy()), Denials.answer(), mode);
+
+        assertThatExceptionOfType(IOException.class).isThrownBy(() -> client.send(request(CHAT)));
+
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
     }
 
     @ParameterizedTest
@@ -479,13 +533,23 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
-    void aResponseThatIsForgottenIsSettledOnceItIsGone(Mode mode) throws Exception {
-        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(STREAM)));
+    void aResponseThatIsForgottenIsSettledAndReportedOnceItIsGone(Mode mode) throws Exception {
+        List<byte[]> pieces = Recordings.pieces(STREAM.response(), 17).subList(0, 20);
+        URI provider = opened(PiecemealProvider.silentAfter(STREAM, pieces)).uri();
         Client client = client(guard(roomy()), Denials.answer(), mode);
-        readALittleAndForget(client);
+        PrintStream err = System.err;
+        ByteArrayOutputStream log = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(log, true, StandardCharsets.UTF_8));
+        GuardListener.Settlement settled;
+        try {
+            readALittleAndForget(client, provider);
+            settled = settledAfterGarbageCollection();
+        } finally {
+            System.setErr(err);
+        }
 
-        GuardListener.Settlement settled = settledAfterGarbageCollection();
-
+        assertThat(log.toString(StandardCharsets.UTF_8))
+                .contains("was never closed", mode == Mode.SYNC ? "readALittleAndForget" : "the call was made here");
         assertThat(settled.actual().input())
                 .isGreaterThanOrEqualTo(settled.estimate().input());
     }
@@ -502,8 +566,9 @@ public abstract class AdapterContract {
         throw new AssertionError("never settled");
     }
 
-    private static void readALittleAndForget(Client client) throws Exception {
-        Client.Answer answer = client.send(request(STREAM));
+    private static void readALittleAndForget(Client client, URI provider) throws Exception {
+        Client.Answer answer =
+                client.send(new Client.Sent("POST", provider, headers(), STREAM.request(), Client.Body.BYTES));
         assertThat(answer.body().read()).isNotNegative();
     }
 
@@ -515,15 +580,11 @@ public abstract class AdapterContract {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(STREAM).withFixedDelay(2_000)));
         Client client = client(guard(roomy()), Denials.answer(), mode);
 
-        client.sendAndCancel(request(STREAM), () -> {
-            try {
-                assertThat(arrived.poll(10, TimeUnit.SECONDS)).isNotNull();
-            } catch (InterruptedException e) {
-                throw new AssertionError(e);
-            }
-        });
+        client.sendAndCancel(
+                request(STREAM),
+                () -> assertThat(arrived.poll(10, TimeUnit.SECONDS)).isNotNull());
 
-        assertThat(events.settled().outcome()).isIn(Outcome.ESTIMATE_KEPT, Outcome.RELEASED);
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
         assertThat(events.settled).isEmpty();
     }
 
@@ -636,8 +697,16 @@ public abstract class AdapterContract {
 
     private static Budget roomy() {
         return Budget.named("roomy")
+                .per()
                 .limit(Limit.requests(1_000).perDay())
                 .limit(Limit.tokens(100_000_000).perDay());
+    }
+
+    /** What the first limit of all calls lacks. */
+    private static long used(CostGuard guard) throws GuardUnavailableException {
+        LimitStatus requests = guard.status(GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary"))
+                .get(0);
+        return requests.capacity() - requests.balance();
     }
 
     private CostGuard guard(Budget... budgets) {
@@ -663,9 +732,9 @@ public abstract class AdapterContract {
                 .budget(roomy());
     }
 
-    private CostGuard opened(CostGuard guard) {
-        open.add(guard);
-        return guard;
+    private <T extends AutoCloseable> T opened(T opened) {
+        open.add(0, opened);
+        return opened;
     }
 
     private static List<LoggedRequest> record() {

@@ -15,7 +15,12 @@ public interface Client {
     Answer send(Sent request) throws IOException, InterruptedException;
 
     /** Sends a request, and cancels the call as soon as {@code when} is done; returns when the client has given up. */
-    void sendAndCancel(Sent request, Runnable when) throws InterruptedException;
+    void sendAndCancel(Sent request, Moment when) throws Exception;
+
+    /** Returns when something has happened. */
+    interface Moment {
+        void await() throws Exception;
+    }
 
     /** How a body is given to the client. */
     enum Body {
