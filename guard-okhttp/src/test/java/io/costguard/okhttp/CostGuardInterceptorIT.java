@@ -1,27 +1,57 @@
 package io.costguard.okhttp;
 
+import static com.github.tomakehurst.wiremock.client.WireMock.aResponse;
+import static com.github.tomakehurst.wiremock.client.WireMock.anyUrl;
+import static com.github.tomakehurst.wiremock.client.WireMock.get;
+import static com.github.tomakehurst.wiremock.client.WireMock.post;
+import static com.github.tomakehurst.wiremock.core.WireMockConfiguration.options;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import com.github.tomakehurst.wiremock.WireMockServer;
+import com.github.tomakehurst.wiremock.client.ResponseDefinitionBuilder;
+import com.github.tomakehurst.wiremock.verification.LoggedRequest;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
+import io.costguard.GuardListener;
+import io.costguard.Outcome;
 import io.costguard.http.tck.AdapterContract;
 import io.costguard.http.tck.Client;
+import io.costguard.testing.Recordings;
+import java.io.File;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.net.ConnectException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicInteger;
+import okhttp3.Cache;
 import okhttp3.Call;
 import okhttp3.Callback;
 import okhttp3.MediaType;
 import okhttp3.OkHttp;
 import okhttp3.OkHttpClient;
+import okhttp3.Protocol;
 import okhttp3.Request;
 import okhttp3.RequestBody;
 import okhttp3.Response;
 import okhttp3.ResponseBody;
+import okio.Buffer;
 import okio.BufferedSink;
+import okio.BufferedSource;
+import okio.Okio;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CostGuardInterceptorIT extends AdapterContract {
 
@@ -29,6 +59,165 @@ class CostGuardInterceptorIT extends AdapterContract {
     void theseTestsRunOnTheOkHttpThatTheBuildSays() throws ReflectiveOperationException {
         // Asked at run time: the compiler copies the constant of the version that it sees.
         assertThat(OkHttp.class.getField("VERSION").get(null)).isEqualTo(System.getProperty("okhttp.version"));
+    }
+
+    @Test
+    void aCallThatIsSentAgainOnANewConnectionIsOneCall() throws Exception {
+        CostGuard guard = guard(roomy());
+        ClosingProvider provider = opened(new ClosingProvider(CHAT));
+        OkHttpClient client = guarded(guard);
+
+        for (int i = 0; i < 2; i++) {
+            assertThat(send(client, provider.uri())).isEqualTo(200);
+            assertThat(events.settled().outcome()).isEqualTo(Outcome.REPORTED);
+        }
+
+        assertThat(provider.requests()).isEqualTo(3);
+        assertThat(used(guard)).isEqualTo(2);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"408,", "503, 0", "421,"})
+    void anAnswerThatOkHttpRepeatsTheCallForIsOneCall(int status, @Nullable String retryAfter) throws Exception {
+        ResponseDefinitionBuilder first = aResponse().withStatus(status);
+        if (retryAfter != null) {
+            first.withHeader("retry-after", retryAfter);
+        }
+        PROVIDER.stubFor(post(anyUrl()).inScenario("again").willReturn(first).willSetStateTo("second"));
+        PROVIDER.stubFor(
+                post(anyUrl()).inScenario("again").whenScenarioStateIs("second").willReturn(replay(CHAT)));
+        CostGuard guard = guard(roomy());
+
+        int answered = send(guarded(guard), uri());
+
+        GuardListener.Settlement settled = events.settled();
+        assertThat(used(guard)).isEqualTo(1);
+        if (answered == 200) {
+            assertThat(settled.outcome()).isEqualTo(Outcome.REPORTED);
+        } else {
+            // A 421 is repeated on connections that are shared by hosts only.
+            assertThat(answered).isEqualTo(421);
+        }
+    }
+
+    @Test
+    void aFailureAfterARepeatedCallKeepsTheEstimate() throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(aResponse().withStatus(308).withHeader("location", nowhere())));
+
+        assertThatExceptionOfType(ConnectException.class).isThrownBy(() -> send(guarded(guard(roomy())), uri()));
+
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
+    }
+
+    @Test
+    void theApiKeyStaysBehindWhenACallIsRedirectedToAnotherHost() throws Exception {
+        PROVIDER.stubFor(post("/v1/chat/completions")
+                .willReturn(aResponse()
+                        .withStatus(307)
+                        .withHeader("location", uri().replace("localhost", "127.0.0.1") + "/there")));
+        PROVIDER.stubFor(post("/v1/chat/completions/there").willReturn(replay(CHAT)));
+        List<LoggedRequest> seen = record();
+
+        assertThat(send(guarded(guard(roomy())), uri())).isEqualTo(200);
+
+        assertThat(seen).hasSize(2);
+        assertThat(seen.get(0).getHeader("authorization")).isEqualTo("Bearer sk-canary");
+        assertThat(seen.get(1).containsHeader("authorization")).isFalse();
+    }
+
+    @Test
+    void twoInterceptorsOfOneGuardReserveOnce() throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        CostGuard guard = guard(roomy());
+        OkHttpClient twice = guarded(guard)
+                .newBuilder()
+                .addInterceptor(new CostGuardInterceptor(guard))
+                .build();
+
+        assertThat(send(twice, uri())).isEqualTo(200);
+
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.REPORTED);
+        assertThat(used(guard)).isEqualTo(1);
+    }
+
+    @Test
+    void anAnswerFromTheCacheCostsNothing(@TempDir File folder) throws Exception {
+        PROVIDER.stubFor(get(anyUrl())
+                .willReturn(
+                        aResponse().withHeader("cache-control", "max-age=60").withBody("cached")));
+        CostGuard guard = guard(roomy());
+        try (Cache cache = new Cache(folder, 1_000_000)) {
+            OkHttpClient client = guarded(guard).newBuilder().cache(cache).build();
+            for (int i = 0; i < 3; i++) {
+                Request request = new Request.Builder().url(uri()).build();
+                try (Response response = client.newCall(request).execute()) {
+                    assertThat(response.body()).isNotNull();
+                    assertThat(response.body().string()).isEqualTo("cached");
+                }
+            }
+        }
+
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
+        assertThat(used(guard)).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aBodyThatCannotBeReadBeforehandIsWrittenOnceByOkHttpAndEstimated(boolean duplex) throws Exception {
+        WireMockServer http2 = new WireMockServer(options().dynamicPort().bindAddress("127.0.0.1"));
+        http2.start();
+        try {
+            http2.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+            OneShot body = new OneShot(MediaType.get("application/json"), CHAT.request(), -1, duplex);
+            OkHttpClient client = guarded(guard(roomy()))
+                    .newBuilder()
+                    .protocols(List.of(Protocol.H2_PRIOR_KNOWLEDGE))
+                    .build();
+            Request request = new Request.Builder()
+                    .url(http2.baseUrl() + "/v1/chat/completions")
+                    .post(body)
+                    .build();
+            try (Response response = client.newCall(request).execute()) {
+                assertThat(response.code()).isEqualTo(200);
+                assertThat(response.body()).isNotNull();
+                assertThat(response.body().bytes()).isEqualTo(CHAT.response());
+            }
+        } finally {
+            http2.stop();
+        }
+
+        assertThat(events.granted().estimate().output()).isEqualTo(1_000);
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.REPORTED);
+    }
+
+    private static String uri() {
+        return "http://localhost:" + PROVIDER.port() + "/v1/chat/completions";
+    }
+
+    private static String nowhere() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0)) {
+            return "http://127.0.0.1:" + socket.getLocalPort() + "/";
+        }
+    }
+
+    private static OkHttpClient guarded(CostGuard guard) {
+        return new OkHttpClient.Builder()
+                .addInterceptor(new CostGuardInterceptor(guard))
+                .build();
+    }
+
+    private static int send(OkHttpClient client, String url) throws IOException {
+        Request request = new Request.Builder()
+                .url(url)
+                .header("authorization", "Bearer sk-canary")
+                .post(RequestBody.create(CHAT.request(), MediaType.get("application/json")))
+                .build();
+        try (Response response = client.newCall(request).execute()) {
+            assertThat(response.body()).isNotNull();
+            response.body().bytes();
+            return response.code();
+        }
     }
 
     @Override
@@ -49,7 +238,7 @@ class CostGuardInterceptorIT extends AdapterContract {
         }
         MediaType json = MediaType.get("application/json");
         RequestBody body = request.form() == Client.Body.ONE_SHOT
-                ? new OneShot(json, request.body())
+                ? new OneShot(json, request.body(), request.body().length, false)
                 : RequestBody.create(request.body(), json);
         return builder.method(request.method(), body).build();
     }
@@ -66,11 +255,15 @@ class CostGuardInterceptorIT extends AdapterContract {
     private static final class OneShot extends RequestBody {
         private final MediaType type;
         private final byte[] bytes;
+        private final long length;
+        private final boolean duplex;
         private boolean written;
 
-        OneShot(MediaType type, byte[] bytes) {
+        OneShot(MediaType type, byte[] bytes, long length, boolean duplex) {
             this.type = type;
             this.bytes = bytes;
+            this.length = length;
+            this.duplex = duplex;
         }
 
         @Override
@@ -80,7 +273,12 @@ class CostGuardInterceptorIT extends AdapterContract {
 
         @Override
         public long contentLength() {
-            return bytes.length;
+            return length;
+        }
+
+        @Override
+        public boolean isDuplex() {
+            return duplex;
         }
 
         @Override
@@ -95,6 +293,67 @@ class CostGuardInterceptorIT extends AdapterContract {
             }
             written = true;
             sink.write(bytes);
+            if (duplex) {
+                sink.close();
+            }
+        }
+    }
+
+    /** Closes each connection instead of answering what comes second on it, as a server does with a connection that was idle. */
+    private static final class ClosingProvider implements AutoCloseable {
+        private final ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+        private final AtomicInteger requests = new AtomicInteger();
+        private final byte[] answer;
+
+        ClosingProvider(Recordings.Exchange exchange) throws IOException {
+            byte[] body = exchange.response();
+            Buffer buffer = new Buffer();
+            buffer.writeUtf8("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ")
+                    .writeUtf8(body.length + "\r\n\r\n")
+                    .write(body);
+            answer = buffer.readByteArray();
+            Thread thread = new Thread(this::serve);
+            thread.setDaemon(true);
+            thread.start();
+        }
+
+        private void serve() {
+            while (!server.isClosed()) {
+                try (Socket socket = server.accept()) {
+                    BufferedSource source = Okio.buffer(Okio.source(socket));
+                    take(source);
+                    socket.getOutputStream().write(answer);
+                    socket.getOutputStream().flush();
+                    take(source);
+                } catch (IOException e) {
+                    // The client closed its connection, or the test is over.
+                }
+            }
+        }
+
+        private void take(BufferedSource source) throws IOException {
+            long length = 0;
+            for (String line = source.readUtf8LineStrict(); !line.isEmpty(); line = source.readUtf8LineStrict()) {
+                if (line.toLowerCase(Locale.ROOT).startsWith("content-length:")) {
+                    length = Long.parseLong(
+                            line.substring("content-length:".length()).strip());
+                }
+            }
+            source.skip(length);
+            requests.incrementAndGet();
+        }
+
+        String uri() {
+            return "http://127.0.0.1:" + server.getLocalPort() + "/v1/chat/completions";
+        }
+
+        int requests() {
+            return requests.get();
+        }
+
+        @Override
+        public void close() throws IOException {
+            server.close();
         }
     }
 

@@ -67,14 +67,14 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Timeout(60)
 public abstract class AdapterContract {
-    private static final WireMockServer PROVIDER = new WireMockServer(options()
+    protected static final WireMockServer PROVIDER = new WireMockServer(options()
             .dynamicPort()
             .http2PlainDisabled(true) // its upgrade from HTTP/1.1 loses bodies of unknown length
             .bindAddress("127.0.0.1")
             .gzipDisabled(true)
             .disableRequestJournal()
             .asynchronousResponseEnabled(false));
-    private static final Exchange CHAT = Recordings.of("openai-chat-n2");
+    protected static final Exchange CHAT = Recordings.of("openai-chat-n2");
     private static final Exchange MESSAGES = Recordings.of("anthropic-messages-basic");
     private static final Exchange STREAM = Recordings.of("openai-chat-stream-include-usage");
 
@@ -83,7 +83,7 @@ public abstract class AdapterContract {
 
     private final RedisForTests redis = RedisForTests.shared();
     private final String prefix = redis.keyPrefix();
-    private final Events events = new Events();
+    protected final Events events = new Events();
     private final List<AutoCloseable> open = new ArrayList<>();
 
     /** How the client is called. */
@@ -695,7 +695,7 @@ public abstract class AdapterContract {
 
     // --- the words
 
-    private static Budget roomy() {
+    protected static Budget roomy() {
         return Budget.named("roomy")
                 .per()
                 .limit(Limit.requests(1_000).perDay())
@@ -703,13 +703,13 @@ public abstract class AdapterContract {
     }
 
     /** What the first limit of all calls lacks. */
-    private static long used(CostGuard guard) throws GuardUnavailableException {
+    protected static long used(CostGuard guard) throws GuardUnavailableException {
         LimitStatus requests = guard.status(GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary"))
                 .get(0);
         return requests.capacity() - requests.balance();
     }
 
-    private CostGuard guard(Budget... budgets) {
+    protected CostGuard guard(Budget... budgets) {
         CostGuard.Builder builder = builder(redis.url());
         for (Budget budget : budgets) {
             builder.budget(budget);
@@ -732,18 +732,18 @@ public abstract class AdapterContract {
                 .budget(roomy());
     }
 
-    private <T extends AutoCloseable> T opened(T opened) {
+    protected <T extends AutoCloseable> T opened(T opened) {
         open.add(0, opened);
         return opened;
     }
 
-    private static List<LoggedRequest> record() {
+    protected static List<LoggedRequest> record() {
         List<LoggedRequest> seen = new ArrayList<>();
         PROVIDER.addMockServiceRequestListener((request, response) -> seen.add(LoggedRequest.createFrom(request)));
         return seen;
     }
 
-    private static ResponseDefinitionBuilder replay(Exchange exchange) {
+    protected static ResponseDefinitionBuilder replay(Exchange exchange) {
         return aResponse()
                 .withStatus(exchange.status())
                 .withHeader("content-type", exchange.contentType())
@@ -796,7 +796,7 @@ public abstract class AdapterContract {
     }
 
     /** What the guard told. */
-    private static final class Events implements GuardListener {
+    protected static final class Events implements GuardListener {
         private final BlockingQueue<Grant> granted = new LinkedBlockingQueue<>();
         private final BlockingQueue<Denied> denied = new LinkedBlockingQueue<>();
         private final BlockingQueue<Settlement> settled = new LinkedBlockingQueue<>();
@@ -822,15 +822,15 @@ public abstract class AdapterContract {
             failedOpen.add(event);
         }
 
-        Grant granted() throws InterruptedException {
+        public Grant granted() throws InterruptedException {
             return next(granted);
         }
 
-        Denied denied() throws InterruptedException {
+        public Denied denied() throws InterruptedException {
             return next(denied);
         }
 
-        Settlement settled() throws InterruptedException {
+        public Settlement settled() throws InterruptedException {
             return next(settled);
         }
 
