@@ -1,25 +1,151 @@
 package io.costguard.jdk;
 
+import static com.github.tomakehurst.wiremock.client.WireMock.anyUrl;
+import static com.github.tomakehurst.wiremock.client.WireMock.post;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.costguard.CostGuard;
 import io.costguard.Denials;
+import io.costguard.Outcome;
 import io.costguard.http.tck.AdapterContract;
 import io.costguard.http.tck.Client;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.CookieManager;
+import java.net.ProxySelector;
+import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class GuardedHttpClientIT extends AdapterContract {
+
+    @Test
+    void wrappingTwiceForOneGuardReservesOnce() throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        CostGuard guard = guard(roomy());
+        HttpClient once = GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard);
+
+        HttpClient twice = GuardedHttpClient.wrap(once, guard);
+
+        assertThat(twice.send(chat(), BodyHandlers.ofByteArray()).body()).isEqualTo(CHAT.response());
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.REPORTED);
+        assertThat(used(guard)).isEqualTo(1);
+    }
+
+    @Test
+    void everyBodyHandlerGetsTheBodyAndIsMetered(@TempDir Path folder) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        HttpClient client = GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard(roomy()));
+        String text = new String(CHAT.response(), StandardCharsets.UTF_8);
+
+        assertThat(client.send(chat(), BodyHandlers.ofString()).body()).isEqualTo(text);
+        assertThat(client.send(chat(), BodyHandlers.ofFile(folder.resolve("body")))
+                        .body())
+                .hasContent(text);
+        assertThat(client.send(chat(), BodyHandlers.ofLines()).body().toList())
+                .isEqualTo(text.lines().toList());
+        assertThat(client.send(chat(), BodyHandlers.buffering(BodyHandlers.ofString(), 7))
+                        .body())
+                .isEqualTo(text);
+        assertThat(client.send(chat(), BodyHandlers.discarding()).body()).isNull();
+
+        for (int i = 0; i < 5; i++) {
+            assertThat(events.settled().outcome()).isEqualTo(Outcome.REPORTED);
+        }
+    }
+
+    @Test
+    void aHandlerOfPushesIsTaken() throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        HttpClient client = GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard(roomy()));
+
+        HttpResponse<byte[]> response = client.sendAsync(
+                        chat(),
+                        BodyHandlers.ofByteArray(),
+                        HttpResponse.PushPromiseHandler.of(
+                                pushed -> BodyHandlers.ofByteArray(), new ConcurrentHashMap<>()))
+                .get();
+
+        assertThat(response.body()).isEqualTo(CHAT.response());
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.REPORTED);
+    }
+
+    @Test
+    void aFaultOfTheCallersHandlerIsHisAndSettlesTheCall() throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        HttpClient client = GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard(roomy()));
+
+        assertThatExceptionOfType(IOException.class)
+                .isThrownBy(() -> client.send(chat(), response -> {
+                    throw new IllegalStateException("the caller's");
+                }))
+                .withStackTraceContaining("the caller's");
+
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
+    }
+
+    @Test
+    void whatTheClientIsIsWhatItWasBuiltAs() {
+        CookieManager cookies = new CookieManager();
+        ProxySelector proxy = ProxySelector.of(null);
+        HttpClient client = GuardedHttpClient.newBuilder(guard(roomy()))
+                .version(HttpClient.Version.HTTP_1_1)
+                .followRedirects(HttpClient.Redirect.ALWAYS)
+                .connectTimeout(Duration.ofSeconds(3))
+                .cookieHandler(cookies)
+                .proxy(proxy)
+                .executor(Runnable::run)
+                .priority(7)
+                .build();
+
+        assertThat(client).isInstanceOf(GuardedHttpClient.class);
+        assertThat(client.version()).isEqualTo(HttpClient.Version.HTTP_1_1);
+        assertThat(client.followRedirects()).isEqualTo(HttpClient.Redirect.ALWAYS);
+        assertThat(client.connectTimeout()).hasValue(Duration.ofSeconds(3));
+        assertThat(client.cookieHandler()).hasValue(cookies);
+        assertThat(client.proxy()).hasValue(proxy);
+        assertThat(client.executor()).isPresent();
+        assertThat(client.authenticator()).isEmpty();
+        assertThat(client.sslContext()).isNotNull();
+        assertThat(client.sslParameters()).isNotNull();
+        assertThat(client.newWebSocketBuilder()).isNotNull();
+    }
+
+    @Test
+    void closingItClosesTheClientWithinWhereClientsCanBeClosed() throws Exception {
+        HttpClient client = HttpClient.newHttpClient();
+        GuardedHttpClient guarded = (GuardedHttpClient) GuardedHttpClient.wrap(client, guard(roomy()));
+
+        if (AutoCloseable.class.isInstance(client)) {
+            guarded.close();
+            assertThat(HttpClient.class.getMethod("isTerminated").invoke(client))
+                    .isEqualTo(true);
+        } else {
+            assertThatExceptionOfType(UnsupportedOperationException.class).isThrownBy(guarded::close);
+        }
+    }
+
+    private static HttpRequest chat() {
+        return HttpRequest.newBuilder(URI.create(PROVIDER.baseUrl() + "/v1/chat/completions"))
+                .header("authorization", "Bearer sk-canary")
+                .POST(BodyPublishers.ofByteArray(CHAT.request()))
+                .build();
+    }
 
     @Override
     protected Client client(CostGuard guard, Denials denials, Mode mode) {
