@@ -3,7 +3,6 @@ package io.costguard.limit;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.costguard.Budget;
-import io.costguard.CostGuard;
 import io.costguard.GuardListener;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -17,7 +16,7 @@ import org.slf4j.LoggerFactory;
 
 /** What an operator must not miss: the first denial of a subject in a minute, and the first call that went uncounted. */
 public final class LoggingListener implements GuardListener {
-    private static final Logger log = LoggerFactory.getLogger(CostGuard.class);
+    private static final Logger log = LoggerFactory.getLogger("io.costguard.CostGuard");
 
     private final Cache<Subject, Boolean> told = Caffeine.newBuilder()
             .maximumSize(10_000)
