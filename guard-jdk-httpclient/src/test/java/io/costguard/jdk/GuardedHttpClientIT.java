@@ -7,9 +7,12 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.costguard.CostGuard;
 import io.costguard.Denials;
+import io.costguard.GuardListener;
 import io.costguard.Outcome;
 import io.costguard.http.tck.AdapterContract;
 import io.costguard.http.tck.Client;
+import io.costguard.http.tck.PiecemealProvider;
+import io.costguard.testing.Recordings;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -25,10 +28,13 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -97,6 +103,27 @@ class GuardedHttpClientIT extends AdapterContract {
                 .withStackTraceContaining("the caller's");
 
         assertThat(events.settled().outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
+    }
+
+    @Test
+    void cancellingAFutureWhileTheBodyComesKeepsWhatPassed() throws Exception {
+        List<byte[]> pieces = Recordings.pieces(STREAM.response(), 17).subList(0, 60);
+        URI provider = opened(PiecemealProvider.silentAfter(STREAM, pieces)).uri();
+        HttpClient client = GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard(roomy()));
+        CountDownLatch begun = new CountDownLatch(1);
+
+        CompletableFuture<HttpResponse<Void>> future = client.sendAsync(
+                HttpRequest.newBuilder(provider)
+                        .POST(BodyPublishers.ofByteArray(STREAM.request()))
+                        .build(),
+                BodyHandlers.ofByteArrayConsumer(bytes -> begun.countDown()));
+        assertThat(begun.await(10, TimeUnit.SECONDS)).isTrue();
+        assertThat(future.cancel(true)).isTrue();
+
+        GuardListener.Settlement settled = events.settled();
+        assertThat(settled.outcome()).isEqualTo(Outcome.COUNTED);
+        assertThat(settled.actual().input()).isEqualTo(settled.estimate().input());
+        assertThat(settled.actual().output()).isLessThan(settled.estimate().output());
     }
 
     @Test

@@ -17,6 +17,7 @@ import io.costguard.GuardListener;
 import io.costguard.Outcome;
 import io.costguard.http.tck.AdapterContract;
 import io.costguard.http.tck.Client;
+import io.costguard.http.tck.PiecemealProvider;
 import io.costguard.testing.Recordings;
 import java.io.File;
 import java.io.IOException;
@@ -189,6 +190,30 @@ class CostGuardInterceptorIT extends AdapterContract {
 
         assertThat(events.granted().estimate().output()).isEqualTo(1_000);
         assertThat(events.settled().outcome()).isEqualTo(Outcome.REPORTED);
+    }
+
+    @Test
+    void cancellingACallWhileItsBodyComesKeepsWhatPassed() throws Exception {
+        List<byte[]> pieces = Recordings.pieces(STREAM.response(), 17).subList(0, 60);
+        PiecemealProvider provider = opened(PiecemealProvider.silentAfter(STREAM, pieces));
+        Call call = guarded(guard(roomy()))
+                .newCall(new Request.Builder()
+                        .url(provider.uri().toString())
+                        .post(RequestBody.create(STREAM.request(), MediaType.get("application/json")))
+                        .build());
+
+        try (Response response = call.execute()) {
+            assertThat(response.body()).isNotNull();
+            BufferedSource body = response.body().source();
+            assertThat(body.readUtf8Line()).startsWith("data:");
+            call.cancel();
+            assertThatExceptionOfType(IOException.class).isThrownBy(body::readUtf8);
+        }
+
+        GuardListener.Settlement settled = events.settled();
+        assertThat(settled.outcome()).isEqualTo(Outcome.COUNTED);
+        assertThat(settled.actual().input()).isEqualTo(settled.estimate().input());
+        assertThat(settled.actual().output()).isLessThan(settled.estimate().output());
     }
 
     private static String uri() {

@@ -76,7 +76,7 @@ public abstract class AdapterContract {
             .asynchronousResponseEnabled(false));
     protected static final Exchange CHAT = Recordings.of("openai-chat-n2");
     private static final Exchange MESSAGES = Recordings.of("anthropic-messages-basic");
-    private static final Exchange STREAM = Recordings.of("openai-chat-stream-include-usage");
+    protected static final Exchange STREAM = Recordings.of("openai-chat-stream-include-usage");
 
     protected static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
     protected static final Duration READ_TIMEOUT = Duration.ofSeconds(4);

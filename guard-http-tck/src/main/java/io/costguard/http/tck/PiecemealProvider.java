@@ -13,20 +13,21 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 
 /** A provider that gives one recorded answer, each piece of it in a chunk and a packet of its own; or begins to, and falls silent. */
-final class PiecemealProvider implements AutoCloseable {
+public final class PiecemealProvider implements AutoCloseable {
     private final HttpServer server;
     private final URI uri;
     private final CountDownLatch goesOn;
 
-    static PiecemealProvider plain(Exchange exchange, List<byte[]> pieces) throws IOException {
+    public static PiecemealProvider plain(Exchange exchange, List<byte[]> pieces) throws IOException {
         return new PiecemealProvider(exchange, Map.of(), pieces, new CountDownLatch(0));
     }
 
-    static PiecemealProvider gzipped(Exchange exchange, List<byte[]> pieces) throws IOException {
+    public static PiecemealProvider gzipped(Exchange exchange, List<byte[]> pieces) throws IOException {
         return new PiecemealProvider(exchange, Map.of("content-encoding", "gzip"), pieces, new CountDownLatch(0));
     }
 
-    static PiecemealProvider silentAfter(Exchange exchange, List<byte[]> pieces) throws IOException {
+    /** Gives these pieces, and nothing more until it is closed. */
+    public static PiecemealProvider silentAfter(Exchange exchange, List<byte[]> pieces) throws IOException {
         return new PiecemealProvider(exchange, Map.of(), pieces, new CountDownLatch(1));
     }
 
@@ -55,7 +56,7 @@ final class PiecemealProvider implements AutoCloseable {
         server.start();
     }
 
-    URI uri() {
+    public URI uri() {
         return uri;
     }
 
