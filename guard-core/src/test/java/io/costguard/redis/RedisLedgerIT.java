@@ -234,6 +234,7 @@ class RedisLedgerIT {
         link.acceptConnections();
 
         awaitBalance(90);
+        ledger.flush(deadline());
         assertThat(done).hasValue(1);
     }
 
