@@ -2,6 +2,7 @@ package io.costguard;
 
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -14,6 +15,7 @@ import java.util.TreeMap;
  */
 public final class GuardedCall {
     private static final int LONGEST_VALUE = 4_096;
+    private static final Set<String> SHORTENED = Set.of("model", "apiKey");
 
     private final Map<String, String> attributes;
     private final Cost cost;
@@ -32,13 +34,13 @@ public final class GuardedCall {
      * This call with an attribute. {@code model} is made canonical; {@code apiKey} may be the key itself: the guard keeps and
      * shows its fingerprint only.
      *
-     * @throws IllegalArgumentException for a blank name, or a value of more than 4,096 characters
+     * @throws IllegalArgumentException for a blank name, or a value of more than 4,096 characters of an attribute other than these
      */
     public GuardedCall with(String attribute, String value) {
         if (attribute.isBlank()) {
             throw new IllegalArgumentException("an attribute's name must not be blank");
         }
-        if (value.length() > LONGEST_VALUE && !attribute.equals("model")) {
+        if (value.length() > LONGEST_VALUE && !SHORTENED.contains(attribute)) {
             throw new IllegalArgumentException(
                     "attribute '" + attribute + "' must be at most 4,096 characters long, not " + value.length());
         }

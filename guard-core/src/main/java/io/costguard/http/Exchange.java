@@ -92,12 +92,15 @@ public final class Exchange {
 
         synchronized void answered(int statusCode, Function<String, Optional<String>> headers) {
             status = statusCode;
-            if (dialect.isPresent()) {
-                meter = new Meter(
-                        dialect.get(),
-                        reservation.call().model(),
-                        headers.apply("content-type").orElse(""),
-                        headers.apply("content-encoding").orElse(""));
+            try {
+                meter = dialect.map(known -> new Meter(
+                                known,
+                                reservation.call().model(),
+                                headers.apply("content-type").orElse(""),
+                                headers.apply("content-encoding").orElse("")))
+                        .orElse(null);
+            } catch (RuntimeException e) {
+                log.warn("a response could not be metered, and keeps its estimate", e);
             }
         }
 
@@ -126,8 +129,13 @@ public final class Exchange {
         synchronized void end(Ending ending) {
             if (!ended) {
                 ended = true;
-                Charges.Charged charged = charges.of(ending, reservation.estimate(), dialect, model);
-                reservation.end(charged.actual(), charged.outcome());
+                try {
+                    Charges.Charged charged = charges.of(ending, reservation.estimate(), dialect, model);
+                    reservation.end(charged.actual(), charged.outcome());
+                } catch (RuntimeException e) {
+                    log.warn("a call could not be settled, and keeps its estimate", e);
+                    reservation.close();
+                }
             }
         }
 

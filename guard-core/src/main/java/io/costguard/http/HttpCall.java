@@ -9,11 +9,13 @@ import io.costguard.describe.Estimator;
 import io.costguard.describe.RequestFacts;
 import io.costguard.limit.Admission;
 import io.costguard.limit.Limiter;
+import io.costguard.limit.MisfitException;
 import io.costguard.settle.Charges;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,7 +31,7 @@ public final class HttpCall {
     private final Charges charges;
     private final Optional<Dialect> dialect;
     private final String host;
-    private final String apiKey;
+    private final Function<String, Optional<String>> headers;
     private RequestFacts facts = Estimator.unread(0);
 
     HttpCall(
@@ -38,13 +40,13 @@ public final class HttpCall {
             Charges charges,
             Optional<Dialect> dialect,
             String host,
-            String apiKey) {
+            Function<String, Optional<String>> headers) {
         this.limiter = limiter;
         this.estimator = estimator;
         this.charges = charges;
         this.dialect = dialect;
         this.host = host;
-        this.apiKey = apiKey;
+        this.headers = headers;
     }
 
     /** Whether the body is of use: if not, it need not be read. */
@@ -77,24 +79,42 @@ public final class HttpCall {
      */
     public Admittance admit(Denials denials) throws IOException {
         try {
-            return admittance(limiter.decide(call()), denials);
+            return admittance(decide(), denials);
         } catch (GuardUnavailableException e) {
             return unavailable(e, denials);
-        } catch (IllegalArgumentException e) {
+        } catch (MisfitException e) {
             return misfit(e, denials);
         }
     }
 
+    private Admission decide() throws GuardUnavailableException {
+        GuardedCall call;
+        try {
+            call = call();
+        } catch (RuntimeException e) {
+            return limiter.whenFaulty(GuardedCall.of(host), e);
+        }
+        return limiter.decide(call);
+    }
+
+    private CompletableFuture<Admission> decideAsync() {
+        GuardedCall call;
+        try {
+            call = call();
+        } catch (RuntimeException e) {
+            try {
+                return CompletableFuture.completedFuture(limiter.whenFaulty(GuardedCall.of(host), e));
+            } catch (GuardUnavailableException unavailable) {
+                return CompletableFuture.failedFuture(unavailable);
+            }
+        }
+        return limiter.decideAsync(call);
+    }
+
     /** {@link #admit} without holding a thread; fails with what that throws. Cancelled, it gives back what it is granted. */
     public CompletableFuture<Admittance> admitAsync(Denials denials) {
-        CompletableFuture<Admission> decision;
-        try {
-            decision = limiter.decideAsync(call());
-        } catch (IllegalArgumentException e) {
-            decision = CompletableFuture.failedFuture(e);
-        }
         CompletableFuture<Admittance> result = new CompletableFuture<>();
-        CompletableFuture<Admission> unused = decision.whenComplete((admission, failure) -> {
+        CompletableFuture<Admission> unused = decideAsync().whenComplete((admission, failure) -> {
             try {
                 Admittance admittance =
                         failure == null ? admittance(admission, denials) : withoutDecision(failure, denials);
@@ -113,7 +133,7 @@ public final class HttpCall {
         Throwable cause = failure instanceof CompletionException && wrapped != null ? wrapped : failure;
         if (cause instanceof GuardUnavailableException unavailable) {
             return unavailable(unavailable, denials);
-        } else if (cause instanceof IllegalArgumentException misfit) {
+        } else if (cause instanceof MisfitException misfit) {
             return misfit(misfit, denials);
         }
         throw new CompletionException(cause);
@@ -125,7 +145,7 @@ public final class HttpCall {
         }
         GuardedCall call = GuardedCall.of(estimator.model(facts))
                 .with("provider", dialect.get().provider())
-                .with("apiKey", apiKey);
+                .with("apiKey", dialect.get().apiKey(headers));
         return call.cost(estimator.estimate(facts, limiter.assumedOutput(call)));
     }
 
@@ -148,7 +168,7 @@ public final class HttpCall {
     }
 
     /** A call that no budget can judge: without a price under a limit in dollars, or without an attribute. */
-    private Admittance misfit(IllegalArgumentException why, Denials denials) throws IOException {
+    private Admittance misfit(MisfitException why, Denials denials) throws IOException {
         if (denials == Denials.THROW) {
             throw new IOException(why.getMessage(), why);
         }

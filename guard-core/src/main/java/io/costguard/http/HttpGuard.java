@@ -54,12 +54,6 @@ public final class HttpGuard {
             return Optional.empty();
         }
         String host = uri.getHost() == null ? "" : uri.getHost();
-        return Optional.of(new HttpCall(
-                limiter,
-                estimator,
-                charges,
-                dialect,
-                host,
-                dialect.map(known -> known.apiKey(headers)).orElse("")));
+        return Optional.of(new HttpCall(limiter, estimator, charges, dialect, host, headers));
     }
 }

@@ -10,12 +10,16 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * An answer that the guard gives in the provider's place, in its error shape: 429 for what passes within a minute, 402 for what does
  * not, 503 where Redis could not decide. SDKs retry a 429 and a 503, and turn a 402 into one typed error.
  */
 public final class LocalAnswer {
+    private static final Logger log = LoggerFactory.getLogger(LocalAnswer.class);
+
     private static final Duration WORTH_A_RETRY = Duration.ofSeconds(60);
     private static final String MARK = "x-cost-guard";
 
@@ -25,14 +29,22 @@ public final class LocalAnswer {
 
     private LocalAnswer(int status, String mark, String message, Optional<Dialect> dialect) {
         this.status = status;
-        this.body =
-                dialect.map(known -> known.errorBody(status, message)).orElseGet(() -> Dialects.plainError(message));
+        this.body = body(status, message, dialect);
         this.headers = new LinkedHashMap<>();
         headers.put("content-type", "application/json");
         headers.put("content-length", String.valueOf(body.length));
         headers.put(MARK, mark);
         if (status == 402) {
             headers.put("x-should-retry", "false");
+        }
+    }
+
+    private static byte[] body(int status, String message, Optional<Dialect> dialect) {
+        try {
+            return dialect.map(known -> known.errorBody(status, message)).orElseGet(() -> Dialects.plainError(message));
+        } catch (RuntimeException e) {
+            log.warn("a denial could not be written as its provider would", e);
+            return Dialects.plainError(message);
         }
     }
 

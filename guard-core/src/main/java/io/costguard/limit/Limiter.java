@@ -64,61 +64,61 @@ public final class Limiter implements AutoCloseable {
      * Decides without waiting for anything but the ledger.
      *
      * @throws GuardUnavailableException where the ledger cannot decide, and the guard fails closed
-     * @throws IllegalArgumentException for a call that no budget can judge: without a price, or without an attribute
+     * @throws MisfitException for a call that no budget can judge: without a price, or without an attribute
      */
     public Admission decide(GuardedCall call) throws GuardUnavailableException {
-        Asking asking = ask(call);
-        Optional<Admission> known = withoutLedger(asking);
-        if (known.isPresent()) {
-            return known.get();
-        }
-        Verdict verdict;
         try {
-            verdict = ledger.reserve(asking.claims(), System.nanoTime() + timeoutNanos);
+            Asking asking = ask(call);
+            Optional<Admission> known = withoutLedger(asking);
+            return known.isPresent()
+                    ? known.get()
+                    : admission(asking, ledger.reserve(asking.claims(), System.nanoTime() + timeoutNanos));
+        } catch (MisfitException e) {
+            throw e;
         } catch (GuardUnavailableException e) {
-            return whenUnavailable(asking, e);
+            return whenUnavailable(call, e);
         } catch (RuntimeException e) {
-            return whenUnavailable(asking, fault(e));
+            return whenFaulty(call, e);
         }
-        return admission(asking, verdict);
     }
 
     /** {@link #decide} without holding a thread; fails with what that throws. */
     public CompletableFuture<Admission> decideAsync(GuardedCall call) {
-        Asking asking;
-        Optional<Admission> known;
+        CompletableFuture<Admission> admission;
         try {
-            asking = ask(call);
-            known = withoutLedger(asking);
+            Asking asking = ask(call);
+            Optional<Admission> known = withoutLedger(asking);
+            admission = known.isPresent()
+                    ? CompletableFuture.completedFuture(known.get())
+                    : ledger.reserveAsync(asking.claims(), System.nanoTime() + timeoutNanos)
+                            .thenApply(verdict -> admission(asking, verdict));
         } catch (RuntimeException e) {
-            return CompletableFuture.failedFuture(e);
+            admission = CompletableFuture.failedFuture(e);
         }
-        if (known.isPresent()) {
-            return CompletableFuture.completedFuture(known.get());
-        }
-        return ledger.reserveAsync(asking.claims(), System.nanoTime() + timeoutNanos)
-                .handle((verdict, failure) -> {
-                    if (failure == null) {
-                        return admission(asking, verdict);
-                    }
-                    Throwable wrapped = failure.getCause();
-                    Throwable cause = failure instanceof CompletionException && wrapped != null ? wrapped : failure;
-                    if (cause instanceof Error error) {
-                        throw error;
-                    }
-                    try {
-                        return whenUnavailable(
-                                asking,
-                                cause instanceof GuardUnavailableException unavailable ? unavailable : fault(cause));
-                    } catch (GuardUnavailableException e) {
-                        throw new CompletionException(e);
-                    }
-                });
+        return admission.exceptionally(failure -> {
+            Throwable wrapped = failure.getCause();
+            Throwable cause = failure instanceof CompletionException && wrapped != null ? wrapped : failure;
+            try {
+                if (cause instanceof GuardUnavailableException unavailable) {
+                    return whenUnavailable(call, unavailable);
+                } else if (cause instanceof RuntimeException fault && !(cause instanceof MisfitException)) {
+                    return whenFaulty(call, fault);
+                }
+            } catch (GuardUnavailableException e) {
+                throw new CompletionException(e);
+            }
+            throw new CompletionException(cause);
+        });
     }
 
-    /** A fault of the guard's own is no reason to go over a budget, or to break a call that may go uncounted. */
-    private static GuardUnavailableException fault(Throwable cause) {
-        return new GuardUnavailableException("the guard failed: " + cause, cause);
+    /**
+     * What becomes of a call that the guard cannot decide for a fault of its own, which is no reason to go over a budget, or to
+     * break a call that may go uncounted.
+     *
+     * @throws GuardUnavailableException where the guard fails closed
+     */
+    public Admission whenFaulty(GuardedCall call, RuntimeException fault) throws GuardUnavailableException {
+        return whenUnavailable(call, new GuardUnavailableException("the guard failed: " + fault, fault));
     }
 
     /** How the limits that a call falls under stand. */
@@ -200,7 +200,7 @@ public final class Limiter implements AutoCloseable {
         }
         for (Limit limit : subject.limits()) {
             if (limit.unit() == Unit.USD) {
-                throw new IllegalArgumentException("model '" + call.model() + "' has no price, and budget '"
+                throw new MisfitException("model '" + call.model() + "' has no price, and budget '"
                         + subject.budget().name() + "' limits dollars; add the model to prices(..), give the call its"
                         + " cost with usd(..), or keep it out of that budget with models(..)");
             }
@@ -239,12 +239,14 @@ public final class Limiter implements AutoCloseable {
         return granted(asking, granted.charges());
     }
 
-    private Admission whenUnavailable(Asking asking, GuardUnavailableException cause) throws GuardUnavailableException {
+    private Admission whenUnavailable(GuardedCall call, GuardUnavailableException cause)
+            throws GuardUnavailableException {
         if (whenRedisFails != WhenRedisFails.failOpen()) {
             throw cause;
         }
-        listener.onFailedOpen(new GuardListener.FailedOpen(asking.call(), cause));
-        return new Admission.Granted(Reservation.uncounted(asking.call()));
+        GuardedCall shown = identified(call);
+        listener.onFailedOpen(new GuardListener.FailedOpen(shown, cause));
+        return new Admission.Granted(Reservation.uncounted(shown));
     }
 
     private Admission granted(Asking asking, List<Charge> charges) {

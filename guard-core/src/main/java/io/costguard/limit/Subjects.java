@@ -41,7 +41,7 @@ public final class Subjects {
     /**
      * The subjects of a call with these attributes, {@code apiKey} being a fingerprint already.
      *
-     * @throws IllegalArgumentException where the call lacks an attribute that a budget is counted per
+     * @throws MisfitException where the call lacks an attribute that a budget is counted per
      */
     public List<Subject> of(Map<String, String> attributes) {
         List<Subject> found = new ArrayList<>();
@@ -50,7 +50,7 @@ public final class Subjects {
             for (String attribute : budget.countedPer()) {
                 String value = attributes.get(attribute);
                 if (value == null) {
-                    throw new IllegalArgumentException("unknown attribute '" + attribute + "': budget '" + budget.name()
+                    throw new MisfitException("unknown attribute '" + attribute + "': budget '" + budget.name()
                             + "' is counted per it, and the call has only " + attributes.keySet()
                             + "; give the call that attribute, or narrow the budget with where(\"" + attribute
                             + "\", \"*\")");

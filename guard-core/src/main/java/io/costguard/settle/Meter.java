@@ -84,13 +84,16 @@ public final class Meter implements Dialect.ResponseReader {
 
     /** What it saw so far. */
     public Metered result() {
+        Optional<Usage> usage = Optional.empty();
         try {
             flushText();
+            if (!counts.isEmpty() && !nonsense) {
+                usage = Optional.of(dialect.usage(Map.copyOf(counts)));
+            }
         } catch (RuntimeException e) {
             off = true;
+            log.warn("a response could not be metered, and keeps its estimate", e);
         }
-        Optional<Usage> usage =
-                counts.isEmpty() || nonsense ? Optional.empty() : Optional.of(dialect.usage(Map.copyOf(counts)));
         Metered.State state = Metered.State.PARTIAL;
         if (off || framing == null || !framing.isReadable()) {
             state = Metered.State.UNREADABLE;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.http;
+
+import org.jspecify.annotations.NullMarked;

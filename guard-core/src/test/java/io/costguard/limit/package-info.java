@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.limit;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard;
+
+import org.jspecify.annotations.NullMarked;
