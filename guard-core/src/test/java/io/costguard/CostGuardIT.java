@@ -1,0 +1,570 @@
+package io.costguard;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.costguard.GuardListener.Denied.By;
+import io.costguard.testing.FaultyLink;
+import io.costguard.testing.RedisForTests;
+import java.io.ByteArrayInputStream;
+import java.io.InterruptedIOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import redis.clients.jedis.RedisClient;
+
+/** What a user of the guard itself, without an HTTP client, sees. */
+@Timeout(60)
+class CostGuardIT {
+    /** Refills less than a unit in any test's time. */
+    private static final Duration LONG = Duration.ofDays(366);
+
+    private static final Limit TOKENS = Limit.tokens(1_000).per(LONG).tokenBucket();
+    private static final Limit REQUESTS = Limit.requests(10).per(LONG).tokenBucket();
+
+    private final RedisForTests redis = RedisForTests.shared();
+    private final String prefix = redis.keyPrefix();
+    private final Recorder events = new Recorder();
+    private final List<AutoCloseable> toClose = new ArrayList<>();
+
+    @AfterEach
+    void close() throws Exception {
+        for (AutoCloseable each : toClose) {
+            each.close();
+        }
+    }
+
+    // -------------------------------------------------------------------------------------------- a reservation's life
+
+    @Test
+    void aGrantedCallIsChargedItsEstimateUntilItIsSettledByWhatItUsed() throws Exception {
+        CostGuard guard = guard(budget(TOKENS, REQUESTS));
+
+        Permit permit = guard.acquire(tokens(600));
+        assertThat(balances(guard)).containsExactly(400L, 9L);
+        assertThat(permit.estimate()).isEqualTo(Cost.requests(1).input(600).usd("0.0015"));
+        assertThat(permit.waited()).isZero();
+
+        permit.settle(Cost.requests(1).input(200).output(50));
+        assertThat(balances(guard)).containsExactly(750L, 9L);
+        assertThat(events.settlements)
+                .containsExactly(new GuardListener.Settlement(
+                        events.grants.get(0).call(),
+                        permit.estimate(),
+                        Cost.requests(1).input(200).output(50).usd("0.001"),
+                        Outcome.SETTLED));
+    }
+
+    @Test
+    void aCallThatUsedMoreThanItsEstimateLeavesADebt() throws Exception {
+        CostGuard guard = guard(budget(TOKENS));
+
+        guard.acquire(tokens(600)).settle(Cost.requests(1).input(1_500));
+
+        assertThat(balances(guard)).containsExactly(-500L);
+        assertThat(guard.tryAcquire(tokens(1))).isEmpty();
+    }
+
+    @Test
+    void aReleasedCallGivesEverythingBack() throws Exception {
+        CostGuard guard = guard(budget(TOKENS, REQUESTS));
+
+        guard.acquire(tokens(600)).release();
+
+        assertThat(balances(guard)).containsExactly(1_000L, 10L);
+    }
+
+    @Test
+    void aPermitThatIsOnlyClosedKeepsItsEstimate() throws Exception {
+        CostGuard guard = guard(budget(TOKENS));
+
+        guard.acquire(tokens(600)).close();
+
+        assertThat(balances(guard)).containsExactly(400L);
+        assertThat(events.settlements)
+                .extracting(GuardListener.Settlement::outcome)
+                .containsExactly(Outcome.ESTIMATE_KEPT);
+    }
+
+    @Test
+    void ofManySettlesTheFirstCounts() throws Exception {
+        CostGuard guard = guard(budget(TOKENS));
+        Permit permit = guard.acquire(tokens(600));
+
+        permit.settle(Cost.requests(1).input(100));
+        permit.settle(Cost.requests(1).input(900));
+        permit.release();
+        permit.close();
+
+        assertThat(balances(guard)).containsExactly(900L);
+        assertThat(events.settlements).hasSize(1);
+    }
+
+    @Test
+    void ofSettlesByManyThreadsOneCounts() throws Exception {
+        CostGuard guard = guard(budget(Limit.tokens(100_000).per(LONG).tokenBucket()));
+        ExecutorService threads = Executors.newFixedThreadPool(8);
+        toClose.add(threads::shutdownNow);
+        for (int round = 0; round < 100; round++) {
+            Permit permit = guard.acquire(tokens(600));
+            CountDownLatch go = new CountDownLatch(1);
+            List<CompletableFuture<?>> ends = new ArrayList<>();
+            for (int i = 0; i < 8; i++) {
+                boolean releases = i % 2 == 0;
+                ends.add(CompletableFuture.runAsync(
+                        () -> {
+                            await(go);
+                            if (releases) {
+                                permit.release();
+                            } else {
+                                permit.settle(Cost.requests(1).input(100));
+                            }
+                        },
+                        threads));
+            }
+            go.countDown();
+            CompletableFuture.allOf(ends.toArray(CompletableFuture<?>[]::new)).get();
+        }
+
+        assertThat(events.settlements).hasSize(100);
+        long used = events.settlements.stream()
+                .mapToLong(each -> each.actual().input())
+                .sum();
+        assertThat(balances(guard)).containsExactly(100_000 - used);
+    }
+
+    @Test
+    void aSettleAfterItsGuardWasClosedBreaksNothing() throws Exception {
+        CostGuard guard = guard(budget(TOKENS));
+        Permit permit = guard.acquire(tokens(600));
+        guard.close();
+
+        permit.settle(Cost.requests(1).input(1));
+
+        assertThat(balances(guard(budget(TOKENS)))).containsExactly(400L);
+    }
+
+    @Test
+    void closingAGuardSettlesWhatHasEnded() throws Exception {
+        CostGuard guard = guard(budget(TOKENS));
+        guard.acquire(tokens(600)).settle(Cost.requests(1).input(1));
+
+        guard.close();
+
+        assertThat(balances(guard(budget(TOKENS)))).containsExactly(999L);
+    }
+
+    // ------------------------------------------------------------------------------------------------ which balances
+
+    @Test
+    void aCallIsChargedToAllOfItsLimitsOrToNone() throws Exception {
+        CostGuard guard = guard(
+                budget(TOKENS, REQUESTS),
+                Budget.named("small")
+                        .per()
+                        .limit(Limit.inputTokens(100).per(LONG).tokenBucket()));
+
+        Decision decision =
+                guard.decide(tokens(101).cost(Cost.requests(1).input(100).output(1)));
+        assertThat(decision).isInstanceOf(Decision.Granted.class);
+        assertThat(guard.tryAcquire(tokens(1))).isEmpty();
+
+        assertThat(balances(guard)).containsExactly(899L, 9L, 0L);
+    }
+
+    @Test
+    void modelsAndKeysAreCountedApartUnlessTheBudgetSaysOtherwise() throws Exception {
+        CostGuard guard = guard(
+                budget(TOKENS),
+                Budget.named("all").per().limit(Limit.requests(100).per(LONG).tokenBucket()));
+
+        guard.acquire(tokens(600));
+        guard.acquire(tokens(600).with("apiKey", "other"));
+        guard.acquire(tokens(600).with("model", "claude-sonnet-4-5"));
+        guard.acquire(tokens(300).with("model", "gpt-4o-2024-08-06"));
+
+        assertThat(balances(guard)).containsExactly(100L, 96L);
+    }
+
+    @Test
+    void aBudgetIsCountedPerAnyAttribute() throws Exception {
+        CostGuard guard = guard(Budget.named("tenant").per("tenant").limit(TOKENS));
+
+        guard.acquire(tokens(600).with("tenant", "a"));
+        guard.acquire(tokens(600).with("tenant", "b"));
+        assertThat(guard.tryAcquire(tokens(600).with("tenant", "a"))).isEmpty();
+    }
+
+    @Test
+    void aCallWithoutAnAttributeThatABudgetIsCountedPerIsRefusedByName() throws Exception {
+        CostGuard guard = guard(Budget.named("tenant").per("tenant").limit(TOKENS));
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> guard.acquire(tokens(1)))
+                .withMessageContaining("'tenant'")
+                .withMessageContaining("give the call that attribute");
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(() -> guard.acquireAsync(tokens(1)).get())
+                .withCauseInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void aModelWithoutAPriceIsRefusedUnderALimitInDollars() throws Exception {
+        CostGuard guard = guard(budget(Limit.usd("1").per(LONG).tokenBucket()));
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> guard.acquire(tokens(1).with("model", "no-such-model")))
+                .withMessageContaining("'no-such-model' has no price");
+        assertThat(guard.tryAcquire(tokens(1)
+                        .with("model", "no-such-model")
+                        .cost(Cost.requests(1).usd("0.25"))))
+                .isPresent();
+    }
+
+    @Test
+    void dollarsComeFromThePriceList() throws Exception {
+        PriceList prices = PriceList.parse(new ByteArrayInputStream(
+                "{\"m\": {\"input_cost_per_token\": 0.000002, \"output_cost_per_token\": 0.00001}}"
+                        .getBytes(StandardCharsets.UTF_8)));
+        CostGuard guard = guard(
+                builder -> builder.prices(prices),
+                budget(Limit.usd("1").per(LONG).tokenBucket()));
+        GuardedCall call = GuardedCall.of("m").with("apiKey", "k");
+
+        Permit permit = guard.acquire(call.cost(Cost.requests(1).input(1_000).output(500)));
+        assertThat(balance(guard, call)).isEqualTo(1_000_000_000 - 7_000_000);
+        permit.settle(Cost.requests(1).input(1_000).output(100));
+
+        assertThat(balance(guard, call)).isEqualTo(1_000_000_000 - 3_000_000);
+    }
+
+    @Test
+    void aCallThatNoBudgetAppliesToGoesWithoutRedis() throws Exception {
+        FaultyLink link = link();
+        link.refuseConnections();
+        CostGuard guard =
+                guard(builder -> builder.redis(link.url()), budget(TOKENS).models("claude-*"));
+
+        assertThat(guard.tryAcquire(tokens(1))).isPresent();
+        assertThat(guard.status(tokens(1))).isEmpty();
+    }
+
+    @Test
+    void aDryRunReportsAndNeverDenies() throws Exception {
+        CostGuard guard = guard(budget(TOKENS).dryRun());
+
+        guard.acquire(tokens(600));
+        guard.acquire(tokens(600));
+        guard.acquire(tokens(5_000));
+
+        assertThat(events.denials).extracting(GuardListener.Denied::by).containsExactly(By.DRY_RUN, By.DRY_RUN);
+        assertThat(events.grants).hasSize(3);
+    }
+
+    // ----------------------------------------------------------------------------------------------------- denials
+
+    @Test
+    void aDenialSaysEveryNumberThatAnOperatorNeeds() throws Exception {
+        CostGuard guard = guard(budget(Limit.tokens(1_000).perMinute(), REQUESTS));
+        guard.acquire(tokens(1_000));
+
+        assertThatExceptionOfType(BudgetExceededException.class)
+                .isThrownBy(() -> guard.acquire(tokens(600)))
+                .satisfies(e -> {
+                    Denial denial = e.denial();
+                    assertThat(denial.budget()).isEqualTo("b");
+                    assertThat(denial.limit()).isEqualTo("tokens per minute");
+                    assertThat(denial.unit()).isEqualTo(Unit.TOKENS);
+                    assertThat(denial.requested()).isEqualTo(600);
+                    assertThat(denial.available()).isLessThan(600);
+                    assertThat(denial.largestThatFits()).isEqualTo(denial.available());
+                    assertThat(denial.retryAfter()).isPositive().isLessThanOrEqualTo(Duration.ofSeconds(36));
+                    assertThat(e).hasMessageContaining("budget 'b' is spent: tokens per minute, requested 600");
+                });
+    }
+
+    @Test
+    void everyWayToAskGivesTheSameDenial() throws Exception {
+        CostGuard guard = guard(builder -> builder.preCheck(Duration.ZERO), budget(TOKENS));
+        guard.acquire(tokens(1_000));
+
+        assertThat(guard.tryAcquire(tokens(600))).isEqualTo(Optional.empty());
+        assertThat(guard.decide(tokens(600))).isInstanceOf(Decision.Denied.class);
+        assertThatExceptionOfType(BudgetExceededException.class).isThrownBy(() -> guard.acquire(tokens(600)));
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(() -> guard.acquireAsync(tokens(600)).get())
+                .withCauseInstanceOf(BudgetExceededException.class);
+
+        assertThat(events.denials)
+                .extracting(GuardListener.Denied::by)
+                .containsOnly(By.REDIS)
+                .hasSize(4);
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1_001, 1L << 31, Cost.MAX_AMOUNT})
+    void aCallAboveALimitsCapacityIsRefusedForGoodAndWritesNothing(long tokens) throws Exception {
+        CostGuard guard = guard(budget(TOKENS));
+
+        assertThatExceptionOfType(CostExceedsCapacityException.class)
+                .isThrownBy(() -> guard.acquire(tokens(tokens)))
+                .withMessageContaining(String.valueOf(tokens))
+                .withMessageContaining("1000");
+
+        try (RedisClient jedis = RedisClient.create(redis.url())) {
+            assertThat(jedis.keys(prefix + "*")).isEmpty();
+        }
+        assertThat(events.denials).extracting(GuardListener.Denied::by).containsExactly(By.CAPACITY);
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {999, 1_000})
+    void aCallUpToALimitsCapacityGoes(long tokens) throws Exception {
+        CostGuard guard = guard(budget(TOKENS));
+
+        guard.acquire(tokens(tokens));
+
+        assertThat(balances(guard)).containsExactly(1_000 - tokens);
+    }
+
+    @Test
+    void aCallAboveCapacityGoesWhenTheLimitIsFullIfTheBudgetClampsIt() throws Exception {
+        CostGuard guard =
+                guard(builder -> builder.preCheck(Duration.ZERO), budget(TOKENS).clampToCapacity());
+
+        Permit first = guard.acquire(tokens(1_500));
+        assertThat(balances(guard).get(0)).isLessThanOrEqualTo(0L);
+        assertThat(guard.tryAcquire(tokens(1_500))).isEmpty();
+        first.release();
+        assertThat(balances(guard)).containsExactly(1_000L);
+        assertThat(guard.tryAcquire(tokens(1_500))).isPresent();
+    }
+
+    // ---------------------------------------------------------------------------------------------- Redis is away
+
+    @Test
+    void aGuardIsBuiltWhileRedisIsAwayAndFailsClosedUntilItComes() throws Exception {
+        FaultyLink link = link();
+        link.refuseConnections();
+        CostGuard guard = guard(builder -> builder.redis(link.url()), budget(TOKENS));
+
+        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> guard.acquire(tokens(1)));
+        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> guard.tryAcquire(tokens(1)));
+        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> guard.decide(tokens(1)));
+        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> guard.status(tokens(1)));
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(() -> guard.acquireAsync(tokens(1)).get())
+                .withCauseInstanceOf(GuardUnavailableException.class);
+
+        link.acceptConnections();
+        guard.acquire(tokens(1));
+        assertThat(balances(guard)).containsExactly(999L);
+    }
+
+    @Test
+    void aGuardThatFailsOpenLetsCallsGoUncountedAndReportsEachOfThem() throws Exception {
+        FaultyLink link = link();
+        CostGuard guard =
+                guard(builder -> builder.redis(link.url()).whenRedisFails(WhenRedisFails.failOpen()), budget(TOKENS));
+        guard.acquire(tokens(100));
+        link.refuseConnections();
+        link.resetConnections();
+
+        guard.acquire(tokens(200)).settle(Cost.requests(1).input(300));
+        guard.acquireAsync(tokens(200)).get().release();
+        assertThat(guard.decide(tokens(200))).isInstanceOf(Decision.Granted.class);
+
+        assertThat(events.failedOpen).hasSize(3);
+        link.acceptConnections();
+        assertThat(balances(guard)).containsExactly(900L);
+    }
+
+    @Test
+    void aGuardThatFailsOpenStillDeniesWhatRedisDenies() throws Exception {
+        CostGuard guard = guard(builder -> builder.whenRedisFails(WhenRedisFails.failOpen()), budget(TOKENS));
+        guard.acquire(tokens(1_000));
+
+        assertThat(guard.tryAcquire(tokens(1))).isEmpty();
+    }
+
+    @Test
+    void aClosedGuardSaysSo() throws Exception {
+        CostGuard guard = guard(budget(TOKENS));
+        guard.close();
+
+        assertThatExceptionOfType(GuardUnavailableException.class)
+                .isThrownBy(() -> guard.acquire(tokens(1)))
+                .withMessageContaining("the guard is closed");
+    }
+
+    // -------------------------------------------------------------------------------------------------- threads
+
+    @Test
+    void anInterruptedThreadIsChargedNothingAndStaysInterrupted() throws Exception {
+        CostGuard guard = guard(budget(TOKENS));
+
+        Thread.currentThread().interrupt();
+        assertThatExceptionOfType(InterruptedIOException.class).isThrownBy(() -> guard.acquire(tokens(600)));
+
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(balances(guard)).containsExactly(1_000L);
+    }
+
+    @Test
+    void aCallThatIsCancelledWhileRedisDecidesIsGivenBack() throws Exception {
+        FaultyLink link = link();
+        CostGuard guard = guard(
+                builder -> builder.redis(link.url()).decisionTimeout(Duration.ofSeconds(20)), budget(TOKENS, REQUESTS));
+        guard.acquire(tokens(1)).release();
+        guard.flush();
+        link.replies().hold("EVALSHA");
+        CompletableFuture<Permit> permit = guard.acquireAsync(tokens(600));
+        link.replies().awaitWithheld(1);
+
+        permit.cancel(true);
+        link.replies().pass();
+
+        awaitBalances(guard, 1_000L, 10L);
+    }
+
+    @Test
+    void aListenerThatThrowsBreaksNothing() throws Exception {
+        GuardListener broken = new GuardListener() {
+            @Override
+            public void onGranted(Grant event) {
+                throw new IllegalStateException("granted");
+            }
+
+            @Override
+            public void onSettled(Settlement event) {
+                throw new IllegalStateException("settled");
+            }
+        };
+        CostGuard guard = guard(builder -> builder.listener(broken), budget(TOKENS));
+
+        guard.acquire(tokens(600)).settle(Cost.requests(1).input(1));
+
+        assertThat(balances(guard)).containsExactly(999L);
+    }
+
+    // --------------------------------------------------------------------------------------------------- the rest
+
+    @Test
+    void theOffSwitchLetsEverythingPassWithoutRedis() throws Exception {
+        System.setProperty("costguard.enabled", " FALSE ");
+        try {
+            CostGuard guard = guard(builder -> builder.redis("redis://127.0.0.1:1"), budget(TOKENS));
+
+            guard.acquire(tokens(5_000)).settle(Cost.requests(1));
+            guard.acquireAsync(tokens(5_000)).get().release();
+            assertThat(guard.tryAcquire(tokens(5_000))).isPresent();
+            assertThat(guard.status(tokens(1))).isEmpty();
+            guard.flush();
+        } finally {
+            System.clearProperty("costguard.enabled");
+        }
+    }
+
+    @Test
+    void listenersSeeTheKeysFingerprintAndNeverTheKey() throws Exception {
+        CostGuard guard = guard(budget(TOKENS));
+
+        guard.acquire(tokens(1));
+
+        assertThat(events.grants.get(0).call().attributes().get("apiKey"))
+                .matches("[0-9a-zA-Z_-]{16,}")
+                .doesNotContain("sk-canary");
+        assertThat(events.grants.toString()).doesNotContain("sk-canary");
+    }
+
+    @Test
+    void aClientOfTheUsersOwnIsUsedAndStaysOpen() throws Exception {
+        try (RedisClient jedis = RedisClient.create(redis.url())) {
+            CostGuard guard = CostGuard.builder()
+                    .redis(jedis)
+                    .keyPrefix(prefix)
+                    .budget(budget(TOKENS))
+                    .build();
+            guard.acquire(tokens(600));
+            guard.close();
+
+            assertThat(jedis.ping()).isEqualTo("PONG");
+            assertThat(jedis.keys(prefix + "*"))
+                    .isNotEmpty()
+                    .allSatisfy(key -> assertThat(jedis.pttl(key)).isPositive());
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------------ the parts
+
+    private static Budget budget(Limit... limits) {
+        Budget budget = Budget.named("b");
+        for (Limit limit : limits) {
+            budget = budget.limit(limit);
+        }
+        return budget;
+    }
+
+    private static GuardedCall tokens(long tokens) {
+        return GuardedCall.of("gpt-4o")
+                .with("apiKey", "sk-canary")
+                .cost(Cost.requests(1).input(tokens));
+    }
+
+    private CostGuard guard(Budget... budgets) {
+        return guard(builder -> builder, budgets);
+    }
+
+    private CostGuard guard(UnaryOperator<CostGuard.Builder> more, Budget... budgets) {
+        CostGuard.Builder builder =
+                CostGuard.builder().redis(redis.url()).keyPrefix(prefix).listener(events);
+        for (Budget budget : budgets) {
+            builder.budget(budget);
+        }
+        CostGuard guard = more.apply(builder).build();
+        toClose.add(0, guard);
+        return guard;
+    }
+
+    private FaultyLink link() {
+        FaultyLink link = FaultyLink.to(redis);
+        toClose.add(link);
+        return link;
+    }
+
+    private static List<Long> balances(CostGuard guard) throws GuardUnavailableException {
+        return guard.status(tokens(0)).stream().map(LimitStatus::balance).toList();
+    }
+
+    private static long balance(CostGuard guard, GuardedCall call) throws GuardUnavailableException {
+        return guard.status(call).get(0).balance();
+    }
+
+    private static void awaitBalances(CostGuard guard, Long... expected) throws Exception {
+        while (!balances(guard).equals(List.of(expected))) {
+            Thread.onSpinWait();
+        }
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+package io.costguard;
+
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/** Keeps what it is told. */
+final class Recorder implements GuardListener {
+    final List<Grant> grants = new CopyOnWriteArrayList<>();
+    final List<Denied> denials = new CopyOnWriteArrayList<>();
+    final List<Settlement> settlements = new CopyOnWriteArrayList<>();
+    final List<FailedOpen> failedOpen = new CopyOnWriteArrayList<>();
+
+    @Override
+    public void onGranted(Grant event) {
+        grants.add(event);
+    }
+
+    @Override
+    public void onDenied(Denied event) {
+        denials.add(event);
+    }
+
+    @Override
+    public void onSettled(Settlement event) {
+        settlements.add(event);
+    }
+
+    @Override
+    public void onFailedOpen(FailedOpen event) {
+        failedOpen.add(event);
+    }
+}

@@ -1,0 +1,143 @@
+package io.costguard.limit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.costguard.Budget;
+import io.costguard.Cost;
+import io.costguard.Limit;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+
+class PreCheckTest {
+    private static final Duration BOUND = Duration.ofMillis(100);
+    private static final long ENDLESS = Duration.ofDays(1).toNanos() / 1_000;
+
+    private final AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - 1_000); // wraps around while it runs
+    private final PreCheck preCheck = new PreCheck(BOUND, nanos::get);
+    private final Subject subject = subject("a", budget());
+
+    @Test
+    void nothingIsDeniedThatWasNotRemembered() {
+        assertThat(preCheck.denies(claims(subject, 1))).isEmpty();
+    }
+
+    @Test
+    void aDenialHoldsForItsBoundAndNotLonger() {
+        remember(claims(subject, 5), 0, ENDLESS);
+
+        nanos.addAndGet(BOUND.toNanos() - 1);
+        assertThat(preCheck.denies(claims(subject, 5))).isPresent();
+        nanos.addAndGet(1);
+        assertThat(preCheck.denies(claims(subject, 5))).isEmpty();
+    }
+
+    @Test
+    void aDenialHoldsNoLongerThanTheLedgerSaid() {
+        remember(claims(subject, 5), 0, 30_000);
+
+        nanos.addAndGet(Duration.ofMillis(30).toNanos() - 1);
+        assertThat(preCheck.denies(claims(subject, 5))).isPresent();
+        nanos.addAndGet(1);
+        assertThat(preCheck.denies(claims(subject, 5))).isEmpty();
+    }
+
+    @Test
+    void theTimeToRetryShrinksWithTime() {
+        remember(claims(subject, 5), 2, 30_000);
+        nanos.addAndGet(Duration.ofMillis(10).toNanos());
+
+        assertThat(preCheck.denies(claims(subject, 6))).hasValueSatisfying(denied -> {
+            assertThat(denied.waitMicros()).isEqualTo(20_000);
+            assertThat(denied.available()).isEqualTo(2);
+            assertThat(denied.requested()).isEqualTo(6);
+        });
+    }
+
+    @Test
+    void aSmallerCallIsNotDeniedByALargerOnesMemory() {
+        remember(claims(subject, 5), 0, ENDLESS);
+
+        assertThat(preCheck.denies(claims(subject, 4))).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 5))).isPresent();
+    }
+
+    @Test
+    void ofTwoDenialsTheSmallerIsKept() {
+        remember(claims(subject, 5), 0, ENDLESS);
+        remember(claims(subject, 3), 0, ENDLESS);
+        remember(claims(subject, 9), 0, ENDLESS);
+
+        assertThat(preCheck.denies(claims(subject, 3))).isPresent();
+    }
+
+    @Test
+    void aCallThatAsksNothingOfTheSpentLimitIsNotDenied() {
+        remember(claims(subject, 5), 0, ENDLESS);
+
+        assertThat(preCheck.denies(claims(subject, 0))).isEmpty();
+    }
+
+    @Test
+    void anotherSubjectIsNotDenied() {
+        remember(claims(subject, 5), 0, ENDLESS);
+
+        assertThat(preCheck.denies(claims(subject("b", subject.budget()), 5))).isEmpty();
+    }
+
+    @Test
+    void whatIsGivenBackForgetsTheDenial() {
+        remember(claims(subject, 5), 0, ENDLESS);
+
+        preCheck.forget(subject);
+
+        assertThat(preCheck.denies(claims(subject, 5))).isEmpty();
+    }
+
+    @Test
+    void aDenialThatWasDecidedBeforeAGiveBackAndArrivesAfterItIsNotRemembered() {
+        List<Claim> claims = claims(subject, 5);
+        PreCheck.Tickets tickets = preCheck.tickets(claims);
+        preCheck.forget(subject);
+
+        preCheck.remember(new Verdict.Shortfall(claims.get(0), 0, 0, ENDLESS), claims, tickets);
+
+        assertThat(preCheck.denies(claims)).isEmpty();
+    }
+
+    @Test
+    void aDryRunIsNeverDenied() {
+        Subject dry = subject("d", budget().dryRun());
+        remember(claims(dry, 5), 0, ENDLESS);
+
+        assertThat(preCheck.denies(claims(dry, 5))).isEmpty();
+    }
+
+    @Test
+    void aBoundOfZeroRemembersNothing() {
+        PreCheck off = new PreCheck(Duration.ZERO, nanos::get);
+        List<Claim> claims = claims(subject, 5);
+
+        off.remember(new Verdict.Shortfall(claims.get(0), 0, 0, ENDLESS), claims, off.tickets(claims));
+
+        assertThat(off.denies(claims)).isEmpty();
+    }
+
+    private void remember(List<Claim> claims, long available, long waitMicros) {
+        preCheck.remember(
+                new Verdict.Shortfall(claims.get(0), 0, available, waitMicros), claims, preCheck.tickets(claims));
+    }
+
+    private static Budget budget() {
+        return Budget.named("b").limit(Limit.tokens(100).perMinute());
+    }
+
+    private static Subject subject(String key, Budget budget) {
+        return new Subject(key, budget);
+    }
+
+    private static List<Claim> claims(Subject subject, long tokens) {
+        return List.of(Claim.of(subject, Cost.requests(1).input(tokens)));
+    }
+}
