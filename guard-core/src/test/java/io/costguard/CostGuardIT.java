@@ -33,6 +33,12 @@ class CostGuardIT {
     /** Refills less than a unit in any test's time. */
     private static final Duration LONG = Duration.ofDays(366);
 
+    /** How long Redis may take where it is expected to decide: a machine that stalls fails no test. */
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    /** And where it is not. */
+    private static final Duration HASTE = Duration.ofMillis(400);
+
     private static final Limit TOKENS = Limit.tokens(1_000).per(LONG).tokenBucket();
     private static final Limit REQUESTS = Limit.requests(10).per(LONG).tokenBucket();
 
@@ -360,7 +366,7 @@ class CostGuardIT {
     void aGuardIsBuiltWhileRedisIsAwayAndFailsClosedUntilItComes() throws Exception {
         FaultyLink link = link();
         link.refuseConnections();
-        CostGuard guard = guard(builder -> builder.redis(link.url()), budget(TOKENS));
+        CostGuard guard = guard(builder -> builder.redis(link.url()).decisionTimeout(HASTE), budget(TOKENS));
 
         assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> guard.acquire(tokens(1)));
         assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> guard.tryAcquire(tokens(1)));
@@ -378,8 +384,9 @@ class CostGuardIT {
     @Test
     void aGuardThatFailsOpenLetsCallsGoUncountedAndReportsEachOfThem() throws Exception {
         FaultyLink link = link();
-        CostGuard guard =
-                guard(builder -> builder.redis(link.url()).whenRedisFails(WhenRedisFails.failOpen()), budget(TOKENS));
+        CostGuard guard = guard(
+                builder -> builder.redis(link.url()).decisionTimeout(HASTE).whenRedisFails(WhenRedisFails.failOpen()),
+                budget(TOKENS));
         guard.acquire(tokens(100));
         link.refuseConnections();
         link.resetConnections();
@@ -530,8 +537,11 @@ class CostGuardIT {
     }
 
     private CostGuard guard(UnaryOperator<CostGuard.Builder> more, Budget... budgets) {
-        CostGuard.Builder builder =
-                CostGuard.builder().redis(redis.url()).keyPrefix(prefix).listener(events);
+        CostGuard.Builder builder = CostGuard.builder()
+                .redis(redis.url())
+                .keyPrefix(prefix)
+                .listener(events)
+                .decisionTimeout(PATIENCE);
         for (Budget budget : budgets) {
             builder.budget(budget);
         }
