@@ -112,7 +112,7 @@ public final class Budget {
         for (String attribute : attributes) {
             checkedAttribute(attribute);
         }
-        if (Set.of(attributes).size() < attributes.length) {
+        if (new HashSet<>(List.of(attributes)).size() < attributes.length) {
             throw new IllegalArgumentException("budget '" + name + "': an attribute is named twice in per(..)");
         }
         return new Budget(name, where, List.of(attributes), limits, assumedOutput, modes);

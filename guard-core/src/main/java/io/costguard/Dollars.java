@@ -5,6 +5,7 @@ import java.math.BigDecimal;
 /** Money as integer nano-dollars: a dollar is {@code 1_000_000_000} of them. */
 final class Dollars {
     private static final int NANO_DIGITS = 9;
+    private static final BigDecimal MOST = BigDecimal.valueOf(Cost.MAX_AMOUNT, NANO_DIGITS);
 
     private Dollars() {}
 
@@ -20,17 +21,19 @@ final class Dollars {
     /** @throws IllegalArgumentException for a negative amount, more than nine decimals, or 2^53 nano-dollars and more */
     static long nano(BigDecimal dollars) {
         if (dollars.signum() < 0) {
-            throw new IllegalArgumentException("dollars must not be negative: " + dollars.toPlainString());
+            throw new IllegalArgumentException("dollars must not be negative: " + dollars);
         }
-        BigDecimal nano = dollars.movePointRight(NANO_DIGITS).stripTrailingZeros();
-        if (nano.scale() > 0) {
-            throw new IllegalArgumentException("dollars have at most nine decimals: " + dollars.toPlainString());
+        // Not compared with MOST by its digits: of 1E+999999999 there would be too many.
+        if (dollars.precision() - (long) dollars.scale() > MOST.precision() - (long) MOST.scale()
+                || dollars.compareTo(MOST) > 0) {
+            throw new IllegalArgumentException(
+                    "at most " + format(Cost.MAX_AMOUNT) + " can be counted exactly, not " + dollars);
         }
-        if (nano.compareTo(BigDecimal.valueOf(Cost.MAX_AMOUNT)) > 0) {
-            throw new IllegalArgumentException("at most " + format(Cost.MAX_AMOUNT)
-                    + " dollars can be counted exactly, not " + dollars.toPlainString());
+        BigDecimal shortest = dollars.stripTrailingZeros();
+        if (shortest.scale() > NANO_DIGITS) {
+            throw new IllegalArgumentException("dollars have at most nine decimals: " + dollars);
         }
-        return nano.longValueExact();
+        return shortest.movePointRight(NANO_DIGITS).longValueExact();
     }
 
     static String format(long nanoUsd) {

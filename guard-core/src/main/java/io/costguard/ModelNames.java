@@ -6,6 +6,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -29,6 +30,7 @@ public final class ModelNames {
             Map.entry("gpt-4-32k-0613", "gpt-4-32k"));
 
     private static final Pattern DATED = Pattern.compile("-(?:20[0-9]{2}-[01][0-9]-[0-3][0-9]|20[0-9]{6}|latest)$");
+    private static final int LONGEST_DATE = "-2024-08-06".length();
     private static final int LONGEST = 128;
     private static final int DIGEST_DIGITS = 16;
 
@@ -39,14 +41,23 @@ public final class ModelNames {
      * blanks at its ends. A name of more than 128 characters is cut, and told from its like by a digest at its end.
      */
     public static String canonical(String model) {
-        StringBuilder plain = new StringBuilder(Math.min(model.length(), LONGEST));
+        StringBuilder plain = new StringBuilder(model.length());
         model.codePoints().filter(c -> !Character.isISOControl(c)).forEach(plain::appendCodePoint);
-        String name = plain.toString().strip().toLowerCase(Locale.ROOT);
-        if (name.length() > LONGEST) {
-            return name.substring(0, LONGEST - DIGEST_DIGITS - 1) + "~" + digest(name);
+        String name = undated(plain.toString().toLowerCase(Locale.ROOT).strip());
+        name = ALIASES.getOrDefault(name, name);
+        return name.length() > LONGEST ? name.substring(0, LONGEST - DIGEST_DIGITS - 1) + "~" + digest(name) : name;
+    }
+
+    private static String undated(String name) {
+        Matcher dated = DATED.matcher(name);
+        int end = name.length();
+        while (dated.region(Math.max(0, end - LONGEST_DATE), end).find()) {
+            end = dated.start();
+            while (end > 0 && Character.isWhitespace(name.charAt(end - 1))) {
+                end--;
+            }
         }
-        String alias = ALIASES.get(name);
-        return alias != null ? alias : DATED.matcher(name).replaceFirst("");
+        return name.substring(0, end);
     }
 
     private static String digest(String name) {

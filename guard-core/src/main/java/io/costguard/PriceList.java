@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 public final class PriceList {
     private static final JsonFactory JSON = new JsonFactory();
     private static final int PICO_DIGITS = 12;
+    private static final int MOST_DECIMALS = 100;
     private static final BigInteger PICO_A_NANO = BigInteger.valueOf(1_000);
 
     private final Map<String, Price> prices;
@@ -134,6 +135,12 @@ public final class PriceList {
         BigDecimal dollars = json.getDecimalValue();
         if (dollars.signum() < 0 || dollars.compareTo(BigDecimal.valueOf(1_000)) > 0) {
             throw bad(json, name + " of model '" + model + "' must be from 0 to 1000 dollars, not " + dollars);
+        }
+        if (dollars.scale() > MOST_DECIMALS) {
+            throw bad(
+                    json,
+                    name + " of model '" + model + "' must have at most " + MOST_DECIMALS + " decimals, not "
+                            + dollars.scale());
         }
         return dollars.movePointRight(PICO_DIGITS).setScale(0, RoundingMode.UP).longValueExact();
     }

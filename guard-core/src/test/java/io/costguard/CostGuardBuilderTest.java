@@ -1,0 +1,101 @@
+package io.costguard;
+
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import redis.clients.jedis.RedisClient;
+
+/** Settings that make no sense, at the earliest point. No Redis: a guard connects when it is first asked. */
+class CostGuardBuilderTest {
+    private static final Budget BUDGET =
+            Budget.named("b").limit(Limit.requests(5).perMinute());
+
+    @Test
+    void aGuardIsBuiltWithoutRedis() {
+        assertThatCode(() -> builder().budget(BUDGET).build().close()).doesNotThrowAnyException();
+    }
+
+    @Test
+    void aBudgetWithoutLimitsIsRefused() {
+        refused(builder().budget(Budget.named("empty")), "budget 'empty' has no limit");
+    }
+
+    @Test
+    void twoBudgetsOfOneNameAreRefused() {
+        refused(builder().budget(BUDGET).budget(BUDGET.models("gpt-4o")), "two budgets have the name 'b'");
+    }
+
+    @Test
+    void aLimitInDollarsForAModelWithoutAPriceIsRefused() {
+        refused(
+                builder()
+                        .budget(Budget.named("money")
+                                .models("nobody-knows")
+                                .limit(Limit.usd("1").perDay())),
+                "its model 'nobody-knows' has no price");
+    }
+
+    @Test
+    void aLimitWhosePartsDoNotGoTogetherIsRefused() {
+        refused(
+                builder()
+                        .budget(Budget.named("b")
+                                .limit(Limit.requests(5).perDay().burst(9))),
+                "a burst needs a token bucket");
+    }
+
+    @Test
+    void redisMustBeSaidOnce() {
+        refused(CostGuard.builder().budget(BUDGET), "say where Redis is, once");
+        try (RedisClient client = RedisClient.create("redis://127.0.0.1:1")) {
+            refused(builder().redis(client).budget(BUDGET), "say where Redis is, once");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "localhost:6379", "http://localhost", "redis://", "redis:// x", "redis://:pa ss@host"})
+    void whatIsNoRedisUrlIsRefusedWithoutRepeatingIt(String url) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> CostGuard.builder().redis(url).budget(BUDGET).build())
+                .withMessageContaining("not a Redis URL; write redis://host:6379")
+                .satisfies(e -> org.assertj.core.api.Assertions.assertThat(e.getMessage())
+                        .doesNotContain("pa ss"));
+    }
+
+    @Test
+    void durationsOutOfRangeAreRefusedByName() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder().decisionTimeout(Duration.ofMillis(9)))
+                .withMessage("decisionTimeout must be from PT0.01S to PT1M, not PT0.009S");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder().preCheck(Duration.ofSeconds(-1)))
+                .withMessage("preCheck must be from PT0S to PT1M, not PT-1S");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "{a}", "a b", "a\nb", "\u00e4"})
+    void aKeyPrefixThatCouldMoveAKeyToAnotherSlotIsRefused(String prefix) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder().keyPrefix(prefix))
+                .withMessageContaining("keyPrefix must be 1 to 100 letters, digits or any of");
+    }
+
+    @Test
+    void aFingerprintKeyThatIsTooShortIsRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder().fingerprintKey(new byte[15]))
+                .withMessage("fingerprintKey must be at least 16 bytes, not 15");
+    }
+
+    private static CostGuard.Builder builder() {
+        return CostGuard.builder().redis("redis://127.0.0.1:1");
+    }
+
+    private static void refused(CostGuard.Builder builder, String why) {
+        assertThatIllegalArgumentException().isThrownBy(builder::build).withMessageContaining(why);
+    }
+}

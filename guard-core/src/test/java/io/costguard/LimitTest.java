@@ -1,0 +1,138 @@
+package io.costguard;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.math.BigDecimal;
+import java.time.Duration;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class LimitTest {
+    private static final ZoneId BERLIN = ZoneId.of("Europe/Berlin");
+
+    @Test
+    void upToAnHourALimitIsATokenBucketAndFromADayOnAFixedWindow() {
+        Limit.Amount amount = Limit.requests(5);
+
+        assertThat(amount.perSecond().algorithm()).isEqualTo(new Limit.Algorithm.TokenBucket());
+        assertThat(amount.perHour().algorithm()).isEqualTo(new Limit.Algorithm.TokenBucket());
+        assertThat(amount.perDay().algorithm()).isEqualTo(new Limit.Algorithm.FixedWindow(ZoneOffset.UTC));
+        assertThat(amount.perWeek().algorithm()).isEqualTo(new Limit.Algorithm.FixedWindow(ZoneOffset.UTC));
+        assertThat(amount.perMonth().algorithm()).isEqualTo(new Limit.Algorithm.FixedWindow(ZoneOffset.UTC));
+    }
+
+    @Test
+    void aLimitIsNamedByWhatMakesItABalanceOfItsOwnNeverByItsAmount() {
+        assertThat(Limit.requests(5).perMinute().name())
+                .isEqualTo("requests per minute")
+                .isEqualTo(Limit.requests(500).perMinute().burst(7).name());
+        assertThat(Limit.tokens(5).per(Duration.ofSeconds(90)).name()).isEqualTo("tokens per 90 seconds");
+        assertThat(Limit.tokens(5).per(Duration.ofNanos(1_001_000)).name()).isEqualTo("tokens per 1001 microseconds");
+        assertThat(Limit.inputTokens(5).perHour().fixedWindow().name())
+                .isEqualTo("input tokens per hour (fixed window, Z)");
+        assertThat(Limit.outputTokens(5).perDay().tokenBucket().name())
+                .isEqualTo("output tokens per day (token bucket)");
+        assertThat(Limit.usd("5").perMonth().fixedWindow(BERLIN).name())
+                .isEqualTo("usd per month (fixed window, Europe/Berlin)");
+        assertThat(Limit.usd("5").per(Duration.ofDays(7)).name())
+                .isEqualTo(Limit.usd("6").perWeek().name());
+    }
+
+    @Test
+    void aLimitReadsAsItIsSaid() {
+        assertThat(Limit.tokens(200_000).perMinute()).hasToString("200000 tokens per minute");
+        assertThat(Limit.usd("25.00").perDay()).hasToString("$25.00 per day");
+        assertThat(Limit.usd(new BigDecimal("0.000000001")).perSecond()).hasToString("$0.000000001 per second");
+    }
+
+    @Test
+    void aLimitHoldsItsAmountUnlessABurstSaysOtherwise() {
+        assertThat(Limit.requests(5).perMinute().capacity()).isEqualTo(5);
+        assertThat(Limit.requests(5).perMinute().burst(50).capacity()).isEqualTo(50);
+        assertThat(Limit.usd("5").perMinute().burst("0.5").capacity()).isEqualTo(500_000_000);
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {0, -1, Long.MIN_VALUE, Cost.MAX_AMOUNT + 1, Long.MAX_VALUE})
+    void anAmountThatIsNoneIsRefused(long amount) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Limit.requests(amount))
+                .withMessage("a limit of requests must be above 0 and below 2^53, not " + amount);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Limit.requests(1).perMinute().burst(amount))
+                .withMessage("a burst must be above 0 and below 2^53, not " + amount);
+    }
+
+    @Test
+    void aLimitOfNoMoneyIsRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Limit.usd("0.00"))
+                .withMessage("a limit of usd must be above 0 and below 2^53, not 0 nano-dollars");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "PT0S, from a millisecond to 366 days",
+        "PT-1S, from a millisecond to 366 days",
+        "PT0.0009S, from a millisecond to 366 days",
+        "PT8784H0.001S, from a millisecond to 366 days",
+        "PT2562047788015215H, from a millisecond to 366 days",
+        "PT0.0010005S, whole microseconds"
+    })
+    void aWindowThatIsTooShortTooLongOrTooFineIsRefused(Duration length, String why) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Limit.requests(1).per(length))
+                .withMessageContaining(why)
+                .withMessageContaining(length.toString());
+    }
+
+    @Test
+    void aBurstNeedsATokenBucket() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Limit.requests(5).perDay().burst(9).check())
+                .withMessageContaining("add .tokenBucket() or drop .burst(..)");
+        Limit.requests(5).perDay().burst(9).tokenBucket().check();
+    }
+
+    @Test
+    void aBurstInDollarsNeedsALimitInDollars() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Limit.tokens(5).perMinute().burst("1.00"))
+                .withMessageContaining("not in tokens");
+    }
+
+    @Test
+    void aMonthIsNoTokenBucket() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Limit.tokens(5).perMonth().tokenBucket().check())
+                .withMessageContaining("months differ in length");
+    }
+
+    @Test
+    void aZoneNeedsAWindowOfTheCalendar() {
+        Limit.tokens(5).perHour().fixedWindow(BERLIN).check();
+        Limit.tokens(5).perMonth().fixedWindow(BERLIN).check();
+        assertThatIllegalArgumentException()
+                .isThrownBy(
+                        () -> Limit.tokens(5).perMinute().fixedWindow(BERLIN).check())
+                .withMessageContaining("a zone means something for windows of an hour, a day, a week or a month");
+    }
+
+    @Test
+    void limitsAreEqualByWhatTheySay() {
+        assertThat(Limit.tokens(5).per(Duration.ofMinutes(1)))
+                .isEqualTo(Limit.tokens(5).perMinute())
+                .hasSameHashCodeAs(Limit.tokens(5).perMinute())
+                .isNotEqualTo(Limit.tokens(6).perMinute())
+                .isNotEqualTo(Limit.inputTokens(5).perMinute())
+                .isNotEqualTo(Limit.tokens(5).perMinute().burst(5))
+                .isNotEqualTo(Limit.tokens(5).perMinute().fixedWindow());
+        assertThat(Limit.tokens(5).perDay().fixedWindow(ZoneId.of("UTC")))
+                .isEqualTo(Limit.tokens(5).perDay());
+    }
+}
