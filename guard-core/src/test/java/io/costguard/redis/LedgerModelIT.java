@@ -29,6 +29,13 @@ class LedgerModelIT {
     private static final int STEPS = 200;
     private static final int HISTORIES = 50;
     private static final long TTL = 60_000;
+    private static final long START = 1_760_000_000_000_000L;
+    private static final List<Duration> WINDOWS = List.of(
+            Duration.ofMillis(1),
+            Duration.ofMillis(7),
+            Duration.ofSeconds(1),
+            Duration.ofSeconds(86_399),
+            Duration.ofDays(366));
     private static final String[] ZONES = {"Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"};
 
     private final String prefix = RedisForTests.shared().keyPrefix();
@@ -38,7 +45,7 @@ class LedgerModelIT {
             TestScript.ofTheRealOne().withTimeAt(prefix + ":time").build();
     private final LedgerModel model = new LedgerModel();
     private final List<String> history = new ArrayList<>();
-    private long now = 1_760_000_000_000_000L;
+    private long now = START;
 
     @BeforeEach
     void startTheClock() {
@@ -75,6 +82,47 @@ class LedgerModelIT {
             granted += isGranted(run(lane, reserve(subject, 1)).get(0)) ? 1 : 0;
         }
         assertThat(granted).isEqualTo(7_000 * 137 * 3 / 7_000);
+    }
+
+    /** Row by row: what a multiplication or a division may lose is lost here if anywhere. */
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(
+            longs = {
+                1,
+                2,
+                3,
+                999_999_937,
+                (1L << 31) - 1,
+                1L << 32,
+                (1L << 52) + 1,
+                Cost.MAX_AMOUNT - 1,
+                Cost.MAX_AMOUNT
+            })
+    void amountsAtTheEdgesOfWhatIsExactAreTheModelsToTheUnit(long amount) {
+        Lane lane = lane();
+        for (Duration window : WINDOWS) {
+            long micros = window.toNanos() / 1_000;
+            Limit limit = Limit.tokens(amount).per(window);
+            List<Limit> limits = List.of(
+                    limit.tokenBucket(),
+                    limit.tokenBucket().burst(Cost.MAX_AMOUNT),
+                    limit.tokenBucket().burst(1),
+                    limit.fixedWindow());
+            for (int i = 0; i < limits.size(); i++) {
+                Subject subject = subject(amount + "-" + micros + "-" + i, limits.get(i));
+                long capacity = limits.get(i).capacity();
+                assertThat(isGranted(run(lane, reserve(subject, capacity)).get(0)))
+                        .isTrue();
+                for (long elapsed : new long[] {0, 1, 999, micros - 1, micros / 3, micros, Cost.MAX_AMOUNT >> 4}) {
+                    tick(elapsed);
+                    run(lane, reserve(subject, 1));
+                    run(lane, reserve(subject, Math.max(1, amount / 2)), reserve(subject, capacity));
+                    run(lane, reserve(subject, Cost.MAX_AMOUNT));
+                }
+            }
+            now = START;
+            jedis.set(prefix + ":time", Long.toString(now));
+        }
     }
 
     private static boolean isGranted(Batch.Result result) {
