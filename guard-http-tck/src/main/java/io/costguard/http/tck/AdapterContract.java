@@ -719,7 +719,11 @@ public abstract class AdapterContract {
 
     private CostGuard.Builder builder(String url) {
         // A machine that stalls fails no test.
-        return CostGuard.builder().redis(url).keyPrefix(prefix).listener(events).decisionTimeout(Duration.ofSeconds(10));
+        return CostGuard.builder()
+                .redis(url)
+                .keyPrefix(prefix)
+                .listener(events)
+                .decisionTimeout(Duration.ofSeconds(10));
     }
 
     /** A guard whose Redis refuses connections. */
