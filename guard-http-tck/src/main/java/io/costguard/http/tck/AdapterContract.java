@@ -42,6 +42,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -690,6 +691,89 @@ public abstract class AdapterContract {
             assertThat(events.granted().call().attributes().get("apiKey"))
                     .hasSize(32)
                     .doesNotContain(key);
+        }
+    }
+
+    static Stream<Arguments> secretPlaces() {
+        String basic = Base64.getEncoder().encodeToString("user:canary-basic".getBytes(StandardCharsets.UTF_8));
+        return Stream.of(
+                        Arguments.of("authorization", "Bearer canary-bearer", "", "canary-bearer"),
+                        Arguments.of("authorization", "Basic " + basic, "", basic),
+                        Arguments.of("x-api-key", "canary-x", "", "canary-x"),
+                        Arguments.of("api-key", "canary-azure", "", "canary-azure"),
+                        Arguments.of("x-goog-api-key", "canary-goog", "", "canary-goog"),
+                        Arguments.of("x-other", "", "?key=canary-query", "canary-query"),
+                        Arguments.of("x-other", "", "canary-user:canary-password@", "canary-password"))
+                .flatMap(place -> Arrays.stream(Mode.values())
+                        .map(mode ->
+                                Arguments.of(mode, place.get()[0], place.get()[1], place.get()[2], place.get()[3])));
+    }
+
+    @ParameterizedTest(name = "{0} {1} {3}")
+    @MethodSource("secretPlaces")
+    void neitherKeysNorPromptsNorAnswersAreToldToAnyoneElse(
+            Mode mode, String header, String value, String inUri, String secret) throws Exception {
+        PROVIDER.stubFor(post(anyUrl())
+                .willReturn(aResponse()
+                        .withHeader("content-type", "application/json")
+                        .withBody("{\"choices\":[{\"message\":{\"content\":\"canary-answer\"}}],\"error\":{\"type\":"
+                                + "\"canary-error\"}}")));
+        List<LoggedRequest> seen = record();
+        String host = (inUri.endsWith("@") ? inUri : "") + "127.0.0.1:" + PROVIDER.port();
+        String query = inUri.startsWith("?") ? inUri : "";
+        byte[] body = ("{\"model\":\"gpt-4o\",\"user\":\"canary-body\",\"messages\":[{\"role\":\"user\",\"content\":"
+                        + "\"canary-prompt\"}]}")
+                .getBytes(StandardCharsets.UTF_8);
+        List<Client.Sent> requests = new ArrayList<>();
+        for (String path : List.of("/v1/chat/completions", "/elsewhere", "/v1/chat/completions")) {
+            Client.Sent request = new Client.Sent(
+                    "POST", URI.create("http://" + host + path + query), headers(), body, Client.Body.BYTES);
+            request.headers().remove("authorization");
+            request.headers().put(header, value);
+            requests.add(request);
+        }
+
+        try (Leaks leaks = Leaks.watch(redis)) {
+            Budget one =
+                    Budget.named("one").per("apiKey").limit(Limit.requests(2).perDay());
+            CostGuard.Builder working = builder(redis.url()).budget(one).listener(leaks);
+            Client answering = client(opened(working.build()), Denials.answer(), mode);
+            Client throwing = client(opened(working.build()), Denials.throwException(), mode);
+            Client failing = client(opened(unreachable().listener(leaks).build()), Denials.throwException(), mode);
+            Client open = client(
+                    opened(unreachable()
+                            .listener(leaks)
+                            .whenRedisFails(WhenRedisFails.failOpen())
+                            .build()),
+                    Denials.throwException(),
+                    mode);
+            Client priceless = client(
+                    guard(Budget.named("money")
+                            .providers("openai")
+                            .per("tenant")
+                            .limit(Limit.usd("5").perDay())),
+                    Denials.throwException(),
+                    mode);
+            for (Client.Sent request : requests) {
+                answering.send(request).bytes();
+                open.send(request).bytes();
+                for (Client strict : List.of(throwing, failing, priceless)) {
+                    try {
+                        strict.send(request).bytes();
+                    } catch (IOException e) {
+                        leaks.failed(e);
+                    }
+                }
+            }
+            events.settled();
+
+            assertThat(seen)
+                    .anySatisfy(sent -> assertThat(sent.getBodyAsString()).contains("canary-body", "canary-prompt"));
+            if (!value.isEmpty()) {
+                assertThat(seen)
+                        .anySatisfy(sent -> assertThat(sent.getHeader(header)).contains(secret));
+            }
+            leaks.assertNothingToldOf(List.of(secret, "canary"), prefix);
         }
     }
 
