@@ -41,9 +41,9 @@ public final class Exchange {
         course.end(new Ending.NeverSent());
     }
 
-    /** It was sent, or may have been, and no answer came. */
+    /** It was sent, or may have been, and no answer came. Where one has begun to come, that is {@link #cut}. */
     public void noAnswer() {
-        course.end(new Ending.NoAnswer());
+        course.noAnswer();
     }
 
     /**
@@ -81,6 +81,7 @@ public final class Exchange {
         private final Throwable made = new Throwable("the call was made here");
         private @Nullable Meter meter;
         private int status;
+        private boolean answered;
         private boolean ended;
 
         Course(Reservation reservation, Optional<Dialect> dialect, String model, Charges charges) {
@@ -92,6 +93,7 @@ public final class Exchange {
 
         synchronized void answered(int statusCode, Function<String, Optional<String>> headers) {
             status = statusCode;
+            answered = true;
             try {
                 meter = dialect.map(known -> new Meter(
                                 known,
@@ -107,6 +109,14 @@ public final class Exchange {
         synchronized void bytes(ByteBuffer body) {
             if (meter != null && !ended) {
                 meter.accept(body);
+            }
+        }
+
+        synchronized void noAnswer() {
+            if (answered) {
+                cut();
+            } else {
+                end(new Ending.NoAnswer());
             }
         }
 

@@ -156,7 +156,7 @@ class FaultsOfOurOwnIT {
         call.body(REQUEST);
         Exchange exchange = admitted(call.admit(Denials.THROW));
 
-        answer(exchange, 500, "{\"error\":{\"type\":\"server_error\"}}".getBytes(StandardCharsets.UTF_8));
+        answer(exchange, 503, "{\"error\":{\"type\":\"server_error\"}}".getBytes(StandardCharsets.UTF_8));
 
         assertThat(settlement().outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
     }

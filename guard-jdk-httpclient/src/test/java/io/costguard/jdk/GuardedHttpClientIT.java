@@ -102,7 +102,9 @@ class GuardedHttpClientIT extends AdapterContract {
                 }))
                 .withStackTraceContaining("the caller's");
 
-        assertThat(events.settled().outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
+        GuardListener.Settlement settled = events.settled();
+        assertThat(settled.outcome()).isEqualTo(Outcome.COUNTED);
+        assertThat(settled.actual().input()).isEqualTo(settled.estimate().input());
     }
 
     @Test
