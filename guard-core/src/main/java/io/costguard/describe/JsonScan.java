@@ -59,7 +59,7 @@ public final class JsonScan {
         }
     }
 
-    /** Reads a whole document, and says whether it was one. */
+    /** Reads a whole document, and says whether it was one: an object or an array. */
     public static boolean read(byte[] document, int offset, int length, JsonPaths paths, Consumer<Field> fields) {
         try (JsonParser parser = JSON.createParser(document, offset, length)) {
             JsonScan scan = new JsonScan(parser, paths, fields);
@@ -89,7 +89,7 @@ public final class JsonScan {
         advance();
     }
 
-    /** Whether all that came so far is JSON, and within the bounds. */
+    /** Whether all that came so far is JSON, an object or an array, and within the bounds. */
     public boolean isReadable() {
         return readable;
     }
@@ -107,7 +107,9 @@ public final class JsonScan {
                 fedSinceToken = 0;
                 accept(token);
                 if (open.isEmpty()) {
-                    complete = true;
+                    // A bare value is not looked at to its end, and no provider's document.
+                    complete = token.isStructEnd();
+                    readable = complete;
                     return;
                 }
             }

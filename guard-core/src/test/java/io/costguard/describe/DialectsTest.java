@@ -1,0 +1,120 @@
+package io.costguard.describe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class DialectsTest {
+    private static final Dialect OPENAI = dialect("/v1/chat/completions");
+    private static final Dialect ANTHROPIC = dialect("/v1/messages");
+
+    @ParameterizedTest
+    @CsvSource({
+        "POST, https://api.openai.com/v1/chat/completions, openai",
+        "POST, http://localhost:8080/proxy/v1/chat/completions?x=1, openai",
+        "POST, https://api.anthropic.com/v1/messages, anthropic",
+        "POST, https://api.anthropic.com/v1/messages?beta=true, anthropic",
+        "GET, https://api.openai.com/v1/chat/completions, ",
+        "POST, https://api.openai.com/v1/embeddings, ",
+        "POST, https://api.anthropic.com/v1/messages/batches, ",
+        "POST, mailto:someone, ",
+        "POST, https://api.openai.com, "
+    })
+    void aRequestIsOfTheDialectOfItsPath(String method, URI uri, String provider) {
+        assertThat(Dialects.of(method, uri).map(Dialect::provider)).isEqualTo(Optional.ofNullable(provider));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "authorization, Bearer k, k",
+        "authorization, bearer  k , k",
+        "authorization, k, k",
+        "x-api-key, k, k",
+        "api-key, k, k",
+        "x-other, k, ''"
+    })
+    void theKeyIsWhereverTheProviderTakesIt(String header, String value, String key) {
+        for (Dialect dialect : List.of(OPENAI, ANTHROPIC)) {
+            assertThat(dialect.apiKey(
+                            name -> Optional.ofNullable(Map.of(header, value).get(name))))
+                    .isEqualTo(key);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "400, content_filter, true",
+        "400, content_policy_violation, true",
+        "400, invalid_request_error, false",
+        "503, server_error, false",
+        "500, server_error, true",
+        "451, '', true"
+    })
+    void openAiMayHaveBilledAnErrorUnlessItSurelyRefused(int status, String error, boolean billable) {
+        assertThat(OPENAI.billable(status, error)).isEqualTo(billable);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "400, invalid_request_error, false",
+        "529, overloaded_error, false",
+        "503, overloaded_error, false",
+        "500, api_error, true",
+        "503, '', true"
+    })
+    void anthropicMayHaveBilledAnErrorUnlessItSurelyRefused(int status, String error, boolean billable) {
+        assertThat(ANTHROPIC.billable(status, error)).isEqualTo(billable);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"429, rate_limit_error", "402, insufficient_quota", "503, server_error"})
+    void anAnswerInOpenAisPlaceIsAnErrorOfItsShape(int status, String type) {
+        assertThat(text(OPENAI.errorBody(status, "why \"so\"")))
+                .startsWith("{\"error\":{\"message\":\"why \\\"so\\\"\",\"type\":\"" + type
+                        + "\",\"param\":null,\"code\":\"");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"429, rate_limit_error", "402, billing_error", "503, overloaded_error"})
+    void anAnswerInAnthropicsPlaceIsAnErrorOfItsShape(int status, String type) {
+        assertThat(text(ANTHROPIC.errorBody(status, "why")))
+                .isEqualTo("{\"type\":\"error\",\"error\":{\"type\":\"" + type + "\",\"message\":\"why\"}}");
+    }
+
+    @Test
+    void whereNoProviderIsKnownAnErrorIsPlain() {
+        assertThat(text(Dialects.plainError("why"))).isEqualTo("{\"error\":{\"message\":\"why\"}}");
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {0, 5, 100})
+    void tokensThatACacheServedAreNotCountedTwice(long cached) {
+        Usage usage = OPENAI.usage(Map.of(
+                "usage.prompt_tokens", 10L,
+                "usage.prompt_tokens_details.cached_tokens", cached,
+                "usage.completion_tokens", 3L));
+
+        assertThat(usage.allInput()).isEqualTo(10);
+        assertThat(usage.cacheRead()).isEqualTo(Math.min(10, cached));
+        assertThat(ANTHROPIC
+                        .usage(Map.of("input_tokens", 10L, "cache_read_input_tokens", cached))
+                        .allInput())
+                .isEqualTo(10 + cached);
+    }
+
+    private static Dialect dialect(String path) {
+        return Dialects.of("POST", URI.create("https://host" + path)).orElseThrow();
+    }
+
+    private static String text(byte[] body) {
+        return new String(body, StandardCharsets.UTF_8);
+    }
+}
