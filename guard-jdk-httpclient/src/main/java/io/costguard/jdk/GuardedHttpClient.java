@@ -40,6 +40,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Safe for use by many threads. Bodies pass as they are; a request body is subscribed to once, and read into memory up to
  * {@link HttpCall#MOST_READ}. {@code sendAsync} never throws a denial, and holds no thread; cancelling its future cancels whatever
  * the call is at. WebSockets are not guarded. A client is closed by closing this one, on Java 21 and newer.
+ *
+ * <p>A call is settled when its body has ended, was cut, or was cancelled. Close a body that is an {@code InputStream} or a
+ * {@code Stream}: one that is forgotten is settled, and reported with the place of its call, once the garbage collector finds it.
  */
 public final class GuardedHttpClient extends HttpClient {
     private final HttpClient client;
