@@ -37,7 +37,7 @@ class CostGuardIT {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
     /** And where it is not. */
-    private static final Duration HASTE = Duration.ofMillis(400);
+    private static final Duration HASTE = Duration.ofSeconds(1);
 
     private static final Limit TOKENS = Limit.tokens(1_000).per(LONG).tokenBucket();
     private static final Limit REQUESTS = Limit.requests(10).per(LONG).tokenBucket();

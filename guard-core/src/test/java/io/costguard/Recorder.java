@@ -4,11 +4,11 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /** Keeps what it is told. */
-final class Recorder implements GuardListener {
-    final List<Grant> grants = new CopyOnWriteArrayList<>();
-    final List<Denied> denials = new CopyOnWriteArrayList<>();
-    final List<Settlement> settlements = new CopyOnWriteArrayList<>();
-    final List<FailedOpen> failedOpen = new CopyOnWriteArrayList<>();
+public final class Recorder implements GuardListener {
+    public final List<Grant> grants = new CopyOnWriteArrayList<>();
+    public final List<Denied> denials = new CopyOnWriteArrayList<>();
+    public final List<Settlement> settlements = new CopyOnWriteArrayList<>();
+    public final List<FailedOpen> failedOpen = new CopyOnWriteArrayList<>();
 
     @Override
     public void onGranted(Grant event) {

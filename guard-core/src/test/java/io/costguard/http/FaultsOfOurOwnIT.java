@@ -10,6 +10,7 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
+import io.costguard.Recorder;
 import io.costguard.WhenRedisFails;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Dialects;
@@ -29,7 +30,6 @@ import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -52,8 +52,7 @@ class FaultsOfOurOwnIT {
     private static final Dialect DIALECT = Dialects.of("POST", URI.create("https://api.test/v1/chat/completions"))
             .orElseThrow();
 
-    private final List<GuardListener.Settlement> settlements = new ArrayList<>();
-    private final List<GuardListener.FailedOpen> failedOpen = new ArrayList<>();
+    private final Recorder events = new Recorder();
     private final RedisForTests redis = RedisForTests.shared();
     private final String prefix = redis.keyPrefix();
     private final Ledger ledger =
@@ -101,8 +100,8 @@ class FaultsOfOurOwnIT {
         admitted(call.admit(Denials.THROW)).noAnswer();
         admitted(call.admitAsync(Denials.THROW).get()).noAnswer();
 
-        assertThat(failedOpen).hasSize(2);
-        assertThat(settlements).isEmpty();
+        assertThat(events.failedOpen).hasSize(2);
+        assertThat(events.settlements).isEmpty();
     }
 
     @Test
@@ -120,7 +119,7 @@ class FaultsOfOurOwnIT {
                 .isEqualTo(503);
         admitted(call(DIALECT, broken, WhenRedisFails.failOpen()).admit(Denials.THROW))
                 .noAnswer();
-        assertThat(failedOpen).hasSize(1);
+        assertThat(events.failedOpen).hasSize(1);
     }
 
     @Test
@@ -131,7 +130,7 @@ class FaultsOfOurOwnIT {
 
         Admittance admittance = call(dialect, ledger, WhenRedisFails.failOpen()).admit(Denials.answer());
 
-        assertThat(failedOpen).isEmpty();
+        assertThat(events.failedOpen).isEmpty();
         assertThat(answered(admittance).status()).isEqualTo(429);
         assertThat(new String(answered(admittance).body(), StandardCharsets.UTF_8))
                 .contains("budget 'b' is spent");
@@ -192,17 +191,7 @@ class FaultsOfOurOwnIT {
                 policy,
                 Duration.ofSeconds(5),
                 Duration.ZERO,
-                new GuardListener() {
-                    @Override
-                    public void onSettled(Settlement event) {
-                        settlements.add(event);
-                    }
-
-                    @Override
-                    public void onFailedOpen(FailedOpen event) {
-                        failedOpen.add(event);
-                    }
-                });
+                events);
         Function<String, Optional<String>> headers = name -> Optional.empty();
         return new HttpCall(
                 limiter, new Estimator(prices), new Charges(prices), Optional.of(dialect), "api.test", headers);
@@ -249,7 +238,7 @@ class FaultsOfOurOwnIT {
     }
 
     private GuardListener.Settlement settlement() {
-        assertThat(settlements).hasSize(1);
-        return settlements.get(0);
+        assertThat(events.settlements).hasSize(1);
+        return events.settlements.get(0);
     }
 }
