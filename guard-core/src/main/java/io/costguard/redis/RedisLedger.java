@@ -162,8 +162,7 @@ public final class RedisLedger implements Ledger {
         asks.add(ask);
         try {
             while (!ask.answer.isDone()) {
-                // An interrupted thread cannot park, and a virtual one loses its socket; a decision is short enough to
-                // end.
+                // An interrupted thread cannot park, and a virtual one loses its socket; a decision soon ends.
                 interrupted |= Thread.interrupted();
                 long left = deadlineNanos - clock.nanoTime();
                 Lane lane = left > 0 && !closed && !ask.taken ? freeLanes.poll() : null;
@@ -279,8 +278,7 @@ public final class RedisLedger implements Ledger {
         redis.close();
     }
 
-    // -------------------------------------------------------------------------------------------------- leading a
-    // batch
+    // ------------------------------------------------------------------------------------------- leading a batch
 
     /** Has a batch decided, and says whether it was. The lane is given back, or is the pump's. */
     private boolean lead(Lane lane, Cargo cargo, long deadlineNanos) {
@@ -506,8 +504,7 @@ public final class RedisLedger implements Ledger {
         }
     }
 
-    // --------------------------------------------------------------------------------------------------------- the
-    // pump
+    // -------------------------------------------------------------------------------------------------- the pump
 
     private void pump() {
         long cancelAgainNanos = clock.nanoTime();
@@ -590,8 +587,7 @@ public final class RedisLedger implements Ledger {
         }
     }
 
-    // -------------------------------------------------------------------------------------------------------- the
-    // words
+    // ------------------------------------------------------------------------------------------------- the words
 
     private static Verdict result(Ask ask) throws GuardUnavailableException {
         try {

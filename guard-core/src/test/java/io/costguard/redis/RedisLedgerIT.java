@@ -52,8 +52,7 @@ class RedisLedgerIT {
         jedis.close();
     }
 
-    // ------------------------------------------------------------------------------------------------- row 1: down at
-    // start
+    // ---------------------------------------------------------------------------------------- row 1: down at start
 
     @Test
     void aLedgerIsMadeWhileRedisIsDownAndDecidesOnceItIsUp() throws Exception {
@@ -70,8 +69,7 @@ class RedisLedgerIT {
         }
     }
 
-    // ------------------------------------------------------------------------------------- row 2: the outcome is
-    // unknown
+    // ------------------------------------------------------------------------------- row 2: the outcome is unknown
 
     @Test
     void aReserveWhoseReplyIsLostIsAskedAgainAndChargedOnce() throws Exception {
@@ -146,8 +144,7 @@ class RedisLedgerIT {
         awaitBalance(100 - 80);
     }
 
-    // ------------------------------------------------------------------------------------------------------- row 3:
-    // slow
+    // ------------------------------------------------------------------------------------------------- row 3: slow
 
     @Test
     void aLateReplyNeverAnswersTheNextCommand() throws Exception {
@@ -184,8 +181,7 @@ class RedisLedgerIT {
         assertThat(reserve(1)).isInstanceOf(Verdict.Granted.class);
     }
 
-    // ---------------------------------------------------------------------------------------------- row 4: out of
-    // memory
+    // ---------------------------------------------------------------------------------------- row 4: out of memory
 
     @Test
     void aFullRedisRefusesAReserveWithoutEffectAndStillSettles() throws Exception {
@@ -218,8 +214,7 @@ class RedisLedgerIT {
         assertThat(balance()).isEqualTo(50);
     }
 
-    // -------------------------------------------------------------------------------------------- row 19: settles that
-    // fail
+    // ----------------------------------------------------------------------------------- row 19: settles that fail
 
     @Test
     void settlesWaitWhileRedisIsAwayAndNobodyWaitsForThem() throws Exception {
@@ -335,8 +330,7 @@ class RedisLedgerIT {
                 .allSatisfy(key -> assertThat(jedis.pttl(key)).as(key).isPositive());
     }
 
-    // -------------------------------------------------------------------------------------------------------- the
-    // words
+    // --------------------------------------------------------------------------------------------------- the words
 
     private RedisLedger ledger(String url) {
         return new RedisLedger(Redis.at(url, TIMEOUT), prefix, TIMEOUT);

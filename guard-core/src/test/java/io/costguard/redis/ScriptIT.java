@@ -313,8 +313,7 @@ class ScriptIT {
                 .hasSize(2 + 25 + 24);
     }
 
-    // -------------------------------------------------------------------------------------------------------- the
-    // clock
+    // --------------------------------------------------------------------------------------------------- the clock
 
     @Test
     void aClockThatIsALittleBackStandsStill() {
@@ -365,8 +364,7 @@ class ScriptIT {
         assertThat(balances(window)).containsExactly(10L);
     }
 
-    // --------------------------------------------------------------------------------------------------- calendar
-    // windows
+    // -------------------------------------------------------------------------------------------- calendar windows
 
     static Stream<Arguments> calendars() {
         return Stream.of(
@@ -429,8 +427,7 @@ class ScriptIT {
         assertThat(jedis.exists(subject.key())).isFalse();
     }
 
-    // --------------------------------------------------------------------------------------- what others put into a
-    // key
+    // ---------------------------------------------------------------------------------- what others put into a key
 
     @Test
     void whatThisLibraryDidNotWriteIsRefusedByNameAndNeverGrants() {
@@ -514,8 +511,7 @@ class ScriptIT {
         }
     }
 
-    // ---------------------------------------------------------------------------------------------------------- the
-    // words
+    // --------------------------------------------------------------------------------------------------- the words
 
     private static long micros(String instant) {
         return ChronoUnit.MICROS.between(
