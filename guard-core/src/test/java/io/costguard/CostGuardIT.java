@@ -95,6 +95,13 @@ class CostGuardIT {
     }
 
     @Test
+    void aPermitSaysWhatItIs() throws Exception {
+        Permit permit = guard(budget(TOKENS, REQUESTS)).acquire(tokens(600));
+
+        assertThat(permit).hasToString("permit " + permit.id() + " for " + permit.estimate());
+    }
+
+    @Test
     void aPermitThatIsOnlyClosedKeepsItsEstimate() throws Exception {
         CostGuard guard = guard(budget(TOKENS));
 

@@ -80,4 +80,9 @@ public final class Reservation implements Permit {
             limiter.end(this, actual, outcome);
         }
     }
+
+    @Override
+    public String toString() {
+        return "permit " + id + " for " + estimate();
+    }
 }
