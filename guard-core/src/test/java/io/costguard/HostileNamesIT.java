@@ -17,7 +17,7 @@ import redis.clients.jedis.util.JedisClusterCRC16;
 /** Whatever strangers write into a request, keys in Redis keep their shape, their slot and their time to live. */
 class HostileNamesIT {
     private static final int NAMES = 10_000;
-    private static final String SHAPE = "\\{[0-9a-f]{32}}:[0-9a-f]{32}";
+    private static final String SHAPE = "\\{[0-9a-f]{4}}:[0-9A-Za-z_-]{13}";
 
     private final RedisForTests redis = RedisForTests.shared();
     private final String prefix = redis.keyPrefix();

@@ -10,6 +10,10 @@ import java.util.Map;
 /** Finds the subjects that a call falls under. */
 public final class Subjects {
     private static final long REMEMBERED = 10_000;
+    /** 78 bits: of a million subjects, two share a key once in 10^11 fleets. Each character more costs Redis memory. */
+    private static final int DIGEST = 13;
+    /** 16 bits: more than a cluster has slots. Two that are the same share a slot, no balance. */
+    private static final int PARTITION = 4;
 
     private final List<Budget> budgets;
     private final String keyPrefix;
@@ -70,11 +74,13 @@ public final class Subjects {
             parts.add(budget.countedPer().get(i));
             parts.add(identity.values().get(i));
         }
-        String digest = fingerprint.of(parts.toArray(String[]::new));
+        String[] all = parts.toArray(String[]::new);
         int partitioned = budget.countedPer().indexOf(partitionBy);
-        String partition =
-                partitioned < 0 ? digest : partition(identity.values().get(partitioned));
-        return new Subject(keyPrefix + ":{" + partition + "}:" + digest, budget);
+        String partition = partitioned < 0
+                ? fingerprint.of(all)
+                : partition(identity.values().get(partitioned));
+        String digest = fingerprint.dense(all).substring(0, DIGEST);
+        return new Subject(keyPrefix + ":{" + partition.substring(0, PARTITION) + "}:" + digest, budget);
     }
 
     private String partition(String value) {

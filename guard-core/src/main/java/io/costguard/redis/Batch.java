@@ -10,20 +10,26 @@ import io.costguard.limit.Verdict;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * Calls that are decided in one run of the script, in their order: how they are written to it, and its reply read. The layout is
- * described at the head of {@code guard.lua}.
+ * Calls that are decided in one run of the script, the settles among them first: how they are written to it, and its reply read.
+ * The layout is described at the head of {@code guard.lua}.
  */
 final class Batch {
-    private static final int HEAD_BYTES = 1 + 3 * 8 + 2 * 2;
+    private static final int HEAD_BYTES = 1 + 2 * 8 + 4 + 1 + 5 * 2;
+    private static final int MOST_NUMBERS = 4_000;
+    private static final int DRY_RUN = 1 << 15;
+    private static final byte BOUNDS_NEEDED = 4;
 
     private final List<Call> calls = new ArrayList<>();
     private final Map<Subject, Integer> subjects = new LinkedHashMap<>();
-    private int bytes = HEAD_BYTES;
+    private final Map<Terms, Integer> terms = new LinkedHashMap<>();
+    private int words;
+    private int numbers;
 
     /** What is done with a batch. */
     enum Mode {
@@ -47,10 +53,8 @@ final class Batch {
         CANCELLED_BEFORE_IT_CAME
     }
 
-    /** What is asked of the script: an operation on some subjects. */
+    /** What is asked of the script. */
     sealed interface Call {
-        byte operation();
-
         int parts();
 
         Subject subject(int part);
@@ -61,11 +65,6 @@ final class Batch {
         void write(ByteBuffer out, int part, int limit);
 
         record Reserve(List<Claim> claims) implements Call {
-            @Override
-            public byte operation() {
-                return 1;
-            }
-
             @Override
             public int parts() {
                 return claims.size();
@@ -89,11 +88,6 @@ final class Batch {
 
         record Settle(List<Settled> settled) implements Call {
             @Override
-            public byte operation() {
-                return 2;
-            }
-
-            @Override
             public int parts() {
                 return settled.size();
             }
@@ -105,24 +99,19 @@ final class Batch {
 
             @Override
             public int numbers() {
-                return 3;
+                return 2;
             }
 
             @Override
             public void write(ByteBuffer out, int part, int limit) {
                 Charge charge = settled.get(part).charge();
                 out.putLong(charge.eras()[limit])
-                        .putLong(charge.claim().amounts()[limit])
-                        .putLong(settled.get(part).actual()[limit]);
+                        .putLong(settled.get(part).actual()[limit]
+                                - charge.claim().amounts()[limit]);
             }
         }
 
         record Look(List<Subject> subjects) implements Call {
-            @Override
-            public byte operation() {
-                return 3;
-            }
-
             @Override
             public int parts() {
                 return subjects.size();
@@ -166,14 +155,19 @@ final class Batch {
 
     void add(Call call) {
         calls.add(call);
-        bytes += 2;
+        words += 1 + call.parts();
         for (int part = 0; part < call.parts(); part++) {
             Subject subject = call.subject(part);
-            bytes += 3 + subject.limits().size() * call.numbers() * 8;
+            numbers += subject.limits().size() * call.numbers();
             if (subjects.putIfAbsent(subject, subjects.size() + 1) == null) {
-                bytes += new Terms(subject.limits()).size();
+                terms.putIfAbsent(Terms.of(subject.budget()), terms.size() + 1);
             }
         }
+    }
+
+    /** Whether it may take another call. */
+    boolean hasRoom() {
+        return numbers < MOST_NUMBERS;
     }
 
     List<byte[]> keys(byte[] lane) {
@@ -186,106 +180,188 @@ final class Batch {
     }
 
     byte[] request(Mode mode, long number, long notAfterMicros, long laneTtlMillis, long serverMicros) {
-        ByteBuffer out = ByteBuffer.allocate(bytes);
+        List<Call> settles = only(Call.Settle.class);
+        List<Call> reserves = only(Call.Reserve.class);
+        boolean looks = mode == Mode.LOOK;
+        ByteBuffer out = ByteBuffer.allocate(size());
         out.put(mode.code)
                 .putLong(number)
                 .putLong(notAfterMicros)
-                .putLong(laneTtlMillis)
+                .putInt((int) laneTtlMillis)
+                .put((byte) terms.size())
                 .putShort((short) subjects.size())
-                .putShort((short) calls.size());
+                .putShort((short) settles.size())
+                .putShort((short) reserves.size())
+                .putShort((short) (looks ? 0 : words))
+                .putShort((short) numbers);
+        for (Terms each : terms.keySet()) {
+            each.write(out, serverMicros);
+        }
         for (Subject subject : subjects.keySet()) {
-            new Terms(subject.limits()).write(out, serverMicros);
+            out.put(terms.getOrDefault(Terms.of(subject.budget()), 0).byteValue());
         }
-        for (Call call : calls) {
-            write(out, call);
-        }
-        byte[] request = new byte[out.position()];
-        out.flip().get(request);
-        return request;
+        settles.forEach(call -> writeWords(out, call));
+        reserves.forEach(call -> writeWords(out, call));
+        settles.forEach(call -> writeNumbers(out, call));
+        reserves.forEach(call -> writeNumbers(out, call));
+        return out.position() == out.capacity() ? out.array() : Arrays.copyOf(out.array(), out.position());
     }
 
-    private void write(ByteBuffer out, Call call) {
-        out.put(call.operation()).put((byte) call.parts());
+    private int size() {
+        int size = HEAD_BYTES + subjects.size() + words * 2 + numbers * 8;
+        for (Terms each : terms.keySet()) {
+            size += each.size();
+        }
+        return size;
+    }
+
+    private List<Call> only(Class<? extends Call> type) {
+        List<Call> found = new ArrayList<>(calls.size());
+        for (Call call : calls) {
+            if (type.isInstance(call)) {
+                found.add(call);
+            }
+        }
+        return found;
+    }
+
+    private void writeWords(ByteBuffer out, Call call) {
+        out.putShort((short) call.parts());
         for (int part = 0; part < call.parts(); part++) {
             Subject subject = call.subject(part);
-            Integer index = subjects.get(subject);
-            if (index == null) {
-                throw new IllegalStateException("a part without its subject");
-            }
-            out.putShort(index.shortValue());
-            out.put((byte) (subject.budget().isDryRun() ? 1 : 0));
-            for (int limit = 0; limit < subject.limits().size(); limit++) {
+            boolean dry = call instanceof Call.Reserve && subject.budget().isDryRun();
+            out.putShort((short) (number(subject) | (dry ? DRY_RUN : 0)));
+        }
+    }
+
+    private static void writeNumbers(ByteBuffer out, Call call) {
+        for (int part = 0; part < call.parts(); part++) {
+            int limits = call.subject(part).limits().size();
+            for (int limit = 0; limit < limits; limit++) {
                 call.write(out, part, limit);
             }
         }
     }
 
+    /** From 1, as the script counts. */
+    private int number(Subject subject) {
+        Integer number = subjects.get(subject);
+        if (number == null) {
+            throw new IllegalStateException("a part without its subject");
+        }
+        return number;
+    }
+
+    // ------------------------------------------------------------------------------------------------------ the reply
+
     Reply read(byte[] reply) {
         ByteBuffer in = ByteBuffer.wrap(reply);
         Status status = Status.values()[in.get() - 1];
         long micros = in.getLong();
-        List<Result> results = new ArrayList<>(calls.size());
-        if (status == Status.DONE || status == Status.CANCELLED_AFTER_IT_RAN) {
-            for (Call call : calls) {
-                results.add(readResult(in, call));
+        if (status != Status.DONE && status != Status.CANCELLED_AFTER_IT_RAN) {
+            return new Reply(status, micros, List.of());
+        }
+        byte[] flags = new byte[subjects.size()];
+        if (in.get() == 1) {
+            in.get(flags);
+        }
+        Terms.State[] states = new Terms.State[flags.length];
+        int subject = 0;
+        for (Subject each : subjects.keySet()) {
+            if (flags[subject] == 0) {
+                states[subject] = Terms.of(each.budget()).read(in);
+            }
+            subject++;
+        }
+        Result[] results = new Result[calls.size()];
+        for (int i = 0; i < results.length; i++) {
+            if (calls.get(i) instanceof Call.Settle settle) {
+                results[i] = settled(in, settle, flags);
             }
         }
-        return new Reply(status, micros, results);
+        for (int i = 0; i < results.length; i++) {
+            if (calls.get(i) instanceof Call.Reserve reserve) {
+                results[i] = reserved(in, reserve, flags, states);
+            } else if (calls.get(i) instanceof Call.Look look) {
+                results[i] = looked(in, look, flags, states);
+            }
+        }
+        return new Reply(status, micros, List.of(results));
     }
 
-    private static Result readResult(ByteBuffer in, Call call) {
+    private Result settled(ByteBuffer in, Call.Settle call, byte[] flags) {
         byte code = in.get();
         return switch (code) {
-            case 1 -> new Result.Decided(readGranted(in, claimsOf(call)));
-            case 2 -> new Result.Decided(readShort(in, claimsOf(call).get(in.get() - 1)));
-            case 3 -> new Result.BoundsNeeded();
-            case 4 -> new Result.Refused(refusal(call.subject(in.get() - 1), in.get()));
-            case 5 -> new Result.Done();
-            case 6 -> new Result.Looked(readStandings(in, call));
-            default -> throw new IllegalStateException("a reply of the script has an unknown result: " + code);
+            case 0 -> unusable(call, flags);
+            case 1 -> new Result.Done();
+            case 4 -> outOfRange(in, call);
+            default -> throw unknown(code);
         };
     }
 
-    private static Verdict.Granted readGranted(ByteBuffer in, List<Claim> claims) {
-        List<Charge> charges = new ArrayList<>(claims.size());
-        List<Verdict.Shortfall> dryRuns = new ArrayList<>(0);
-        for (Claim claim : claims) {
-            if (in.get() == 0) {
-                dryRuns.add(readShort(in, claim));
-                continue;
-            }
-            long[] eras = new long[claim.amounts().length];
-            long[] balances = new long[claim.amounts().length];
-            for (int i = 0; i < eras.length; i++) {
-                eras[i] = in.getLong();
-                balances[i] = in.getLong();
-            }
-            charges.add(new Charge(claim, eras, balances));
-        }
-        return new Verdict.Granted(List.copyOf(charges), List.copyOf(dryRuns));
+    private Result reserved(ByteBuffer in, Call.Reserve call, byte[] flags, Terms.State[] states) {
+        byte code = in.get();
+        return switch (code) {
+            case 0 -> unusable(call, flags);
+            case 1, 3 -> new Result.Decided(granted(in, call.claims(), code == 3, states));
+            case 2 -> new Result.Decided(shortfall(in, call.claims().get(in.get() - 1)));
+            case 4 -> outOfRange(in, call);
+            default -> throw unknown(code);
+        };
     }
 
-    private static Verdict.Shortfall readShort(ByteBuffer in, Claim claim) {
+    private Verdict.Granted granted(ByteBuffer in, List<Claim> claims, boolean withDryRuns, Terms.State[] states) {
+        List<Charge> charges = new ArrayList<>(claims.size());
+        List<Verdict.Shortfall> dryRuns = withDryRuns ? new ArrayList<>() : List.of();
+        for (Claim claim : claims) {
+            if (withDryRuns && in.get() == 0) {
+                dryRuns.add(shortfall(in, claim));
+            } else {
+                Terms.State state = states[number(claim.subject()) - 1];
+                charges.add(new Charge(claim, state.eras(), state.balances()));
+            }
+        }
+        return new Verdict.Granted(charges, dryRuns);
+    }
+
+    private static Verdict.Shortfall shortfall(ByteBuffer in, Claim claim) {
         return new Verdict.Shortfall(claim, in.get() - 1, in.getLong(), in.getLong());
     }
 
-    private static List<List<Standing>> readStandings(ByteBuffer in, Call call) {
+    private Result looked(ByteBuffer in, Call.Look call, byte[] flags, Terms.State[] states) {
+        for (Subject subject : call.subjects()) {
+            if (flags[number(subject) - 1] != 0) {
+                return unusable(call, flags);
+            }
+        }
         List<List<Standing>> standings = new ArrayList<>();
-        for (int part = 0; part < call.parts(); part++) {
+        for (Subject subject : call.subjects()) {
             List<Standing> limits = new ArrayList<>();
-            for (int i = 0; i < call.subject(part).limits().size(); i++) {
-                limits.add(new Standing(in.getLong(), in.getLong()));
+            for (long balance : states[number(subject) - 1].balances()) {
+                limits.add(new Standing(balance, in.getLong()));
             }
             standings.add(limits);
         }
-        return standings;
+        return new Result.Looked(standings);
     }
 
-    private static List<Claim> claimsOf(Call call) {
-        if (call instanceof Call.Reserve reserve) {
-            return reserve.claims();
+    private Result unusable(Call call, byte[] flags) {
+        Result result = new Result.BoundsNeeded();
+        for (int part = 0; part < call.parts(); part++) {
+            byte flag = flags[number(call.subject(part)) - 1];
+            if (flag != 0 && flag != BOUNDS_NEEDED) {
+                return new Result.Refused(refusal(call.subject(part), flag));
+            }
         }
-        throw new IllegalStateException("a reply of the script does not fit its call");
+        return result;
+    }
+
+    private static Result outOfRange(ByteBuffer in, Call call) {
+        return new Result.Refused(refusal(call.subject(in.get() - 1), (byte) 0));
+    }
+
+    private static IllegalStateException unknown(byte code) {
+        return new IllegalStateException("a reply of the script has an unknown result: " + code);
     }
 
     private static GuardUnavailableException refusal(Subject subject, byte reason) {

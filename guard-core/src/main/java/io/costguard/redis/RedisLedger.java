@@ -103,7 +103,7 @@ public final class RedisLedger implements Ledger {
         }
 
         boolean hasRoom() {
-            return asks.size() + settles.size() < CALLS_A_BATCH;
+            return asks.size() + settles.size() < CALLS_A_BATCH && batch.hasRoom();
         }
     }
 

@@ -1,72 +1,98 @@
 -- Decides one batch of calls, all of it or nothing of it, and remembers what it answered.
 --
 -- KEYS[1]     the lane: what the last batch of its client was numbered and answered
--- KEYS[i+1]   the subject of the i-th terms
+-- KEYS[i+1]   the i-th subject
 -- ARGV[1]     the request, packed big-endian:
---   head      mode B (1 run, 2 cancel, 3 look), number i8, notAfter i8 (microseconds of TIME), laneTtl i8 (milliseconds),
---             terms H, calls H
---   terms     for each subject: limits B, and for each limit: id c8, algorithm B, capacity i8, amount i8, period i8
---             (microseconds), then offset i8 (aligned window), or bounds B and so many i8 (calendar window)
---   calls     for each call: op B (1 reserve, 2 settle, 3 look), parts B, and for each part: terms H (from 1), dry B, then for
---             each limit of those terms: amount i8 (reserve); era i8, charged i8, actual i8 (settle); nothing (look)
+--   head      mode B (1 run, 2 cancel, 3 look), number i8, notAfter i8 (microseconds of TIME), laneTtl i4 (milliseconds),
+--             terms B, subjects H, settles H, reserves H, words H, numbers H
+--   terms     limits B, windows among them B, record format B c0 (of a value as `struct` reads it), and for each limit: id I3,
+--             capacity i8, then amount i8, period i8 (microseconds), both divided by divisor i8 (bucket); or 0 i8, period i8,
+--             offset i8 (aligned window); or count of bounds i8, period i8, 0 i8 (calendar window);
+--             then the bounds of each calendar window, i8 each
+--   subjects  for each: terms B (from 1)
+--   words     H each: for each settle, then for each reserve: count of parts, and for each part: subject (from 1), plus 32768
+--             where it is a dry run
+--   numbers   i8 each: for each limit of each part: era, actual - charged (settle); amount (reserve)
 -- reply       packed big-endian: status B (1 done, 2 late, 3 lane refused, 4 cancelled after it ran, 5 cancelled before it
---             came), TIME i8, and for each call (status 1 and 4) a result B:
---   1 granted   for each part: 1 B, and for each limit: era i8, balance i8; or, short under a dry run: 0 B, short
---   2 denied    part B (from 1), short
---   3 bounds needed
---   4 refused   part B, reason B (1 wrong type, 2 written by another version, 3 damaged, 4 an amount out of range)
---   5 settled
---   6 looked    for each part and limit: balance i8, until full i8 (microseconds)
---   short       limit B (from 1), available i8, wait i8 (microseconds)
+--             came), TIME i8, and with status 1 and 4:
+--   subjects  0 B; or 1 B, and for each: 0 B, or why it cannot be used (1 wrong type, 2 written by another version, 3 damaged,
+--             4 bounds needed)
+--   values    of each that can be used, without its tail, after this batch
+--   settles   for each: 1 B, or 0 B where a subject cannot be used, or 4 B part B (from 1) where an amount is out of range
+--   reserves  for each: 1 B granted; 2 B, part B, short: denied; 3 B granted, with dry runs: for each part 1 B, or 0 B, short;
+--             0 B, 4 B part B as for settles; where short is limit B (from 1), available i8, wait i8 (microseconds)
+--   looks     in that mode, for each limit of each subject: until full i8 (microseconds)
 --
--- A subject's value: version B, records B, then for each limit: id c8, algorithm B, at i8 (TIME of the record), untilFull i8
--- (TIME by which it means nothing any more), era i8, and
---   token bucket   balance i8, remainder i8 (of a unit, in parts of the period)
---   window         start i8, stop i8, used i8, ceiling i8 (the highest capacity while it was open: used above that is debt)
--- An era is a stamp of its own for each time that a bucket was full or a window was opened: a refund counts only in the era in
--- which its charge was made. A record that this request does not name belongs to another configuration, and is kept as it is.
--- The lane's value: version B, number i8, then the reply.
+-- A subject's value: version B, records B, at I7 (TIME of the records), expires I4 (when its TTL ends, in steps of 2^24
+-- microseconds), for each record: id I3, its kind in the lowest two bits, and
+--   token bucket   balance i7, remainder (of a unit, in parts of the period) I6, or I7 where the period may need it, era I5
+--   window         used I7, ceiling I7 (the highest capacity while it was open: used above that is debt), era I5
+-- then start I7, stop I7 of each calendar window; then the tail: records of limits that the last request did not name, each with
+-- start and stop, if it has them, at I7, expires I4. They belong to another configuration, and are kept until they mean nothing.
+-- An era counts the times that a bucket was full or a window was opened, from a number of its own in each new record (40 bits of
+-- TIME): a refund counts only in the era in which its charge was made.
+-- The lane's value: version B, number i8, expires I4, then the reply.
 --
 -- Nothing is written before everything is read and checked. The first write of a batch that grants may grow memory, so that a
 -- full Redis refuses it as a whole; the first write of any other batch may not, so that a full Redis settles and cancels.
+--
+-- Redis runs this text anew for each batch: a function here costs its making, each time. What few batches need is a function,
+-- what all of them need stands in the flow.
 
 local VERSION = 1
 local MAX = 9007199254740991
 local STANDS_STILL = 10000000
 local LONGEST = 3155760000000000
+local STEP = 16777216
+local ERAS = 1099511627776
+local HEAD, HEAD_FIELDS, RECORD_FIELDS, TERMS_FIELDS = 13, 4, 4, 5
 
 local RUN, CANCEL, LOOK = 1, 2, 3
-local RESERVE, SETTLE = 1, 2
 local DONE, LATE, LANE_REFUSED, CANCELLED_AFTER, CANCELLED_BEFORE = 1, 2, 3, 4, 5
-local GRANTED, DENIED, BOUNDS_NEEDED, REFUSED, SETTLED, LOOKED = 1, 2, 3, 4, 5, 6
-local WRONG_TYPE, OTHER_VERSION, DAMAGED, OUT_OF_RANGE = 1, 2, 3, 4
-local BUCKET, ALIGNED, CALENDAR = 1, 2, 3
+local CHANGED, RENEWED = 1, 2
+local WRONG_TYPE, OTHER_VERSION, DAMAGED, BOUNDS_NEEDED = 1, 2, 3, 4
+local LONG_BUCKET, ALIGNED, CALENDAR = 1, 2, 3
 
-local pack, unpack = struct.pack, struct.unpack
-local fmod, ceil, min, max = math.fmod, math.ceil, math.min, math.max
+local pack, unpack, list = struct.pack, struct.unpack, unpack
 
 local request = ARGV[1]
-local mode, number, notAfter, laneTtl, termsCount, callsCount, position = unpack('>Bi8i8i8HH', request)
+local mode, number, notAfter, laneTtl, termsCount, subjectsCount, settles, reserves, words, numbers, position =
+  unpack('>Bi8i8i4BHHHHH', request)
 
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local now = time[1] * 1000000 + time[2]
+local values = redis.call('MGET', list(KEYS))
 
 ---------------------------------------------------------------------------------------------------------------- the lane
 
-local remembered, lastReply = 0, nil
-if mode ~= LOOK then
-  local value = redis.call('GET', KEYS[1])
-  if value then
-    local version, last, from = unpack('>Bi8', value)
-    if version ~= VERSION then
-      return pack('>Bi8', LANE_REFUSED, now)
-    end
-    remembered, lastReply = last, string.sub(value, from)
+local lane = values[1]
+local remembered, laneExpires, lastReply = 0, 0, nil
+if lane and mode ~= LOOK then
+  local version, last, expires, from = unpack('>Bi8I4', lane)
+  if version ~= VERSION then
+    return pack('>Bi8', LANE_REFUSED, now)
+  end
+  remembered, laneExpires = last, expires * STEP
+  if last == number then
+    lastReply = string.sub(lane, from)
+  end
+end
+
+local function remember(reply)
+  local head = laneExpires - now < laneTtl * 750
+  if head then
+    laneExpires = math.ceil((now + laneTtl * 1000) / STEP) * STEP
+  end
+  local value = pack('>Bi8I4', VERSION, number, laneExpires / STEP) .. reply
+  if head then
+    redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', laneTtl))
+  else
+    redis.call('SET', KEYS[1], value, 'KEEPTTL')
   end
 end
 
 if mode == RUN then
-  if number == remembered then
+  if lastReply then
     return lastReply
   elseif number ~= remembered + 1 then
     return pack('>Bi8', LANE_REFUSED, now)
@@ -74,25 +100,19 @@ if mode == RUN then
     return pack('>Bi8', LATE, now)
   end
 elseif mode == CANCEL then
-  if number == remembered then
-    local status = unpack('>B', lastReply)
-    if status ~= DONE then
+  if lastReply then
+    if string.byte(lastReply) ~= DONE then
       return lastReply
     end
   elseif number ~= remembered + 1 then
     return pack('>Bi8', LANE_REFUSED, now)
+  else
+    local reply = pack('>Bi8', CANCELLED_BEFORE, now)
+    redis.call('DEL', KEYS[1])
+    laneExpires = 0
+    remember(reply)
+    return reply
   end
-end
-
-local function remember(reply)
-  redis.call('SET', KEYS[1], pack('>Bi8', VERSION, number) .. reply, 'PX', string.format('%.0f', laneTtl))
-end
-
-if mode == CANCEL and number ~= remembered then
-  local reply = pack('>Bi8', CANCELLED_BEFORE, now)
-  redis.call('DEL', KEYS[1])
-  remember(reply)
-  return reply
 end
 
 -------------------------------------------------------------------------------------------------------------- arithmetic
@@ -100,6 +120,7 @@ end
 -- (micros * amount + remainder) / period as quotient and rest, exact although the product may have 98 bits;
 -- the quotient must be below 2^53.
 local function refill(micros, amount, period, remainder)
+  local fmod = math.fmod
   local part, rest = fmod(micros, period), fmod(amount, period)
   local units = (micros - part) / period * amount + part * ((amount - rest) / period)
   local product = part * rest + remainder
@@ -120,547 +141,593 @@ local function refill(micros, amount, period, remainder)
   return units + quotient + (value - left) / period, left
 end
 
--- The least time after which a refill is at least that many units.
-local function timeToRefill(units, amount, period, remainder)
-  local product = units * period
-  if product <= MAX then
-    return min(LONGEST, ceil((product - remainder) / amount))
+-- What a bucket gains in that time, if that is less than it lacks.
+local function gained(micros, lacking, amount, period, remainder)
+  if (micros - math.fmod(micros, period)) / period * amount >= lacking then
+    return lacking, 0
   end
-  local micros = (product - remainder) / amount
+  return refill(micros, amount, period, remainder)
+end
+
+-- Where the window begins and ends in which `at` lies.
+local function bounds(t, j, at)
+  local m = (j - 1) * TERMS_FIELDS
+  if t[m + 1] % 4 == ALIGNED then
+    local start = at - math.fmod(at - t[m + 5], t[m + 4])
+    return start, start + t[m + 4]
+  end
+  local known = t.bounds[j]
+  for i = 1, #known - 1 do
+    if known[i] <= at and at < known[i + 1] then
+      return known[i], known[i + 1]
+    end
+  end
+  return nil
+end
+
+-- How long until the balance of a limit covers `need`, which is at most its capacity.
+local function wait(f, t, j, need)
+  local k, m = HEAD_FIELDS + (j - 1) * RECORD_FIELDS, (j - 1) * TERMS_FIELDS
+  local capacity, balance = t[m + 2], f[k + 2]
+  if t[m + 1] % 4 >= ALIGNED then
+    local debt = math.max(0, capacity - balance - f[k + 3])
+    local windows = math.max(0, math.ceil((debt + need - capacity) / capacity))
+    local stop = f[t.extra[j] + 2]
+    if t[m + 1] % 4 == ALIGNED then
+      stop = select(2, bounds(t, j, f[3]))
+    end
+    return math.min(LONGEST, stop - f[3] + windows * t[m + 4])
+  end
+  local amount, period, remainder = t[m + 3], t[m + 4], f[k + 3] / t[m + 5]
+  local units = need - balance
+  local product = units * period
+  if product <= MAX and remainder % 1 == 0 then
+    return math.min(LONGEST, math.ceil((product - remainder) / amount))
+  end
+  amount, period, remainder = amount * t[m + 5], period * t[m + 5], f[k + 3]
+  local micros = (units * period - remainder) / amount
   if micros >= LONGEST then
     return LONGEST
   end
-  micros = max(0, math.floor(micros) - 8)
+  micros = math.max(0, math.floor(micros) - 8)
   while refill(micros, amount, period, remainder) < units do
     micros = micros + 1
   end
   return micros
 end
 
--------------------------------------------------------------------------------------------------------------- algorithms
--- Each works on a record that was brought to its time by `advance`. Below 10 s behind the record's own time the clock stands
--- still; further back it was set, and the record follows it.
+--------------------------------------------------------------------------------------------------------------- the terms
+-- A request's terms as they stand there, five fields a limit; `extra` has where start and stop of a calendar window follow.
 
-local function clock(record)
-  if now >= record.at then
-    return now, false
-  elseif record.at - now <= STANDS_STILL then
-    return record.at, false
-  end
-  return now, true
-end
-
-local function nextEra(record)
-  return max(record.at, record.era + 1)
-end
-
-local bucket = { size = 24 }
-
-function bucket.fresh(terms)
-  return { at = now, era = now, balance = terms.capacity, remainder = 0 }
-end
-
-function bucket.read(record, raw, from)
-  record.era, record.balance, record.remainder = unpack('>i8i8i8', raw, from)
-end
-
-function bucket.sound(record, terms)
-  return record.balance <= MAX and record.balance >= -MAX and record.remainder >= 0 and record.remainder < terms.period
-end
-
-function bucket.write(record)
-  return pack('>i8i8i8', record.era, record.balance, record.remainder)
-end
-
-function bucket.fill(record, terms)
-  record.balance, record.remainder, record.era = terms.capacity, 0, nextEra(record)
-end
-
-function bucket.advance(record, terms)
-  local at, setBack = clock(record)
-  local micros = at - record.at
-  record.at = at
-  if setBack then
-    record.era = nextEra(record)
-  end
-  local missing = terms.capacity - record.balance
-  if missing < 0 then
-    bucket.fill(record, terms)
-  elseif missing > MAX then
-    record.balance, missing = terms.capacity - MAX, MAX
-  end
-  if missing > 0 and micros > 0 then
-    local periods = (micros - fmod(micros, terms.period)) / terms.period
-    if periods * terms.amount >= missing then
-      bucket.fill(record, terms)
-    else
-      local units, remainder = refill(micros, terms.amount, terms.period, record.remainder)
-      if units >= missing then
-        bucket.fill(record, terms)
-      else
-        record.balance, record.remainder = record.balance + units, remainder
+local terms = {}
+for i = 1, termsCount do
+  local count, windows, format
+  count, windows, format, position = unpack('>BBBc0', request, position)
+  local t = {
+    count = count, windows = windows, format = format, size = struct.size(format), bounds = false, extra = false,
+    unpack('>' .. string.rep('I3i8i8i8i8', count), request, position)
+  }
+  position = t[count * TERMS_FIELDS + 1]
+  if windows > 0 then
+    t.bounds, t.extra = {}, {}
+    local extra = HEAD_FIELDS + count * RECORD_FIELDS
+    for j = 1, count do
+      local m = (j - 1) * TERMS_FIELDS
+      t.extra[j] = extra
+      if t[m + 1] % 4 == CALENDAR then
+        local sent = t[m + 3]
+        t.bounds[j] = { unpack('>' .. string.rep('i8', sent), request, position) }
+        position = table.remove(t.bounds[j])
+        extra = extra + 2
       end
     end
   end
-  return true
+  terms[i] = t
 end
 
-function bucket.balance(record)
-  return record.balance
-end
-
-function bucket.wait(record, terms, amount)
-  return timeToRefill(min(amount, terms.capacity) - record.balance, terms.amount, terms.period, record.remainder)
-end
-
-function bucket.charge(record, terms, amount)
-  record.balance = max(record.balance - amount, terms.capacity - MAX)
-end
-
-function bucket.refund(record, terms, amount)
-  if record.balance < terms.capacity then
-    record.balance = record.balance + amount
-    if record.balance >= terms.capacity then
-      bucket.fill(record, terms)
-    end
-  end
-end
-
-function bucket.untilFull(record, terms)
-  if record.balance >= terms.capacity then
-    return 0
-  end
-  return timeToRefill(terms.capacity - record.balance, terms.amount, terms.period, record.remainder)
-end
-
-local window = { size = 40 }
-
-function window.bounds(terms, at)
-  if terms.algorithm == ALIGNED then
-    local start = at - fmod(at - terms.offset, terms.period)
-    return start, start + terms.period
-  end
-  for i = 1, #terms.bounds - 1 do
-    if terms.bounds[i] <= at and at < terms.bounds[i + 1] then
-      return terms.bounds[i], terms.bounds[i + 1]
-    end
-  end
-  return nil
-end
-
-function window.fresh(terms)
-  local start, stop = window.bounds(terms, now)
-  if start then
-    return { at = now, era = now, start = start, stop = stop, used = 0, ceiling = terms.capacity }
-  end
-  return nil
-end
-
-function window.read(record, raw, from)
-  record.era, record.start, record.stop, record.used, record.ceiling = unpack('>i8i8i8i8i8', raw, from)
-end
-
-function window.sound(record)
-  return record.start >= 0 and record.stop > record.start and record.stop <= MAX
-    and record.used >= 0 and record.used <= MAX and record.ceiling >= 0 and record.ceiling <= MAX
-end
-
-function window.write(record)
-  return pack('>i8i8i8i8i8', record.era, record.start, record.stop, record.used, record.ceiling)
-end
-
-function window.advance(record, terms)
-  local at = clock(record)
-  local over = at >= record.stop
-  if over or at < record.start then
-    local start, stop = window.bounds(terms, at)
-    if not start then
-      return false
-    end
-    if over then
-      local skipped = max(0, math.floor((start - record.stop) / terms.period))
-      local debt = max(0, record.used - record.ceiling)
-      record.used = max(0, debt - skipped * terms.capacity)
-      record.ceiling = terms.capacity
-      record.era = max(at, record.era + 1)
-    end
-    record.start, record.stop = start, stop
-  end
-  record.at = at
-  record.ceiling = max(record.ceiling, terms.capacity)
-  return true
-end
-
-function window.balance(record, terms)
-  return terms.capacity - record.used
-end
-
--- Whole windows to come, once what is left of this one is over, until `amount` fits beside the debt.
-local function windowsFor(record, terms, amount)
-  local debt = max(0, record.used - record.ceiling)
-  return max(0, ceil((debt + amount - terms.capacity) / terms.capacity))
-end
-
-function window.wait(record, terms, amount)
-  local later = windowsFor(record, terms, min(amount, terms.capacity)) * terms.period
-  return min(LONGEST, record.stop - record.at + later)
-end
-
-function window.charge(record, terms, amount)
-  record.used = min(MAX, record.used + amount)
-end
-
-function window.refund(record, terms, amount)
-  record.used = max(0, record.used - amount)
-end
-
-function window.untilFull(record, terms)
-  if record.used == 0 then
-    return 0
-  end
-  return window.wait(record, terms, terms.capacity)
-end
-
-local algorithms = { [BUCKET] = bucket, [ALIGNED] = window, [CALENDAR] = window }
+local termsOf = { string.byte(request, position, position + subjectsCount - 1) }
+position = position + subjectsCount
 
 ------------------------------------------------------------------------------------------------------------ the subjects
+-- A value as it stands in Redis, four fields and four more a record; while it is worked on, a window has its balance where the
+-- value has what is used.
 
-local function readTerms()
-  local limits, count = {}, nil
-  count, position = unpack('>B', request, position)
-  for i = 1, count do
-    local terms = {}
-    terms.id, terms.algorithm, terms.capacity, terms.amount, terms.period, position =
-      unpack('>c8Bi8i8i8', request, position)
-    if terms.algorithm == ALIGNED then
-      terms.offset, position = unpack('>i8', request, position)
-    elseif terms.algorithm == CALENDAR then
-      local bounds
-      bounds, position = unpack('>B', request, position)
-      terms.bounds = {}
-      for j = 1, bounds do
-        terms.bounds[j], position = unpack('>i8', request, position)
-      end
-    end
-    limits[i] = terms
-  end
-  return limits
-end
+local RECORDS = { '>I3i7I6I5', '>I3i7I7I5', '>I3I7I7I5', '>I3I7I7I5' }
 
--- The records of a subject: those that the terms name, at their time, and the others as they are. A reason where there is
--- something else at the key.
-local function readRecords(key, limits)
-  local raw = redis.pcall('GET', key)
-  if type(raw) == 'table' then
-    return nil, WRONG_TYPE
-  end
-  local found, others = {}, {}
-  if raw then
-    if #raw < 2 then
+-- Makes what the terms name out of a value that was written under others, or of none; what they do not name becomes the tail.
+local function arranged(value, t)
+  local at, expires, found, order = now, 0, {}, {}
+  if value then
+    local version, count, from
+    if #value < 2 then
       return nil, DAMAGED
     end
-    local version, count, from = unpack('>BB', raw)
+    version, count = string.byte(value, 1, 2)
     if version ~= VERSION then
       return nil, OTHER_VERSION
-    end
-    for _ = 1, count do
-      if from + 24 > #raw then
-        return nil, DAMAGED
-      end
-      local record, start = {}, from
-      record.id, record.algorithm, record.at, record.untilFull, from = unpack('>c8Bi8i8', raw, from)
-      local algorithm = algorithms[record.algorithm]
-      if not algorithm then
-        return nil, OTHER_VERSION
-      end
-      if from + algorithm.size - 1 > #raw then
-        return nil, DAMAGED
-      end
-      algorithm.read(record, raw, from)
-      from = from + algorithm.size
-      if record.at < 0 or record.at > MAX or record.untilFull < 0 or record.untilFull > MAX
-        or record.era < 0 or record.era > MAX then
-        return nil, DAMAGED
-      end
-      found[record.id] = record
-      others[#others + 1] = record
-    end
-    if from ~= #raw + 1 then
+    elseif #value < HEAD then
       return nil, DAMAGED
     end
-  end
-
-  local records = { others = {}, setBack = false }
-  for i = 1, #limits do
-    local terms = limits[i]
-    local record = found[terms.id]
-    if record then
-      found[terms.id] = nil
-      local _, setBack = clock(record)
-      records.setBack = records.setBack or setBack
-      if record.algorithm ~= terms.algorithm or not algorithms[terms.algorithm].sound(record, terms) then
+    at, expires, from = unpack('>I7I4', value, 3)
+    local function read()
+      if from + 2 > #value then
+        return nil
+      end
+      local format = RECORDS[string.byte(value, from + 2) % 4 + 1]
+      local size = struct.size(format)
+      if from + size - 1 > #value then
+        return nil
+      end
+      local record = { unpack(format, value, from) }
+      from = table.remove(record)
+      order[#order + 1], found[record[1]] = record, record
+      return record
+    end
+    local function readBounds(record)
+      if from + 13 > #value then
+        return false
+      end
+      record[5], record[6], from = unpack('>I7I7', value, from)
+      return true
+    end
+    for _ = 1, count do
+      local record = read()
+      if not record then
         return nil, DAMAGED
       end
-      if not algorithms[terms.algorithm].advance(record, terms) then
-        return { boundsNeeded = true }
+      record.at, record.expires = at, expires
+    end
+    for i = 1, count do
+      if order[i][1] % 4 == CALENDAR and not readBounds(order[i]) then
+        return nil, DAMAGED
       end
+    end
+    while from <= #value do
+      local record = read()
+      if not record or (record[1] % 4 == CALENDAR and not readBounds(record)) or from + 10 > #value then
+        return nil, DAMAGED
+      end
+      record.at, record.expires, from = unpack('>I7I4', value, from)
+    end
+  end
+
+  local f, from = { VERSION, t.count, at, expires }, {}
+  for j = 1, t.count do
+    local k, m = HEAD_FIELDS + (j - 1) * RECORD_FIELDS, (j - 1) * TERMS_FIELDS
+    local id = t[m + 1]
+    local record = found[id]
+    found[id] = nil
+    if not record then
+      local kind = id % 4
+      record = { id, t[m + 2], 0, now % ERAS, at = at }
+      if kind >= ALIGNED then
+        record[2], record[3] = 0, t[m + 2]
+      end
+      if kind == CALENDAR then
+        record[5], record[6] = bounds(t, j, at)
+        if not record[5] then
+          return nil, BOUNDS_NEEDED
+        end
+      end
+    end
+    for field = 1, RECORD_FIELDS do
+      f[k + field] = record[field]
+    end
+    if record[5] then
+      f[t.extra[j] + 1], f[t.extra[j] + 2] = record[5], record[6]
+    end
+    from[j] = record.at
+  end
+  local tail = {}
+  for i = 1, #order do
+    local record = order[i]
+    if found[record[1]] == record and record.expires * STEP > now then
+      tail[#tail + 1] = pack(RECORDS[record[1] % 4 + 1], list(record))
+        .. (record[5] and pack('>I7I7', record[5], record[6]) or '') .. pack('>I7I4', record.at, record.expires)
+      f.tailExpires = math.max(f.tailExpires or 0, record.expires)
+    end
+  end
+  f.tail, f.from = table.concat(tail), from
+  return f
+end
+
+-- Brings a window from one time to another, and its balance into its record; says what is wrong, if something is.
+local function advanceWindow(f, t, j, from, at)
+  local k, m = HEAD_FIELDS + (j - 1) * RECORD_FIELDS, (j - 1) * TERMS_FIELDS
+  local capacity, used, ceiling, extra = t[m + 2], f[k + 2], f[k + 3], t.extra[j]
+  local calendar = t[m + 1] % 4 == CALENDAR
+  local start, stop
+  if calendar then
+    start, stop = f[extra + 1], f[extra + 2]
+  else
+    start, stop = bounds(t, j, from)
+  end
+  if used > MAX or ceiling > MAX or stop <= start or stop > MAX then
+    return DAMAGED
+  end
+  if at >= stop or at < start then
+    local former = stop
+    start, stop = bounds(t, j, at)
+    if not start then
+      return BOUNDS_NEEDED
+    end
+    if at >= former then
+      local skipped = math.max(0, math.floor((start - former) / t[m + 4]))
+      used = math.max(0, math.max(0, used - ceiling) - skipped * capacity)
+      ceiling = capacity
+      f[k + 4] = (f[k + 4] + 1) % ERAS
+    end
+    if calendar then
+      f[extra + 1], f[extra + 2] = start, stop
+    end
+  end
+  f[k + 2], f[k + 3] = capacity - used, math.max(ceiling, capacity)
+  return nil
+end
+
+local states, changed, flags = { false }, { false }, nil
+for i = 1, subjectsCount do
+  local t, value = terms[termsOf[i]], values[i + 1]
+  local count = t.count
+  local f, bad = nil, nil
+  if value and #value == t.size then
+    f = { unpack(t.format, value) }
+    if f[1] ~= VERSION or f[2] ~= count then
+      f = nil
     else
-      record = algorithms[terms.algorithm].fresh(terms)
-      if not record then
-        return { boundsNeeded = true }
-      end
-    end
-    records[i] = record
-  end
-  for i = 1, #others do
-    local record = others[i]
-    if found[record.id] == record then
-      local at, setBack = clock(record)
-      if setBack then
-        record.untilFull, record.at = record.untilFull - (record.at - at), at
-      end
-      if record.untilFull > now then
-        records.others[#records.others + 1] = record
+      for j = 1, count do
+        if f[j * 4 + 1] ~= t[j * 5 - 4] then
+          f = nil
+          break
+        end
       end
     end
   end
-  return records
-end
-
-local function writeSubject(key, limits, records)
-  local values, last = { '' }, notAfter
-  for i = 1, #limits do
-    local terms, record = limits[i], records[i]
-    local algorithm = algorithms[terms.algorithm]
-    local untilFull = record.at + algorithm.untilFull(record, terms)
-    values[#values + 1] = pack('>c8Bi8i8', terms.id, terms.algorithm, record.at, untilFull)
-    values[#values + 1] = algorithm.write(record)
-    last = max(last, untilFull)
+  if not f then
+    if not value and redis.call('EXISTS', KEYS[i + 1]) == 1 then
+      bad = WRONG_TYPE
+    else
+      f, bad = arranged(value, t)
+    end
   end
-  for i = 1, #records.others do
-    local record = records.others[i]
-    values[#values + 1] = pack('>c8Bi8i8', record.id, record.algorithm, record.at, record.untilFull)
-    values[#values + 1] = algorithms[record.algorithm].write(record)
-    last = max(last, record.untilFull)
+  if f then
+    local at, micros, setBack = now, now - f[3], false
+    if micros < 0 then
+      if micros >= -STANDS_STILL then
+        at = f[3]
+      else
+        -- Written even where nothing is charged: else it would stand still for as long as calls are only denied.
+        setBack, changed[i] = true, CHANGED
+      end
+      micros = 0
+    end
+    if f[3] > MAX then
+      bad = DAMAGED
+    end
+    for j = 1, count do
+      local k, m = j * 4, j * 5 - 5
+      if f.from then
+        micros = math.max(0, at - f.from[j])
+      end
+      if t.windows > 0 and t[m + 1] % 4 >= ALIGNED then
+        bad = bad or advanceWindow(f, t, j, f.from and f.from[j] or f[3], at)
+      else
+        local capacity, balance, divisor = t[m + 2], f[k + 2], t[m + 5]
+        if balance > MAX or balance < -MAX or f[k + 3] >= t[m + 4] * divisor then
+          bad = bad or DAMAGED
+          break
+        end
+        if setBack then
+          f[k + 4] = (f[k + 4] + 1) % ERAS
+        end
+        local lacking = capacity - balance
+        if lacking > MAX then
+          balance, lacking = capacity - MAX, MAX
+        end
+        if lacking ~= 0 then
+          local units, rest = 0, f[k + 3]
+          if lacking > 0 and micros > 0 then
+            local period = t[m + 4]
+            local remainder = rest / divisor
+            local product = micros * t[m + 3] + remainder
+            if product <= MAX and remainder % 1 == 0 then
+              rest = product % period
+              if rest < 0 then
+                rest = rest + period
+              end
+              units, rest = (product - rest) / period, rest * divisor
+            else
+              units, rest = gained(micros, lacking, t[m + 3] * divisor, period * divisor, rest)
+            end
+          end
+          if lacking < 0 or units >= lacking then
+            f[k + 2], f[k + 3], f[k + 4] = capacity, 0, (f[k + 4] + 1) % ERAS
+          else
+            f[k + 2], f[k + 3] = balance + units, rest
+          end
+        end
+      end
+    end
+    f[3] = at
   end
-  values[1] = pack('>BB', VERSION, #limits + #records.others)
-  local ttl = max(1, ceil((last - now) / 1000))
-  redis.call('SET', key, table.concat(values), 'PX', string.format('%.0f', ttl))
-end
-
-local subjects = {}
-for i = 1, termsCount do
-  local limits = readTerms()
-  local records, reason = readRecords(KEYS[i + 1], limits)
-  -- A record that followed a clock which was set back is written even where nothing is charged: else it would stand still for
-  -- as long as calls are only denied.
-  local changed = records ~= nil and records.setBack == true
-  subjects[i] = { key = KEYS[i + 1], limits = limits, records = records, reason = reason, changed = changed }
+  if bad then
+    flags = flags or {}
+    flags[i], f = bad, false
+  end
+  states[i] = f
 end
 
 --------------------------------------------------------------------------------------------------------------- the calls
 
-local function inRange(amount)
-  return amount >= 0 and amount <= MAX
-end
+local word = { unpack('>' .. string.rep('H', words) .. string.rep('i8', numbers), request, position) }
+local w, n = 1, words + 1
 
--- A call with its parts, and the result that refuses it where a subject or an amount of its own is bad.
-local function readCall()
-  local op, count
-  op, count, position = unpack('>BB', request, position)
-  local call = { op = op }
-  local refusal = nil
-  for i = 1, count do
-    local index, dry
-    index, dry, position = unpack('>HB', request, position)
-    local subject = subjects[index]
-    local part = { subject = subject, dry = dry == 1, amounts = {}, eras = {}, actual = {} }
-    for j = 1, #subject.limits do
-      if op == RESERVE then
-        part.amounts[j], position = unpack('>i8', request, position)
-      elseif op == SETTLE then
-        part.eras[j], part.amounts[j], part.actual[j], position = unpack('>i8i8i8', request, position)
-      end
-      if op ~= LOOK and not (inRange(part.amounts[j]) and inRange(part.actual[j] or 0)) then
-        refusal = refusal or pack('>BBB', REFUSED, i, OUT_OF_RANGE)
-      end
-    end
-    if subject.reason then
-      refusal = refusal or pack('>BBB', REFUSED, i, subject.reason)
-    elseif subject.records.boundsNeeded then
-      refusal = refusal or pack('>B', BOUNDS_NEEDED)
-    end
-    call[i] = part
-  end
-  return call, refusal
-end
-
--- Of the limits that do not cover their amount, the one with the longest wait.
-local function shortOf(part)
-  local short = nil
-  local subject = part.subject
-  for j = 1, #subject.limits do
-    local amount = part.amounts[j]
-    if amount > 0 then
-      local terms, record = subject.limits[j], subject.records[j]
-      local algorithm = algorithms[terms.algorithm]
-      local balance = algorithm.balance(record, terms)
-      if balance < min(amount, terms.capacity) then
-        local wait = algorithm.wait(record, terms, amount)
-        if not short or wait > short.wait then
-          short = { limit = j, available = balance, wait = wait }
-        end
+-- Gives back to a limit what was charged in an era of it.
+local function refund(i, j, era, amount)
+  local f, t = states[i], terms[termsOf[i]]
+  local k, capacity = j * 4, t[j * 5 - 3]
+  if amount > 0 and era == f[k + 4] then
+    changed[i] = CHANGED
+    if t[j * 5 - 4] % 4 >= ALIGNED then
+      f[k + 2] = math.min(capacity, f[k + 2] + amount)
+    elseif f[k + 2] < capacity then
+      f[k + 2] = f[k + 2] + amount
+      if f[k + 2] >= capacity then
+        f[k + 2], f[k + 3], f[k + 4] = capacity, 0, (f[k + 4] + 1) % ERAS
       end
     end
   end
-  return short
 end
 
-local function each(part, action)
-  local subject = part.subject
-  for j = 1, #subject.limits do
-    action(algorithms[subject.limits[j].algorithm], subject.records[j], subject.limits[j], j)
-  end
-end
+local out, granted = { '' }, 0
 
-local function charge(part)
-  local answer = { pack('>B', 1) }
-  each(part, function(algorithm, record, terms, j)
-    if part.amounts[j] > 0 then
-      algorithm.charge(record, terms, part.amounts[j])
-      part.subject.changed = true
-    end
-    answer[#answer + 1] = pack('>i8i8', record.era, algorithm.balance(record, terms))
-  end)
-  return table.concat(answer)
-end
-
-local function refund(part, j, amount)
-  local record, terms = part.subject.records[j], part.subject.limits[j]
-  if amount > 0 and part.eras[j] == record.era then
-    algorithms[terms.algorithm].refund(record, terms, amount)
-    part.subject.changed = true
-  end
-end
-
-local granted = 0
-
-local function reserve(call)
-  local longest, at = nil, nil
-  for i = 1, #call do
-    if not call[i].dry then
-      local short = shortOf(call[i])
-      if short and (not longest or short.wait > longest.wait) then
-        longest, at = short, i
-      end
-    end
-  end
-  if longest then
-    return pack('>BBBi8i8', DENIED, at, longest.limit, longest.available, longest.wait)
-  end
-  granted = granted + 1
-  local answer = { pack('>B', GRANTED) }
-  for i = 1, #call do
-    local short = call[i].dry and shortOf(call[i])
-    if short then
-      answer[#answer + 1] = pack('>BBi8i8', 0, short.limit, short.available, short.wait)
-    else
-      answer[#answer + 1] = charge(call[i])
-    end
-  end
-  return table.concat(answer)
-end
-
-local function settle(call)
-  for i = 1, #call do
-    local part = call[i]
-    each(part, function(algorithm, record, terms, j)
-      local over = part.actual[j] - part.amounts[j]
-      if over > 0 then
-        algorithm.charge(record, terms, over)
-        part.subject.changed = true
-      else
-        refund(part, j, -over)
-      end
-    end)
-  end
-  return pack('>B', SETTLED)
-end
-
-local function look(call)
-  local answer = { pack('>B', LOOKED) }
-  for i = 1, #call do
-    each(call[i], function(algorithm, record, terms)
-      answer[#answer + 1] = pack('>i8i8', algorithm.balance(record, terms), algorithm.untilFull(record, terms))
-    end)
-  end
-  return table.concat(answer)
-end
-
--- Gives back what the remembered reply granted to this call; `from` is where its result stands there.
-local function undo(call, from)
-  local result
-  result, from = unpack('>B', lastReply, from)
-  if result == DENIED then
-    return from + 18
-  elseif result == REFUSED then
-    return from + 2
-  elseif result ~= GRANTED then
-    return from
-  end
-  for i = 1, #call do
-    local part, charged = call[i], nil
-    charged, from = unpack('>B', lastReply, from)
-    if charged == 1 then
-      local readable = part.subject.records and not part.subject.records.boundsNeeded
-      for j = 1, #part.subject.limits do
-        part.eras[j] = unpack('>i8', lastReply, from)
-        from = from + 16
-        if readable then
-          refund(part, j, part.amounts[j])
-        end
-      end
-    else
-      from = from + 17
-    end
-  end
-  return from
-end
-
-local results = {}
 if mode == CANCEL then
-  local from = 10
-  for _ = 1, callsCount do
-    from = undo(readCall(), from)
+  local from = 11
+  local bad = { string.byte(lastReply, 10) }
+  if bad[1] == 1 then
+    bad = { string.byte(lastReply, from, from + subjectsCount - 1) }
+    from = from + subjectsCount
   end
-  results[1] = pack('>Bi8', CANCELLED_AFTER, now) .. string.sub(lastReply, 10)
+  local eras = {}
+  for i = 1, subjectsCount do
+    if (bad[i] or 0) == 0 then
+      local t = terms[termsOf[i]]
+      eras[i] = { unpack(t.format, lastReply, from) }
+      from = from + t.size
+    end
+  end
+  for _ = 1, settles do
+    for part = w + 1, w + word[w] do
+      n = n + terms[termsOf[word[part]]].count * 2
+    end
+    w = w + word[w] + 1
+    from = from + (string.byte(lastReply, from) == 4 and 2 or 1)
+  end
+  for _ = 1, reserves do
+    local result = string.byte(lastReply, from)
+    from = from + (result == 2 and 19 or result == 4 and 2 or 1)
+    for part = w + 1, w + word[w] do
+      local i = word[part] % 32768
+      local charged = result == 1
+      if result == 3 then
+        charged = string.byte(lastReply, from) == 1
+        from = from + (charged and 1 or 18)
+      end
+      for j = 1, terms[termsOf[i]].count do
+        if charged and states[i] then
+          refund(i, j, eras[i][j * 4 + 4], word[n])
+        end
+        n = n + 1
+      end
+    end
+    w = w + word[w] + 1
+  end
 else
-  results[1] = pack('>Bi8', DONE, now)
-  for i = 1, callsCount do
-    local call, refusal = readCall()
-    if refusal then
-      results[i + 1] = refusal
-    elseif call.op == RESERVE then
-      results[i + 1] = reserve(call)
-    elseif call.op == SETTLE then
-      results[i + 1] = settle(call)
-    else
-      results[i + 1] = look(call)
+  for c = 1, settles do
+    local last, first = w + word[w], n
+    local result = '\1'
+    for part = w + 1, last do
+      local i = word[part]
+      if not states[i] then
+        result = result == '\1' and '\0' or result
+      end
+      for _ = 1, terms[termsOf[i]].count do
+        if word[n + 1] > MAX or word[n + 1] < -MAX then
+          result = pack('>BB', 4, part - w)
+        end
+        n = n + 2
+      end
+    end
+    if result == '\1' then
+      n = first
+      for part = w + 1, last do
+        local i = word[part]
+        local f, t = states[i], terms[termsOf[i]]
+        for j = 1, t.count do
+          local more = word[n + 1]
+          if more > 0 then
+            f[j * 4 + 2] = math.max(f[j * 4 + 2] - more, t[j * 5 - 3] - MAX)
+            changed[i] = CHANGED
+          elseif more < 0 then
+            refund(i, j, word[n], -more)
+          end
+          n = n + 2
+        end
+      end
+    end
+    out[c] = result
+    w = last + 1
+  end
+
+  for c = settles + 1, settles + reserves do
+    local last, first = w + word[w], n
+    local result, dryRuns = '\1', false
+    local short, shortLimit, shortPart = -1, nil, nil
+    for part = w + 1, last do
+      local i = word[part]
+      local dry = i >= 32768
+      if dry then
+        i, dryRuns = i - 32768, true
+      end
+      local f, t = states[i], terms[termsOf[i]]
+      local k, m = 6, 2
+      for j = 1, t.count do
+        local amount = word[n]
+        if amount ~= 0 then
+          if amount < 0 or amount > MAX then
+            result = pack('>BB', 4, part - w)
+          elseif f and not dry and f[k] < amount and f[k] < t[m] then
+            local longer = wait(f, t, j, math.min(amount, t[m]))
+            if longer > short then
+              short, shortLimit, shortPart = longer, j, part
+            end
+          end
+        end
+        n, k, m = n + 1, k + 4, m + 5
+      end
+      if not f and result == '\1' then
+        result = '\0'
+      end
+    end
+    if result == '\1' and shortLimit then
+      local f = states[word[shortPart]]
+      result = pack('>BBBi8i8', 2, shortPart - w, shortLimit, f[shortLimit * 4 + 2], short)
+    elseif result == '\1' then
+      n, granted = first, granted + 1
+      local told = dryRuns and { '\3' } or nil
+      for part = w + 1, last do
+        local i = word[part]
+        local dry = i >= 32768
+        if dry then
+          i = i - 32768
+        end
+        local f, t = states[i], terms[termsOf[i]]
+        local count = t.count
+        if dry then
+          short, shortLimit = -1, nil
+          for j = 1, count do
+            local amount, balance, capacity = word[n + j - 1], f[j * 4 + 2], t[j * 5 - 3]
+            if amount > 0 and balance < amount and balance < capacity then
+              local longer = wait(f, t, j, math.min(amount, capacity))
+              if longer > short then
+                short, shortLimit = longer, j
+              end
+            end
+          end
+        end
+        if dry and shortLimit then
+          told[#told + 1] = pack('>BBi8i8', 0, shortLimit, f[shortLimit * 4 + 2], short)
+          n = n + count
+        else
+          local k, m = 6, 2
+          for _ = 1, count do
+            local amount = word[n]
+            if amount > 0 then
+              local left, least = f[k] - amount, t[m] - MAX
+              f[k] = left < least and least or left
+              changed[i] = CHANGED
+            end
+            n, k, m = n + 1, k + 4, m + 5
+          end
+          if told then
+            told[#told + 1] = '\1'
+          end
+        end
+      end
+      if told then
+        result = table.concat(told)
+      end
+    end
+    out[c] = result
+    w = last + 1
+  end
+end
+
+--------------------------------------------------------------------------------------------------- the reply, the writes
+
+if mode == LOOK then
+  for i = 1, subjectsCount do
+    local f, t = states[i], terms[termsOf[i]]
+    for j = 1, f and t.count or 0 do
+      local untilFull = 0
+      if f[j * 4 + 2] < t[j * 5 - 3] then
+        untilFull = wait(f, t, j, t[j * 5 - 3])
+      end
+      out[#out + 1] = pack('>i8', untilFull)
     end
   end
 end
-local reply = table.concat(results)
 
-------------------------------------------------------------------------------------------------------------- the writes
+local told = { pack('>Bi8', DONE, now), '\0', '' }
+if flags then
+  told[2] = '\1'
+  for i = 1, subjectsCount do
+    told[2] = told[2] .. string.char(flags[i] or 0)
+  end
+end
+for i = 1, subjectsCount do
+  local f, t = states[i], terms[termsOf[i]]
+  if not f then
+    told[i + 2] = ''
+  else
+    local last = notAfter
+    for j = 1, t.count do
+      local k, m = j * 4, j * 5 - 5
+      local capacity, balance = t[m + 2], f[k + 2]
+      if balance < capacity then
+        -- An upper bound is enough for a TTL.
+        local full
+        if t.windows > 0 and t[m + 1] % 4 >= ALIGNED then
+          full = f[3] + ((capacity - balance) / capacity + 2) * t[m + 4]
+        else
+          full = f[3] + (capacity - balance) * t[m + 4] / t[m + 3] + 1
+        end
+        if full > last then
+          last = full
+        end
+      end
+      if t.windows > 0 and t[m + 1] % 4 >= ALIGNED then
+        f[k + 2] = capacity - balance
+      end
+    end
+    if last > now + LONGEST then
+      last = now + LONGEST
+    end
+    if f.tailExpires and f.tailExpires * STEP > last then
+      last = f.tailExpires * STEP
+    end
+    if changed[i] and f[4] * STEP < last then
+      -- As long again, so that it need not be set anew with every write.
+      f[4] = math.ceil((last + last - now) / STEP)
+      changed[i] = RENEWED
+    end
+    told[i + 2] = pack(t.format, list(f))
+  end
+end
+
+local reply
+if mode == CANCEL then
+  reply = pack('>Bi8', CANCELLED_AFTER, now) .. string.sub(lastReply, 10)
+else
+  reply = table.concat(told) .. table.concat(out)
+end
 
 if mode ~= LOOK then
   if granted == 0 then
     redis.call('DEL', KEYS[1])
+    laneExpires = 0
   end
   remember(reply)
-  for i = 1, #subjects do
-    if subjects[i].changed then
-      writeSubject(subjects[i].key, subjects[i].limits, subjects[i].records)
+  for i = 1, subjectsCount do
+    if changed[i] and states[i] then
+      local f = states[i]
+      local value = f.tail and told[i + 2] .. f.tail or told[i + 2]
+      if changed[i] == RENEWED then
+        local ttl = f[4] * STEP / 1000 - now / 1000
+        redis.call('SET', KEYS[i + 1], value, 'PX', string.format('%.0f', ttl))
+      else
+        redis.call('SET', KEYS[i + 1], value, 'KEEPTTL')
+      end
     end
   end
 end

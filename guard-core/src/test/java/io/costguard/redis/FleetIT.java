@@ -108,27 +108,22 @@ class FleetIT {
     }
 
     private static List<Long> stored(byte[] value) {
-        ByteBuffer in = ByteBuffer.wrap(value);
-        in.get();
-        int records = in.get();
         Map<Long, Long> balances = new TreeMap<>();
-        for (int i = 0; i < records; i++) {
-            long id = in.getLong();
-            int algorithm = in.get();
-            in.getLong();
-            in.getLong();
-            in.getLong();
-            if (algorithm == 1) {
-                balances.put(id, in.getLong());
-                in.getLong();
-            } else {
-                in.getLong();
-                in.getLong();
-                balances.put(id, 70_000_000 - in.getLong());
-                in.getLong();
-            }
+        int from = 13;
+        for (int i = 0; i < value[1]; i++) {
+            long id = number(value, from, 3);
+            boolean bucket = (id & 3) == 0;
+            long amount = number(value, from + 3, 7);
+            balances.put(id, bucket ? amount << 8 >> 8 : 70_000_000 - amount);
+            from += bucket ? 21 : 22;
         }
         return List.copyOf(balances.values());
+    }
+
+    private static long number(byte[] value, int from, int bytes) {
+        byte[] wide = new byte[8];
+        System.arraycopy(value, from, wide, 8 - bytes, bytes);
+        return ByteBuffer.wrap(wide).getLong();
     }
 
     private static List<LimitStatus> status(String url, String prefix) throws IOException {

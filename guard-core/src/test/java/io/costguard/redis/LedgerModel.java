@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class LedgerModel {
     private static final long STANDS_STILL = 10_000_000;
+    private static final long ERAS = 1L << 40;
     private static final long LONGEST = 3_155_760_000_000_000L;
     private static final BigInteger MAX = BigInteger.valueOf((1L << 53) - 1);
 
@@ -33,7 +34,8 @@ final class LedgerModel {
 
     private record Terms(long id, int algorithm, long capacity, long amount, long period, long offset, long[] bounds) {}
 
-    private record Part(int terms, int dry, long[] eras, long[] amounts, long[] actual) {}
+    /** @param amounts what is asked, or, where it is settled, by how much more was used than charged */
+    private record Part(int terms, int dry, long[] eras, long[] amounts) {}
 
     private record Call(int op, List<Part> parts) {}
 
@@ -57,23 +59,28 @@ final class LedgerModel {
         int mode = in.get();
         long number = in.getLong();
         in.getLong();
-        in.getLong();
-        int termsCount = in.getShort();
-        int callCount = in.getShort();
+        in.getInt();
+        int termsCount = in.get();
+        int subjectCount = in.getShort();
+        int settleCount = in.getShort();
+        int reserveCount = in.getShort();
+        int wordCount = in.getShort();
+        in.getShort();
+        List<List<Terms>> known = new ArrayList<>();
+        for (int i = 0; i < termsCount; i++) {
+            known.add(readTerms(in));
+        }
         List<Map<Long, Balance>> states = new ArrayList<>();
         List<List<Terms>> limits = new ArrayList<>();
-        for (int i = 0; i < termsCount; i++) {
-            int count = in.get();
-            List<Terms> ofSubject = new ArrayList<>();
-            for (int j = 0; j < count; j++) {
-                ofSubject.add(readTerms(in));
-            }
-            limits.add(ofSubject);
+        for (int i = 0; i < subjectCount; i++) {
+            limits.add(known.get(in.get() - 1));
             states.add(copyOf(subjects.getOrDefault(keys[i + 1], Map.of())));
         }
+        ByteBuffer words = in.slice();
+        in.position(in.position() + 2 * wordCount);
         List<Call> calls = new ArrayList<>();
-        for (int i = 0; i < callCount; i++) {
-            calls.add(readCall(in, limits));
+        for (int i = 0; i < settleCount + reserveCount; i++) {
+            calls.add(readCall(i < settleCount, words, in, limits));
         }
         same("bytes of the request left over", 0, in.remaining());
 
@@ -107,11 +114,19 @@ final class LedgerModel {
         }
         same("status", 1, status);
         same("number", last.number() + 1, number);
+        same("subjects that cannot be used", 0, out.get());
+        ByteBuffer values = out.slice();
+        for (List<Terms> each : limits) {
+            out.position(out.position() + 13 + bytes(each));
+        }
         List<Result> results = new ArrayList<>();
         for (Call call : calls) {
             results.add(call.op() == 1 ? reserve(call, out, limits, states) : settle(call, out, limits, states));
         }
         same("bytes of the reply left over", 0, out.remaining());
+        for (int i = 0; i < limits.size(); i++) {
+            sameValue(values, limits.get(i), states.get(i));
+        }
         lanes.put(keys[0], new Remembered(number, results));
         keep(states, keys);
     }
@@ -173,12 +188,13 @@ final class LedgerModel {
             sameShort(longest, out);
             return new Result(2, List.of());
         }
-        same("result of a call that is covered", 1, code);
+        boolean withDryRuns = call.parts().stream().anyMatch(part -> part.dry() == 1);
+        same("result of a call that is covered", withDryRuns ? 3 : 1, code);
         granted++;
         List<long @Nullable []> granted = new ArrayList<>();
         for (Part part : call.parts()) {
             long[] found = part.dry() == 1 ? shortOf(part, limits, states) : new long[0];
-            int charged = out.get();
+            int charged = withDryRuns ? out.get() : 1;
             if (found.length > 0) {
                 same("charge of a dry run that is short", 0, charged);
                 sameShort(found, out);
@@ -195,8 +211,6 @@ final class LedgerModel {
                     changed.add(part.terms());
                     count(j, balance.era, part.amounts()[j]);
                 }
-                same("era", balance.era, out.getLong());
-                same("balance", balance.balance(), out.getLong());
                 eras[j] = balance.era;
             }
             granted.add(eras);
@@ -205,12 +219,12 @@ final class LedgerModel {
     }
 
     private Result settle(Call call, ByteBuffer out, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
-        same("result of a settle", 5, out.get());
+        same("result of a settle", 1, out.get());
         for (Part part : call.parts()) {
             List<Terms> terms = limits.get(part.terms());
             for (int j = 0; j < terms.size(); j++) {
                 Balance balance = balance(states, part, terms.get(j));
-                long over = part.actual()[j] - part.amounts()[j];
+                long over = part.amounts()[j];
                 if (over > 0) {
                     balance.charge(terms.get(j), over);
                     changed.add(part.terms());
@@ -281,41 +295,94 @@ final class LedgerModel {
         same("wait", expected[2], out.getLong());
     }
 
-    private static Terms readTerms(ByteBuffer in) {
-        long id = in.getLong();
-        int algorithm = in.get();
-        long capacity = in.getLong();
-        long amount = in.getLong();
-        long period = in.getLong();
-        long offset = algorithm == 2 ? in.getLong() : 0;
-        long[] bounds = new long[algorithm == 3 ? in.get() : 0];
-        for (int i = 0; i < bounds.length; i++) {
-            bounds[i] = in.getLong();
+    /** What the script wrote of a subject is what the model has. */
+    private static void sameValue(ByteBuffer in, List<Terms> limits, Map<Long, Balance> state) {
+        same("version of a value", 1, in.get());
+        same("records of a value", limits.size(), in.get());
+        long at = number(in, 7);
+        in.getInt();
+        for (Terms terms : limits) {
+            Balance balance = state.getOrDefault(terms.id(), new Bucket(0));
+            same("id of a record", terms.id(), number(in, 3));
+            same("time of a record", balance.at, at);
+            long amount = number(in, 7) << 8 >> 8;
+            long rest = number(in, terms.algorithm() == 0 ? 6 : 7);
+            same("era", balance.era, number(in, 5));
+            if (balance instanceof Bucket bucket) {
+                same("balance", bucket.balance, amount);
+                same("remainder", bucket.remainder, rest);
+            } else if (balance instanceof Window window) {
+                same("used", window.used, amount);
+                same("ceiling", window.ceiling, rest);
+            }
         }
-        return new Terms(id, algorithm, capacity, amount, period, offset, bounds);
+        for (Terms terms : limits) {
+            if (terms.algorithm() == 3 && state.get(terms.id()) instanceof Window window) {
+                same("start", window.start, number(in, 7));
+                same("stop", window.stop, number(in, 7));
+            }
+        }
     }
 
-    private static Call readCall(ByteBuffer in, List<List<Terms>> limits) {
-        int op = in.get();
+    private static int bytes(List<Terms> limits) {
+        return limits.stream()
+                .mapToInt(terms -> terms.algorithm() == 0 ? 21 : terms.algorithm() == 3 ? 36 : 22)
+                .sum();
+    }
+
+    private static long number(ByteBuffer in, int bytes) {
+        byte[] wide = new byte[8];
+        in.get(wide, 8 - bytes, bytes);
+        return ByteBuffer.wrap(wide).getLong();
+    }
+
+    private static List<Terms> readTerms(ByteBuffer in) {
         int count = in.get();
+        in.get();
+        in.position(in.position() + 1 + in.get(in.position()));
+        List<Terms> limits = new ArrayList<>();
+        for (int j = 0; j < count; j++) {
+            long id = number(in, 3);
+            int algorithm = (int) (id & 3);
+            long capacity = in.getLong();
+            long amount = in.getLong();
+            long period = in.getLong();
+            long last = in.getLong();
+            boolean bucket = algorithm < 2;
+            limits.add(new Terms(
+                    id,
+                    algorithm,
+                    capacity,
+                    bucket ? amount * last : 0,
+                    bucket ? period * last : period,
+                    last,
+                    new long[algorithm == 3 ? (int) amount : 0]));
+        }
+        for (Terms each : limits) {
+            for (int i = 0; i < each.bounds().length; i++) {
+                each.bounds()[i] = in.getLong();
+            }
+        }
+        return limits;
+    }
+
+    private static Call readCall(boolean settles, ByteBuffer words, ByteBuffer numbers, List<List<Terms>> limits) {
+        int count = words.getShort();
         List<Part> parts = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            int index = in.getShort() - 1;
-            int dry = in.get();
+            int word = words.getShort() & 0xffff;
+            int index = word % 32768 - 1;
             int size = limits.get(index).size();
-            Part part = new Part(index, dry, new long[size], new long[size], new long[size]);
+            Part part = new Part(index, word / 32768, new long[size], new long[size]);
             for (int j = 0; j < size; j++) {
-                if (op == 2) {
-                    part.eras()[j] = in.getLong();
+                if (settles) {
+                    part.eras()[j] = numbers.getLong();
                 }
-                part.amounts()[j] = in.getLong();
-                if (op == 2) {
-                    part.actual()[j] = in.getLong();
-                }
+                part.amounts()[j] = numbers.getLong();
             }
             parts.add(part);
         }
-        return new Call(op, parts);
+        return new Call(settles ? 2 : 1, parts);
     }
 
     private static void same(String what, long expected, long answered) {
@@ -330,9 +397,9 @@ final class LedgerModel {
         long era;
 
         static Balance fresh(Terms terms, long now) {
-            Balance balance = terms.algorithm() == 1 ? new Bucket(terms.capacity()) : new Window(terms, now);
+            Balance balance = terms.algorithm() < 2 ? new Bucket(terms.capacity()) : new Window(terms, now);
             balance.at = now;
-            balance.era = now;
+            balance.era = now % ERAS;
             return balance;
         }
 
@@ -342,6 +409,10 @@ final class LedgerModel {
             } catch (CloneNotSupportedException e) {
                 throw new AssertionError(e);
             }
+        }
+
+        void nextEra() {
+            era = (era + 1) % ERAS;
         }
 
         abstract long balance();
@@ -375,7 +446,7 @@ final class LedgerModel {
                 elapsed = 0;
             } else if (now < at) {
                 at = now;
-                era = Math.max(at, era + 1);
+                nextEra();
                 elapsed = 0;
             } else {
                 at = now;
@@ -408,7 +479,7 @@ final class LedgerModel {
         private void fill(Terms terms) {
             balance = terms.capacity();
             remainder = 0;
-            era = Math.max(at, era + 1);
+            nextEra();
         }
 
         @Override
@@ -473,7 +544,7 @@ final class LedgerModel {
                 }
                 used = debt;
                 ceiling = terms.capacity();
-                era = Math.max(time, era + 1);
+                nextEra();
             } else if (time < start) {
                 open(terms, time);
             }

@@ -306,11 +306,11 @@ class ScriptIT {
         Limit tokens = Limit.tokens(100).perSecond();
         Limit requests = Limit.requests(10).perHour();
         granted(subject("s", requests, tokens), 1, 100);
-        tick(2 * SECOND);
+        tick(HOUR);
         granted(subject("s", requests), 1);
 
         assertThat(jedis.get(subject("s", requests).key().getBytes(StandardCharsets.UTF_8)))
-                .hasSize(2 + 25 + 24);
+                .hasSize(13 + 21);
     }
 
     // --------------------------------------------------------------------------------------------------- the clock
@@ -436,25 +436,29 @@ class ScriptIT {
         byte[] sound = soundValue(limit);
         byte[] newer = sound.clone();
         newer[0] = 9;
-        byte[] unknownAlgorithm = sound.clone();
-        unknownAlgorithm[2 + 8] = 77;
+        byte[] tooManyRecords = sound.clone();
+        tooManyRecords[1] = 2;
+        byte[] hugeTime = sound.clone();
+        ByteBuffer.wrap(hugeTime).put(2, (byte) 0x7f);
         byte[] hugeBalance = sound.clone();
-        ByteBuffer.wrap(hugeBalance).putLong(2 + 8 + 1 + 16 + 8, Long.MAX_VALUE);
+        ByteBuffer.wrap(hugeBalance).put(13 + 3, (byte) 0x7f);
+        byte[] hugeDebt = sound.clone();
+        ByteBuffer.wrap(hugeDebt).put(13 + 3, (byte) 0x80);
         byte[] hugeRemainder = sound.clone();
-        ByteBuffer.wrap(hugeRemainder).putLong(2 + 8 + 1 + 16 + 16, Long.MAX_VALUE);
-        byte[] negativeTime = sound.clone();
-        ByteBuffer.wrap(negativeTime).putLong(2 + 8 + 1, -1);
+        ByteBuffer.wrap(hugeRemainder).put(13 + 3 + 7, (byte) 0x7f);
 
-        refused(good, "written by another version", newer, unknownAlgorithm);
+        refused(good, "written by another version", newer);
         refused(
                 good,
                 "damaged",
                 new byte[] {1},
                 Arrays.copyOf(sound, sound.length - 1),
                 Arrays.copyOf(sound, sound.length + 1),
+                tooManyRecords,
+                hugeTime,
                 hugeBalance,
-                hugeRemainder,
-                negativeTime);
+                hugeDebt,
+                hugeRemainder);
         refused(good, "version", "nan".getBytes(StandardCharsets.UTF_8), "1e308".getBytes(StandardCharsets.UTF_8));
     }
 
