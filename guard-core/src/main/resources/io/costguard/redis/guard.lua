@@ -66,7 +66,7 @@ local values = redis.call('MGET', list(KEYS))
 ---------------------------------------------------------------------------------------------------------------- the lane
 
 local lane = values[1]
-local remembered, laneExpires, lastReply = 0, 0, nil
+local remembered, laneExpires, lastReply, reply = 0, 0, nil, nil
 if lane and mode ~= LOOK then
   local version, last, expires, from = unpack('>Bi8I4', lane)
   if version ~= VERSION then
@@ -75,19 +75,6 @@ if lane and mode ~= LOOK then
   remembered, laneExpires = last, expires * STEP
   if last == number then
     lastReply = string.sub(lane, from)
-  end
-end
-
-local function remember(reply)
-  local head = laneExpires - now < laneTtl * 750
-  if head then
-    laneExpires = math.ceil((now + laneTtl * 1000) / STEP) * STEP
-  end
-  local value = pack('>Bi8I4', VERSION, number, laneExpires / STEP) .. reply
-  if head then
-    redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', laneTtl))
-  else
-    redis.call('SET', KEYS[1], value, 'KEEPTTL')
   end
 end
 
@@ -107,94 +94,232 @@ elseif mode == CANCEL then
   elseif number ~= remembered + 1 then
     return pack('>Bi8', LANE_REFUSED, now)
   else
-    local reply = pack('>Bi8', CANCELLED_BEFORE, now)
-    redis.call('DEL', KEYS[1])
-    laneExpires = 0
-    remember(reply)
-    return reply
+    -- It came before its batch: the number is used, and nothing else happens.
+    reply = pack('>Bi8', CANCELLED_BEFORE, now)
+    termsCount, subjectsCount, settles, reserves, words, numbers = 0, 0, 0, 0, 0, 0
   end
 end
 
--------------------------------------------------------------------------------------------------------------- arithmetic
+---------------------------------------------------------------------------------------------------- what few batches need
+-- Long products, waits, windows, and values that were written under other terms.
 
--- (micros * amount + remainder) / period as quotient and rest, exact although the product may have 98 bits;
--- the quotient must be below 2^53.
-local function refill(micros, amount, period, remainder)
-  local fmod = math.fmod
-  local part, rest = fmod(micros, period), fmod(amount, period)
-  local units = (micros - part) / period * amount + part * ((amount - rest) / period)
-  local product = part * rest + remainder
-  if product <= MAX then
-    local left = fmod(product, period)
-    return units + (product - left) / period, left
-  end
-  local quotient, left = 0, 0
-  local digit = 281474976710656
-  while digit >= 1 do
-    local value = left * 64 + part * fmod((rest - fmod(rest, digit)) / digit, 64)
+local function rareFunctions()
+  -- (micros * amount + remainder) / period as quotient and rest, exact although the product may have 98 bits;
+  -- the quotient must be below 2^53.
+  local function refill(micros, amount, period, remainder)
+    local fmod = math.fmod
+    local part, rest = fmod(micros, period), fmod(amount, period)
+    local units = (micros - part) / period * amount + part * ((amount - rest) / period)
+    local product = part * rest + remainder
+    if product <= MAX then
+      local left = fmod(product, period)
+      return units + (product - left) / period, left
+    end
+    local quotient, left = 0, 0
+    local digit = 281474976710656
+    while digit >= 1 do
+      local value = left * 64 + part * fmod((rest - fmod(rest, digit)) / digit, 64)
+      left = fmod(value, period)
+      quotient = quotient * 64 + (value - left) / period
+      digit = digit / 64
+    end
+    local value = left + remainder
     left = fmod(value, period)
-    quotient = quotient * 64 + (value - left) / period
-    digit = digit / 64
+    return units + quotient + (value - left) / period, left
   end
-  local value = left + remainder
-  left = fmod(value, period)
-  return units + quotient + (value - left) / period, left
-end
 
--- What a bucket gains in that time, if that is less than it lacks.
-local function gained(micros, lacking, amount, period, remainder)
-  if (micros - math.fmod(micros, period)) / period * amount >= lacking then
-    return lacking, 0
-  end
-  return refill(micros, amount, period, remainder)
-end
-
--- Where the window begins and ends in which `at` lies.
-local function bounds(t, j, at)
-  local m = (j - 1) * TERMS_FIELDS
-  if t[m + 1] % 4 == ALIGNED then
-    local start = at - math.fmod(at - t[m + 5], t[m + 4])
-    return start, start + t[m + 4]
-  end
-  local known = t.bounds[j]
-  for i = 1, #known - 1 do
-    if known[i] <= at and at < known[i + 1] then
-      return known[i], known[i + 1]
+  -- What a bucket gains in that time, if that is less than it lacks.
+  local function gained(micros, lacking, amount, period, remainder)
+    if (micros - math.fmod(micros, period)) / period * amount >= lacking then
+      return lacking, 0
     end
+    return refill(micros, amount, period, remainder)
   end
-  return nil
-end
 
--- How long until the balance of a limit covers `need`, which is at most its capacity.
-local function wait(f, t, j, need)
-  local k, m = HEAD_FIELDS + (j - 1) * RECORD_FIELDS, (j - 1) * TERMS_FIELDS
-  local capacity, balance = t[m + 2], f[k + 2]
-  if t[m + 1] % 4 >= ALIGNED then
-    local debt = math.max(0, capacity - balance - f[k + 3])
-    local windows = math.max(0, math.ceil((debt + need - capacity) / capacity))
-    local stop = f[t.extra[j] + 2]
+  -- Where the window begins and ends in which `at` lies.
+  local function bounds(t, j, at)
+    local m = (j - 1) * TERMS_FIELDS
     if t[m + 1] % 4 == ALIGNED then
-      stop = select(2, bounds(t, j, f[3]))
+      local start = at - math.fmod(at - t[m + 5], t[m + 4])
+      return start, start + t[m + 4]
     end
-    return math.min(LONGEST, stop - f[3] + windows * t[m + 4])
+    local known = t.bounds[j]
+    for i = 1, #known - 1 do
+      if known[i] <= at and at < known[i + 1] then
+        return known[i], known[i + 1]
+      end
+    end
+    return nil
   end
-  local amount, period, remainder = t[m + 3], t[m + 4], f[k + 3] / t[m + 5]
-  local units = need - balance
-  local product = units * period
-  if product <= MAX and remainder % 1 == 0 then
-    return math.min(LONGEST, math.ceil((product - remainder) / amount))
+
+  -- How long until the balance of a limit covers `need`, which is at most its capacity.
+  local function wait(f, t, j, need)
+    local k, m = HEAD_FIELDS + (j - 1) * RECORD_FIELDS, (j - 1) * TERMS_FIELDS
+    local capacity, balance = t[m + 2], f[k + 2]
+    if t[m + 1] % 4 >= ALIGNED then
+      local debt = math.max(0, capacity - balance - f[k + 3])
+      local windows = math.max(0, math.ceil((debt + need - capacity) / capacity))
+      local stop = f[t.extra[j] + 2]
+      if t[m + 1] % 4 == ALIGNED then
+        stop = select(2, bounds(t, j, f[3]))
+      end
+      return math.min(LONGEST, stop - f[3] + windows * t[m + 4])
+    end
+    local amount, period, remainder = t[m + 3], t[m + 4], f[k + 3] / t[m + 5]
+    local units = need - balance
+    local product = units * period
+    if product <= MAX and remainder % 1 == 0 then
+      return math.min(LONGEST, math.ceil((product - remainder) / amount))
+    end
+    amount, period, remainder = amount * t[m + 5], period * t[m + 5], f[k + 3]
+    local micros = (units * period - remainder) / amount
+    if micros >= LONGEST then
+      return LONGEST
+    end
+    micros = math.max(0, math.floor(micros) - 8)
+    while refill(micros, amount, period, remainder) < units do
+      micros = micros + 1
+    end
+    return micros
   end
-  amount, period, remainder = amount * t[m + 5], period * t[m + 5], f[k + 3]
-  local micros = (units * period - remainder) / amount
-  if micros >= LONGEST then
-    return LONGEST
+
+  local RECORDS = { '>I3i7I6I5', '>I3i7I7I5', '>I3I7I7I5', '>I3I7I7I5' }
+
+  -- Makes what the terms name out of a value that was written under others, or of none; what they do not name becomes the tail.
+  local function arranged(value, t)
+    local at, expires, found, order = now, 0, {}, {}
+    if value then
+      local version, count, from
+      if #value < 2 then
+        return nil, DAMAGED
+      end
+      version, count = string.byte(value, 1, 2)
+      if version ~= VERSION then
+        return nil, OTHER_VERSION
+      elseif #value < HEAD then
+        return nil, DAMAGED
+      end
+      at, expires, from = unpack('>I7I4', value, 3)
+      local function read()
+        if from + 2 > #value then
+          return nil
+        end
+        local format = RECORDS[string.byte(value, from + 2) % 4 + 1]
+        local size = struct.size(format)
+        if from + size - 1 > #value then
+          return nil
+        end
+        local record = { unpack(format, value, from) }
+        from = table.remove(record)
+        order[#order + 1], found[record[1]] = record, record
+        return record
+      end
+      local function readBounds(record)
+        if from + 13 > #value then
+          return false
+        end
+        record[5], record[6], from = unpack('>I7I7', value, from)
+        return true
+      end
+      for _ = 1, count do
+        local record = read()
+        if not record then
+          return nil, DAMAGED
+        end
+        record.at, record.expires = at, expires
+      end
+      for i = 1, count do
+        if order[i][1] % 4 == CALENDAR and not readBounds(order[i]) then
+          return nil, DAMAGED
+        end
+      end
+      while from <= #value do
+        local record = read()
+        if not record or (record[1] % 4 == CALENDAR and not readBounds(record)) or from + 10 > #value then
+          return nil, DAMAGED
+        end
+        record.at, record.expires, from = unpack('>I7I4', value, from)
+      end
+    end
+
+    local f, from = { VERSION, t.count, at, expires }, {}
+    for j = 1, t.count do
+      local k, m = HEAD_FIELDS + (j - 1) * RECORD_FIELDS, (j - 1) * TERMS_FIELDS
+      local id = t[m + 1]
+      local record = found[id]
+      found[id] = nil
+      if not record then
+        local kind = id % 4
+        record = { id, t[m + 2], 0, now % ERAS, at = at }
+        if kind >= ALIGNED then
+          record[2], record[3] = 0, t[m + 2]
+        end
+        if kind == CALENDAR then
+          record[5], record[6] = bounds(t, j, at)
+          if not record[5] then
+            return nil, BOUNDS_NEEDED
+          end
+        end
+      end
+      for field = 1, RECORD_FIELDS do
+        f[k + field] = record[field]
+      end
+      if record[5] then
+        f[t.extra[j] + 1], f[t.extra[j] + 2] = record[5], record[6]
+      end
+      from[j] = record.at
+    end
+    local tail = {}
+    for i = 1, #order do
+      local record = order[i]
+      if found[record[1]] == record and record.expires * STEP > now then
+        tail[#tail + 1] = pack(RECORDS[record[1] % 4 + 1], list(record))
+          .. (record[5] and pack('>I7I7', record[5], record[6]) or '') .. pack('>I7I4', record.at, record.expires)
+        f.tailExpires = math.max(f.tailExpires or 0, record.expires)
+      end
+    end
+    f.tail, f.from = table.concat(tail), from
+    return f
   end
-  micros = math.max(0, math.floor(micros) - 8)
-  while refill(micros, amount, period, remainder) < units do
-    micros = micros + 1
+
+  -- Brings a window from one time to another, and its balance into its record; says what is wrong, if something is.
+  local function advanceWindow(f, t, j, from, at)
+    local k, m = HEAD_FIELDS + (j - 1) * RECORD_FIELDS, (j - 1) * TERMS_FIELDS
+    local capacity, used, ceiling, extra = t[m + 2], f[k + 2], f[k + 3], t.extra[j]
+    local calendar = t[m + 1] % 4 == CALENDAR
+    local start, stop
+    if calendar then
+      start, stop = f[extra + 1], f[extra + 2]
+    else
+      start, stop = bounds(t, j, from)
+    end
+    if used > MAX or ceiling > MAX or stop <= start or stop > MAX then
+      return DAMAGED
+    end
+    if at >= stop or at < start then
+      local former = stop
+      start, stop = bounds(t, j, at)
+      if not start then
+        return BOUNDS_NEEDED
+      end
+      if at >= former then
+        local skipped = math.max(0, math.floor((start - former) / t[m + 4]))
+        used = math.max(0, math.max(0, used - ceiling) - skipped * capacity)
+        ceiling = capacity
+        f[k + 4] = (f[k + 4] + 1) % ERAS
+      end
+      if calendar then
+        f[extra + 1], f[extra + 2] = start, stop
+      end
+    end
+    f[k + 2], f[k + 3] = capacity - used, math.max(ceiling, capacity)
+    return nil
   end
-  return micros
+
+  return { gained = gained, wait = wait, arranged = arranged, advanceWindow = advanceWindow }
 end
+
+local rare = nil
 
 --------------------------------------------------------------------------------------------------------------- the terms
 -- A request's terms as they stand there, five fields a limit; `extra` has where start and stop of a calendar window follow.
@@ -232,139 +357,6 @@ position = position + subjectsCount
 -- A value as it stands in Redis, four fields and four more a record; while it is worked on, a window has its balance where the
 -- value has what is used.
 
-local RECORDS = { '>I3i7I6I5', '>I3i7I7I5', '>I3I7I7I5', '>I3I7I7I5' }
-
--- Makes what the terms name out of a value that was written under others, or of none; what they do not name becomes the tail.
-local function arranged(value, t)
-  local at, expires, found, order = now, 0, {}, {}
-  if value then
-    local version, count, from
-    if #value < 2 then
-      return nil, DAMAGED
-    end
-    version, count = string.byte(value, 1, 2)
-    if version ~= VERSION then
-      return nil, OTHER_VERSION
-    elseif #value < HEAD then
-      return nil, DAMAGED
-    end
-    at, expires, from = unpack('>I7I4', value, 3)
-    local function read()
-      if from + 2 > #value then
-        return nil
-      end
-      local format = RECORDS[string.byte(value, from + 2) % 4 + 1]
-      local size = struct.size(format)
-      if from + size - 1 > #value then
-        return nil
-      end
-      local record = { unpack(format, value, from) }
-      from = table.remove(record)
-      order[#order + 1], found[record[1]] = record, record
-      return record
-    end
-    local function readBounds(record)
-      if from + 13 > #value then
-        return false
-      end
-      record[5], record[6], from = unpack('>I7I7', value, from)
-      return true
-    end
-    for _ = 1, count do
-      local record = read()
-      if not record then
-        return nil, DAMAGED
-      end
-      record.at, record.expires = at, expires
-    end
-    for i = 1, count do
-      if order[i][1] % 4 == CALENDAR and not readBounds(order[i]) then
-        return nil, DAMAGED
-      end
-    end
-    while from <= #value do
-      local record = read()
-      if not record or (record[1] % 4 == CALENDAR and not readBounds(record)) or from + 10 > #value then
-        return nil, DAMAGED
-      end
-      record.at, record.expires, from = unpack('>I7I4', value, from)
-    end
-  end
-
-  local f, from = { VERSION, t.count, at, expires }, {}
-  for j = 1, t.count do
-    local k, m = HEAD_FIELDS + (j - 1) * RECORD_FIELDS, (j - 1) * TERMS_FIELDS
-    local id = t[m + 1]
-    local record = found[id]
-    found[id] = nil
-    if not record then
-      local kind = id % 4
-      record = { id, t[m + 2], 0, now % ERAS, at = at }
-      if kind >= ALIGNED then
-        record[2], record[3] = 0, t[m + 2]
-      end
-      if kind == CALENDAR then
-        record[5], record[6] = bounds(t, j, at)
-        if not record[5] then
-          return nil, BOUNDS_NEEDED
-        end
-      end
-    end
-    for field = 1, RECORD_FIELDS do
-      f[k + field] = record[field]
-    end
-    if record[5] then
-      f[t.extra[j] + 1], f[t.extra[j] + 2] = record[5], record[6]
-    end
-    from[j] = record.at
-  end
-  local tail = {}
-  for i = 1, #order do
-    local record = order[i]
-    if found[record[1]] == record and record.expires * STEP > now then
-      tail[#tail + 1] = pack(RECORDS[record[1] % 4 + 1], list(record))
-        .. (record[5] and pack('>I7I7', record[5], record[6]) or '') .. pack('>I7I4', record.at, record.expires)
-      f.tailExpires = math.max(f.tailExpires or 0, record.expires)
-    end
-  end
-  f.tail, f.from = table.concat(tail), from
-  return f
-end
-
--- Brings a window from one time to another, and its balance into its record; says what is wrong, if something is.
-local function advanceWindow(f, t, j, from, at)
-  local k, m = HEAD_FIELDS + (j - 1) * RECORD_FIELDS, (j - 1) * TERMS_FIELDS
-  local capacity, used, ceiling, extra = t[m + 2], f[k + 2], f[k + 3], t.extra[j]
-  local calendar = t[m + 1] % 4 == CALENDAR
-  local start, stop
-  if calendar then
-    start, stop = f[extra + 1], f[extra + 2]
-  else
-    start, stop = bounds(t, j, from)
-  end
-  if used > MAX or ceiling > MAX or stop <= start or stop > MAX then
-    return DAMAGED
-  end
-  if at >= stop or at < start then
-    local former = stop
-    start, stop = bounds(t, j, at)
-    if not start then
-      return BOUNDS_NEEDED
-    end
-    if at >= former then
-      local skipped = math.max(0, math.floor((start - former) / t[m + 4]))
-      used = math.max(0, math.max(0, used - ceiling) - skipped * capacity)
-      ceiling = capacity
-      f[k + 4] = (f[k + 4] + 1) % ERAS
-    end
-    if calendar then
-      f[extra + 1], f[extra + 2] = start, stop
-    end
-  end
-  f[k + 2], f[k + 3] = capacity - used, math.max(ceiling, capacity)
-  return nil
-end
-
 local states, changed, flags = { false }, { false }, nil
 for i = 1, subjectsCount do
   local t, value = terms[termsOf[i]], values[i + 1]
@@ -387,7 +379,8 @@ for i = 1, subjectsCount do
     if not value and redis.call('EXISTS', KEYS[i + 1]) == 1 then
       bad = WRONG_TYPE
     else
-      f, bad = arranged(value, t)
+      rare = rare or rareFunctions()
+      f, bad = rare.arranged(value, t)
     end
   end
   if f then
@@ -410,7 +403,8 @@ for i = 1, subjectsCount do
         micros = math.max(0, at - f.from[j])
       end
       if t.windows > 0 and t[m + 1] % 4 >= ALIGNED then
-        bad = bad or advanceWindow(f, t, j, f.from and f.from[j] or f[3], at)
+        rare = rare or rareFunctions()
+        bad = bad or rare.advanceWindow(f, t, j, f.from and f.from[j] or f[3], at)
       else
         local capacity, balance, divisor = t[m + 2], f[k + 2], t[m + 5]
         if balance > MAX or balance < -MAX or f[k + 3] >= t[m + 4] * divisor then
@@ -437,7 +431,8 @@ for i = 1, subjectsCount do
               end
               units, rest = (product - rest) / period, rest * divisor
             else
-              units, rest = gained(micros, lacking, t[m + 3] * divisor, period * divisor, rest)
+              rare = rare or rareFunctions()
+              units, rest = rare.gained(micros, lacking, t[m + 3] * divisor, period * divisor, rest)
             end
           end
           if lacking < 0 or units >= lacking then
@@ -462,26 +457,10 @@ end
 local word = { unpack('>' .. string.rep('H', words) .. string.rep('i8', numbers), request, position) }
 local w, n = 1, words + 1
 
--- Gives back to a limit what was charged in an era of it.
-local function refund(i, j, era, amount)
-  local f, t = states[i], terms[termsOf[i]]
-  local k, capacity = j * 4, t[j * 5 - 3]
-  if amount > 0 and era == f[k + 4] then
-    changed[i] = CHANGED
-    if t[j * 5 - 4] % 4 >= ALIGNED then
-      f[k + 2] = math.min(capacity, f[k + 2] + amount)
-    elseif f[k + 2] < capacity then
-      f[k + 2] = f[k + 2] + amount
-      if f[k + 2] >= capacity then
-        f[k + 2], f[k + 3], f[k + 4] = capacity, 0, (f[k + 4] + 1) % ERAS
-      end
-    end
-  end
-end
-
 local out, granted = { '' }, 0
 
-if mode == CANCEL then
+-- What a cancel undoes is settled as unused; what the batch settled stays.
+if lastReply then
   local from = 11
   local bad = { string.byte(lastReply, 10) }
   if bad[1] == 1 then
@@ -503,6 +482,8 @@ if mode == CANCEL then
     w = w + word[w] + 1
     from = from + (string.byte(lastReply, from) == 4 and 2 or 1)
   end
+  local unusedWords, unused = {}, {}
+  settles = 0
   for _ = 1, reserves do
     local result = string.byte(lastReply, from)
     from = from + (result == 2 and 19 or result == 4 and 2 or 1)
@@ -513,134 +494,154 @@ if mode == CANCEL then
         charged = string.byte(lastReply, from) == 1
         from = from + (charged and 1 or 18)
       end
+      if charged then
+        settles = settles + 1
+        unusedWords[#unusedWords + 1], unusedWords[#unusedWords + 2] = 1, i
+      end
       for j = 1, terms[termsOf[i]].count do
-        if charged and states[i] then
-          refund(i, j, eras[i][j * 4 + 4], word[n])
+        if charged then
+          unused[#unused + 1], unused[#unused + 2] = eras[i][j * 4 + 4], -word[n]
         end
         n = n + 1
       end
     end
     w = w + word[w] + 1
   end
-else
-  for c = 1, settles do
-    local last, first = w + word[w], n
-    local result = '\1'
+  word, w, n, reserves = unusedWords, 1, #unusedWords + 1, 0
+  for k = 1, #unused do
+    word[#word + 1] = unused[k]
+  end
+end
+
+for c = 1, settles do
+  local last, first = w + word[w], n
+  local result = '\1'
+  for part = w + 1, last do
+    local i = word[part]
+    if not states[i] then
+      result = result == '\1' and '\0' or result
+    end
+    for _ = 1, terms[termsOf[i]].count do
+      if word[n + 1] > MAX or word[n + 1] < -MAX then
+        result = pack('>BB', 4, part - w)
+      end
+      n = n + 2
+    end
+  end
+  if result == '\1' then
+    n = first
     for part = w + 1, last do
       local i = word[part]
-      if not states[i] then
-        result = result == '\1' and '\0' or result
-      end
-      for _ = 1, terms[termsOf[i]].count do
-        if word[n + 1] > MAX or word[n + 1] < -MAX then
-          result = pack('>BB', 4, part - w)
+      local f, t = states[i], terms[termsOf[i]]
+      for j = 1, t.count do
+        local more = word[n + 1]
+        if more > 0 then
+          local left, least = f[j * 4 + 2] - more, t[j * 5 - 3] - MAX
+          f[j * 4 + 2] = left < least and least or left
+          changed[i] = CHANGED
+        elseif more < 0 and word[n] == f[j * 4 + 4] then
+          local k, capacity = j * 4, t[j * 5 - 3]
+          local balance = f[k + 2] - more
+          changed[i] = CHANGED
+          if t.windows > 0 and t[j * 5 - 4] % 4 >= ALIGNED then
+            f[k + 2] = balance < capacity and balance or capacity
+          elseif balance < capacity then
+            f[k + 2] = balance
+          elseif f[k + 2] < capacity then
+            f[k + 2], f[k + 3], f[k + 4] = capacity, 0, (f[k + 4] + 1) % ERAS
+          end
         end
         n = n + 2
       end
     end
-    if result == '\1' then
-      n = first
-      for part = w + 1, last do
-        local i = word[part]
-        local f, t = states[i], terms[termsOf[i]]
-        for j = 1, t.count do
-          local more = word[n + 1]
-          if more > 0 then
-            f[j * 4 + 2] = math.max(f[j * 4 + 2] - more, t[j * 5 - 3] - MAX)
-            changed[i] = CHANGED
-          elseif more < 0 then
-            refund(i, j, word[n], -more)
+  end
+  out[c] = result
+  w = last + 1
+end
+
+for c = settles + 1, settles + reserves do
+  local last, first = w + word[w], n
+  local result, dryRuns = '\1', false
+  local short, shortLimit, shortPart = -1, nil, nil
+  for part = w + 1, last do
+    local i = word[part]
+    local dry = i >= 32768
+    if dry then
+      i, dryRuns = i - 32768, true
+    end
+    local f, t = states[i], terms[termsOf[i]]
+    local k, m = 6, 2
+    for j = 1, t.count do
+      local amount = word[n]
+      if amount ~= 0 then
+        if amount < 0 or amount > MAX then
+          result = pack('>BB', 4, part - w)
+        elseif f and not dry and f[k] < amount and f[k] < t[m] then
+          rare = rare or rareFunctions()
+          local longer = rare.wait(f, t, j, math.min(amount, t[m]))
+          if longer > short then
+            short, shortLimit, shortPart = longer, j, part
           end
-          n = n + 2
         end
       end
+      n, k, m = n + 1, k + 4, m + 5
     end
-    out[c] = result
-    w = last + 1
+    if not f and result == '\1' then
+      result = '\0'
+    end
   end
-
-  for c = settles + 1, settles + reserves do
-    local last, first = w + word[w], n
-    local result, dryRuns = '\1', false
-    local short, shortLimit, shortPart = -1, nil, nil
+  if result == '\1' and shortLimit then
+    local f = states[word[shortPart]]
+    result = pack('>BBBi8i8', 2, shortPart - w, shortLimit, f[shortLimit * 4 + 2], short)
+  elseif result == '\1' then
+    n, granted = first, granted + 1
+    local told = dryRuns and { '\3' } or nil
     for part = w + 1, last do
       local i = word[part]
       local dry = i >= 32768
       if dry then
-        i, dryRuns = i - 32768, true
+        i = i - 32768
       end
       local f, t = states[i], terms[termsOf[i]]
-      local k, m = 6, 2
-      for j = 1, t.count do
-        local amount = word[n]
-        if amount ~= 0 then
-          if amount < 0 or amount > MAX then
-            result = pack('>BB', 4, part - w)
-          elseif f and not dry and f[k] < amount and f[k] < t[m] then
-            local longer = wait(f, t, j, math.min(amount, t[m]))
+      local count = t.count
+      if dry then
+        short, shortLimit = -1, nil
+        for j = 1, count do
+          local amount, balance, capacity = word[n + j - 1], f[j * 4 + 2], t[j * 5 - 3]
+          if amount > 0 and balance < amount and balance < capacity then
+            rare = rare or rareFunctions()
+            local longer = rare.wait(f, t, j, math.min(amount, capacity))
             if longer > short then
-              short, shortLimit, shortPart = longer, j, part
+              short, shortLimit = longer, j
             end
           end
         end
-        n, k, m = n + 1, k + 4, m + 5
       end
-      if not f and result == '\1' then
-        result = '\0'
+      if dry and shortLimit then
+        told[#told + 1] = pack('>BBi8i8', 0, shortLimit, f[shortLimit * 4 + 2], short)
+        n = n + count
+      else
+        local k, m = 6, 2
+        for _ = 1, count do
+          local amount = word[n]
+          if amount > 0 then
+            local left, least = f[k] - amount, t[m] - MAX
+            f[k] = left < least and least or left
+            changed[i] = CHANGED
+          end
+          n, k, m = n + 1, k + 4, m + 5
+        end
+        if told then
+          told[#told + 1] = '\1'
+        end
       end
     end
-    if result == '\1' and shortLimit then
-      local f = states[word[shortPart]]
-      result = pack('>BBBi8i8', 2, shortPart - w, shortLimit, f[shortLimit * 4 + 2], short)
-    elseif result == '\1' then
-      n, granted = first, granted + 1
-      local told = dryRuns and { '\3' } or nil
-      for part = w + 1, last do
-        local i = word[part]
-        local dry = i >= 32768
-        if dry then
-          i = i - 32768
-        end
-        local f, t = states[i], terms[termsOf[i]]
-        local count = t.count
-        if dry then
-          short, shortLimit = -1, nil
-          for j = 1, count do
-            local amount, balance, capacity = word[n + j - 1], f[j * 4 + 2], t[j * 5 - 3]
-            if amount > 0 and balance < amount and balance < capacity then
-              local longer = wait(f, t, j, math.min(amount, capacity))
-              if longer > short then
-                short, shortLimit = longer, j
-              end
-            end
-          end
-        end
-        if dry and shortLimit then
-          told[#told + 1] = pack('>BBi8i8', 0, shortLimit, f[shortLimit * 4 + 2], short)
-          n = n + count
-        else
-          local k, m = 6, 2
-          for _ = 1, count do
-            local amount = word[n]
-            if amount > 0 then
-              local left, least = f[k] - amount, t[m] - MAX
-              f[k] = left < least and least or left
-              changed[i] = CHANGED
-            end
-            n, k, m = n + 1, k + 4, m + 5
-          end
-          if told then
-            told[#told + 1] = '\1'
-          end
-        end
-      end
-      if told then
-        result = table.concat(told)
-      end
+    if told then
+      result = table.concat(told)
     end
-    out[c] = result
-    w = last + 1
   end
+  out[c] = result
+  w = last + 1
 end
 
 --------------------------------------------------------------------------------------------------- the reply, the writes
@@ -651,7 +652,8 @@ if mode == LOOK then
     for j = 1, f and t.count or 0 do
       local untilFull = 0
       if f[j * 4 + 2] < t[j * 5 - 3] then
-        untilFull = wait(f, t, j, t[j * 5 - 3])
+        rare = rare or rareFunctions()
+        untilFull = rare.wait(f, t, j, t[j * 5 - 3])
       end
       out[#out + 1] = pack('>i8', untilFull)
     end
@@ -705,10 +707,9 @@ for i = 1, subjectsCount do
   end
 end
 
-local reply
-if mode == CANCEL then
+if lastReply then
   reply = pack('>Bi8', CANCELLED_AFTER, now) .. string.sub(lastReply, 10)
-else
+elseif not reply then
   reply = table.concat(told) .. table.concat(out)
 end
 
@@ -717,7 +718,16 @@ if mode ~= LOOK then
     redis.call('DEL', KEYS[1])
     laneExpires = 0
   end
-  remember(reply)
+  local renewed = laneExpires - now < laneTtl * 750
+  if renewed then
+    laneExpires = math.ceil((now + laneTtl * 1000) / STEP) * STEP
+  end
+  local value = pack('>Bi8I4', VERSION, number, laneExpires / STEP) .. reply
+  if renewed then
+    redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', laneTtl))
+  else
+    redis.call('SET', KEYS[1], value, 'KEEPTTL')
+  end
   for i = 1, subjectsCount do
     if changed[i] and states[i] then
       local f = states[i]

@@ -33,8 +33,9 @@ final class TestScript {
 
     /** It appends what it was asked and what it answered to the list at {@code key}, in the order in which it decided. */
     TestScript withAuditAt(String key) {
-        replace("    remember(reply)\n    return reply\n", "    remember(reply)\n" + push(key) + "    return reply\n");
-        replace("  remember(reply)\n  for i = 1", "  remember(reply)\n" + push(key) + "  for i = 1");
+        replace(
+                "  for i = 1, subjectsCount do\n    if changed[i] and",
+                push(key) + "  for i = 1, subjectsCount do\n    if changed[i] and");
         return this;
     }
 
