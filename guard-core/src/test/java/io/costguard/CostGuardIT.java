@@ -102,6 +102,17 @@ class CostGuardIT {
     }
 
     @Test
+    void whatAProcessGaveBackIsThereForItsNextCall() throws Exception {
+        CostGuard guard = guard(budget(TOKENS, REQUESTS));
+
+        for (int i = 0; i < 200; i++) {
+            guard.acquire(tokens(1_000)).release();
+        }
+
+        assertThat(balances(guard)).containsExactly(1_000L, 10L);
+    }
+
+    @Test
     void aPermitThatIsOnlyClosedKeepsItsEstimate() throws Exception {
         CostGuard guard = guard(budget(TOKENS));
 

@@ -35,7 +35,8 @@ import redis.clients.jedis.exceptions.JedisException;
  * <p><b>Batches.</b> Reserves and settles wait in two queues. Whoever finds a free {@link Lane} leads: it takes what waits,
  * has the script decide it as one batch, and hands out the answers. A caller leads with its own thread, so that an idle process
  * adds no hand-over; callers that find no free lane park, and are woken by their answer or to lead the next batch. A daemon
- * thread, the pump, leads for those who have no thread: settles, a millisecond after they came, and asynchronous reserves.
+ * thread, the pump, leads for those who have no thread: settles, a millisecond after they came, and asynchronous reserves. A
+ * caller that is alone leaves settles to it; should it be denied while some were on their way, it is asked again behind them.
  *
  * <p><b>Unknown outcomes.</b> A batch whose reply is lost is sent again under its number until its leader's deadline. After that
  * its reserves fail, and its lane goes to the pump, which cancels that number: the script undoes what it granted, or takes the
@@ -72,6 +73,7 @@ public final class RedisLedger implements Ledger {
     private final Set<Settling> unsettled = ConcurrentHashMap.newKeySet();
     private final Queue<Unknown> unknown = new ConcurrentLinkedQueue<>();
     private final Thread pump;
+    private volatile boolean pumpSleeps;
     private volatile boolean settlesApart;
     private final AtomicBoolean closing = new AtomicBoolean();
     private volatile boolean closed;
@@ -83,6 +85,8 @@ public final class RedisLedger implements Ledger {
         final CompletableFuture<Verdict> answer = new CompletableFuture<>();
         /** In a batch already: there is nothing to lead for it. */
         volatile boolean taken;
+        /** Asked again, since it was denied while something that may give back was on its way. */
+        volatile boolean again;
 
         Ask(List<Claim> claims, @Nullable Thread caller) {
             this.call = new Batch.Call.Reserve(claims);
@@ -92,7 +96,7 @@ public final class RedisLedger implements Ledger {
 
     private record Settling(Batch.Call.Settle call, Runnable then, CompletableFuture<Boolean> done) {}
 
-    /** What travels together. */
+    /** What travels together, in this order; the script decides the settles first. */
     private record Cargo(List<Ask> asks, List<Settling> settles, Batch batch) {
         static Cargo empty() {
             return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch());
@@ -167,7 +171,7 @@ public final class RedisLedger implements Ledger {
                 long left = deadlineNanos - clock.nanoTime();
                 Lane lane = left > 0 && !closed && !ask.taken ? freeLanes.poll() : null;
                 if (lane != null) {
-                    lead(lane, settlesApart ? asks() : everything(), deadlineNanos);
+                    lead(lane, asksAndMaybeSettles(), deadlineNanos);
                 } else if (left > 0 && !closed) {
                     LockSupport.parkNanos(this, left);
                 } else {
@@ -218,7 +222,9 @@ public final class RedisLedger implements Ledger {
     private void enqueue(Settling settling) {
         settlesWaiting.incrementAndGet();
         settles.add(settling);
-        LockSupport.unpark(pump);
+        if (pumpSleeps) {
+            LockSupport.unpark(pump);
+        }
     }
 
     @Override
@@ -287,6 +293,7 @@ public final class RedisLedger implements Ledger {
             return true;
         }
         List<Batch.Result> results;
+        boolean settlesElsewhere = unsettled.size() > cargo.settles.size();
         try {
             if (lane.idleFor(LANE_IDLE_NANOS, clock.nanoTime())) {
                 lane.renew();
@@ -310,20 +317,33 @@ public final class RedisLedger implements Ledger {
         }
         // The next batch first: those who lead it need not wait until all of these are told.
         release(lane);
-        answer(cargo, results);
+        answer(cargo, results, settlesElsewhere);
         wakeNextLeader();
         return true;
     }
 
-    private Cargo everything() {
-        Cargo cargo = settles();
+    /**
+     * What a caller leads. One that is alone leaves the settles to the pump, which gathers them: they would make it wait.
+     */
+    private Cargo asksAndMaybeSettles() {
+        Cargo cargo = Cargo.empty();
         addAsks(cargo);
+        if (!settlesApart && (cargo.asks.size() > 1 || settlesWaiting.get() >= CALLS_A_BATCH / 2)) {
+            addSettles(cargo);
+        }
         return cargo;
     }
 
-    private Cargo asks() {
+    /** What the pump leads. A full Redis refuses a batch that reserves, but not one that only settles. */
+    private Cargo settlesAndMaybeAsks() {
         Cargo cargo = Cargo.empty();
-        addAsks(cargo);
+        if (!settlesApart) {
+            addAsks(cargo);
+        }
+        addSettles(cargo);
+        if (cargo.isEmpty()) {
+            addAsks(cargo);
+        }
         return cargo;
     }
 
@@ -341,19 +361,16 @@ public final class RedisLedger implements Ledger {
         }
     }
 
-    /** What gives back comes first in a batch, so that those who ask find it. */
-    private Cargo settles() {
-        Cargo cargo = Cargo.empty();
+    private void addSettles(Cargo cargo) {
         while (cargo.hasRoom()) {
             Settling settling = settles.poll();
             if (settling == null) {
-                break;
+                return;
             }
             settlesWaiting.decrementAndGet();
             cargo.settles.add(settling);
             cargo.batch.add(settling.call);
         }
-        return cargo;
     }
 
     private void toPump(Lane lane, Cargo cargo) {
@@ -427,16 +444,42 @@ public final class RedisLedger implements Ledger {
         return end < 0 ? message : message.substring(0, end);
     }
 
-    private void answer(Cargo cargo, List<Batch.Result> results) {
+    /** @param settlesElsewhere whether something was to be settled, and not by this batch, when it was sent */
+    private void answer(Cargo cargo, List<Batch.Result> results, boolean settlesElsewhere) {
         for (int i = 0; i < cargo.settles.size(); i++) {
-            settled(cargo.settles.get(i), results.get(i));
+            settled(cargo.settles.get(i), results.get(cargo.asks.size() + i));
         }
+        CompletableFuture<?> settled = null;
         for (int i = 0; i < cargo.asks.size(); i++) {
-            decided(cargo.asks.get(i), results.get(cargo.settles.size() + i));
+            Ask ask = cargo.asks.get(i);
+            if (isDenied(results.get(i)) && !ask.again && settlesElsewhere) {
+                settled = settled == null ? allSettled() : settled;
+                askAgainAfter(settled, ask);
+            } else {
+                decided(ask, results.get(i));
+            }
         }
         if (!cargo.settles.isEmpty()) {
             settlesApart = false;
         }
+    }
+
+    private static boolean isDenied(Batch.Result result) {
+        return result instanceof Batch.Result.Decided decided && decided.verdict() instanceof Verdict.Shortfall;
+    }
+
+    /** Until what has been settled in this process so far is in Redis. */
+    private CompletableFuture<?> allSettled() {
+        LockSupport.unpark(pump);
+        return CompletableFuture.allOf(unsettled.stream().map(Settling::done).toArray(CompletableFuture<?>[]::new));
+    }
+
+    private void askAgainAfter(CompletableFuture<?> settled, Ask ask) {
+        ask.again = true;
+        CompletableFuture<?> unused = settled.whenComplete((nothing, failure) -> {
+            again(ask);
+            wakeNextLeader();
+        });
     }
 
     private void decided(Ask ask, Batch.Result result) {
@@ -449,9 +492,13 @@ public final class RedisLedger implements Ledger {
         } else if (result instanceof Batch.Result.Refused refused) {
             fail(ask, refused.why());
         } else {
-            ask.taken = false;
-            asks.add(ask);
+            again(ask);
         }
+    }
+
+    private void again(Ask ask) {
+        ask.taken = false;
+        asks.add(ask);
     }
 
     /** For a caller that was let go when it had given up already. */
@@ -515,10 +562,14 @@ public final class RedisLedger implements Ledger {
                     cancelAgainNanos = clock.nanoTime() + (cancelUnknown() ? 0 : RETRY_NANOS);
                 } else if (asyncWaits() || !settles.isEmpty()) {
                     leadForOthers();
-                } else if (unknown.isEmpty()) {
-                    LockSupport.park(this);
                 } else {
-                    LockSupport.parkNanos(this, cancelAgainNanos - clock.nanoTime());
+                    pumpSleeps = true;
+                    if (settles.isEmpty() && unknown.isEmpty()) {
+                        LockSupport.park(this);
+                    } else if (settles.isEmpty()) {
+                        LockSupport.parkNanos(this, cancelAgainNanos - clock.nanoTime());
+                    }
+                    pumpSleeps = false;
                 }
             } catch (RuntimeException e) {
                 log.error("a batch failed in a way that nobody expected", e);
@@ -536,12 +587,7 @@ public final class RedisLedger implements Ledger {
             LockSupport.parkNanos(this, GATHER_NANOS);
             return;
         }
-        // A full Redis refuses a batch that reserves, but not one that only settles.
-        Cargo cargo = settlesApart ? settles() : everything();
-        if (cargo.isEmpty()) {
-            cargo = asks();
-        }
-        if (!lead(lane, cargo, clock.nanoTime() + timeoutNanos) && !asyncWaits()) {
+        if (!lead(lane, settlesAndMaybeAsks(), clock.nanoTime() + timeoutNanos) && !asyncWaits()) {
             LockSupport.parkNanos(this, RETRY_NANOS);
         }
     }
@@ -574,7 +620,7 @@ public final class RedisLedger implements Ledger {
                     cargo.settles.forEach(this::enqueue);
                 } else {
                     for (int i = 0; i < cargo.settles.size(); i++) {
-                        settled(cargo.settles.get(i), reply.results().get(i));
+                        settled(cargo.settles.get(i), reply.results().get(cargo.asks.size() + i));
                     }
                 }
             }
