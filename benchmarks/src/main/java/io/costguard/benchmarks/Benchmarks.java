@@ -239,7 +239,7 @@ public final class Benchmarks {
 
     private void memory() throws Exception {
         server.flush();
-        int keys = 10_000;
+        int keys = 120_000;
         try (Ours ours = new Ours(server.url(), keys, false)) {
             ours.decide(0);
             long before = server.usedMemory();

@@ -51,7 +51,7 @@ local RUN, CANCEL, LOOK = 1, 2, 3
 local DONE, LATE, LANE_REFUSED, CANCELLED_AFTER, CANCELLED_BEFORE = 1, 2, 3, 4, 5
 local CHANGED, RENEWED = 1, 2
 local WRONG_TYPE, OTHER_VERSION, DAMAGED, BOUNDS_NEEDED = 1, 2, 3, 4
-local LONG_BUCKET, ALIGNED, CALENDAR = 1, 2, 3
+local ALIGNED, CALENDAR = 2, 3 -- kinds of records; below these are buckets
 
 local pack, unpack, list = struct.pack, struct.unpack, unpack
 
@@ -355,7 +355,7 @@ position = position + subjectsCount
 
 ------------------------------------------------------------------------------------------------------------ the subjects
 -- A value as it stands in Redis, four fields and four more a record; while it is worked on, a window has its balance where the
--- value has what is used.
+-- value has what is used. Limit j has fields j * 4 + 1 to j * 4 + 4 of it, and j * 5 - 4 to j * 5 of its terms.
 
 local states, changed, flags = { false }, { false }, nil
 for i = 1, subjectsCount do
