@@ -24,6 +24,8 @@ import java.util.regex.Pattern;
  * Patterns know {@code *} for any run of characters and do not tell upper from lower case.
  */
 public final class Budget {
+    private static final int MOST_LIMITS = 20;
+
     private static final Set<String> BUILT_IN = Set.of("provider", "model", "apiKey");
 
     private final String name;
@@ -196,6 +198,10 @@ public final class Budget {
     void check(PriceList prices) {
         if (limits.isEmpty()) {
             throw new IllegalArgumentException("budget '" + name + "' has no limit; add one with limit(..)");
+        }
+        if (limits.size() > MOST_LIMITS) {
+            throw new IllegalArgumentException(
+                    "budget '" + name + "' has " + limits.size() + " limits, and may have " + MOST_LIMITS + " at most");
         }
         Set<String> names = new HashSet<>();
         for (Limit limit : limits) {

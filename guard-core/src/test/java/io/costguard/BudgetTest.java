@@ -3,6 +3,7 @@ package io.costguard;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -105,6 +106,20 @@ class BudgetTest {
                         .check(PriceList.bundled()))
                 .withMessageContaining("two limits of requests per minute");
         BUDGET.limit(LIMIT).limit(Limit.requests(50).perHour()).check(PriceList.bundled());
+    }
+
+    @Test
+    void aBudgetHasTwentyLimitsAtMost() {
+        Budget full = BUDGET;
+        for (int i = 1; i <= 20; i++) {
+            full = full.limit(Limit.requests(1).per(Duration.ofSeconds(i)));
+        }
+        full.check(PriceList.bundled());
+        Budget over = full.limit(LIMIT.tokenBucket()).limit(Limit.requests(1).per(Duration.ofSeconds(21)));
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> over.check(PriceList.bundled()))
+                .withMessageContaining("limits, and may have 20 at most");
     }
 
     @Test

@@ -95,6 +95,29 @@ class CostGuardIT {
     }
 
     @Test
+    void aCallMayFallUnderAHundredBudgetsOfTwentyLimits() throws Exception {
+        Budget[] budgets = new Budget[101];
+        for (int i = 0; i < budgets.length; i++) {
+            budgets[i] =
+                    Budget.named("b" + i).where("one", i == 100 ? "more" : "*").per();
+            for (int j = 1; j <= 20; j++) {
+                budgets[i] = budgets[i].limit(
+                        Limit.requests(100).per(LONG.minusDays(j)).tokenBucket());
+            }
+        }
+        CostGuard guard = guard(budgets);
+        GuardedCall call = GuardedCall.of("m").with("one", "many");
+
+        guard.acquire(call).settle(Cost.requests(1));
+        guard.acquire(call).release();
+
+        assertThat(guard.status(call)).hasSize(2_000).allMatch(status -> status.balance() == 99);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> guard.acquire(call.with("one", "more")))
+                .withMessageContaining("falls under 101 budgets");
+    }
+
+    @Test
     void aPermitSaysWhatItIs() throws Exception {
         Permit permit = guard(budget(TOKENS, REQUESTS)).acquire(tokens(600));
 
@@ -248,7 +271,7 @@ class CostGuardIT {
 
     @Test
     void aModelWithoutAPriceIsRefusedUnderALimitInDollars() throws Exception {
-        CostGuard guard = guard(budget(Limit.usd("1").per(LONG).tokenBucket()));
+        CostGuard guard = guard(budget(Limit.usd("1").per(LONG).fixedWindow()));
 
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> guard.acquire(tokens(1).with("model", "no-such-model")))
@@ -266,7 +289,7 @@ class CostGuardIT {
                         .getBytes(StandardCharsets.UTF_8)));
         CostGuard guard = guard(
                 builder -> builder.prices(prices),
-                budget(Limit.usd("1").per(LONG).tokenBucket()));
+                budget(Limit.usd("1").per(LONG).fixedWindow()));
         GuardedCall call = GuardedCall.of("m").with("apiKey", "k");
 
         Permit permit = guard.acquire(call.cost(Cost.requests(1).input(1_000).output(500)));

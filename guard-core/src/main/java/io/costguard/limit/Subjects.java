@@ -10,6 +10,7 @@ import java.util.Map;
 /** Finds the subjects that a call falls under. */
 public final class Subjects {
     private static final long REMEMBERED = 10_000;
+    private static final int MOST_OF_A_CALL = 100;
     /** 78 bits: of a million subjects, two share a key once in 10^11 fleets. Each character more costs Redis memory. */
     private static final int DIGEST = 13;
     /** 16 bits: more than a cluster has slots. Two that are the same share a slot, no balance. */
@@ -62,6 +63,10 @@ public final class Subjects {
                 values.add(value);
             }
             found.add(known.get(new Identity(budget, values), this::subject));
+        }
+        if (found.size() > MOST_OF_A_CALL) {
+            throw new MisfitException("the call falls under " + found.size() + " budgets, and may fall under "
+                    + MOST_OF_A_CALL + " at most; narrow them with models(..), providers(..) or where(..)");
         }
         return found;
     }

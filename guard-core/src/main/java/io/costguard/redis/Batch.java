@@ -21,7 +21,10 @@ import java.util.Map;
  */
 final class Batch {
     private static final int HEAD_BYTES = 1 + 2 * 8 + 4 + 1 + 5 * 2;
-    private static final int MOST_NUMBERS = 4_000;
+    /** With the most that one call adds, they fit the stack of the script's interpreter, and terms are counted in a byte. */
+    private static final int MOST_NUMBERS = 3_000;
+
+    private static final int MOST_TERMS = 100;
     private static final int DRY_RUN = 1 << 15;
     private static final byte BOUNDS_NEEDED = 4;
 
@@ -167,7 +170,7 @@ final class Batch {
 
     /** Whether it may take another call. */
     boolean hasRoom() {
-        return numbers < MOST_NUMBERS;
+        return numbers < MOST_NUMBERS && terms.size() < MOST_TERMS;
     }
 
     List<byte[]> keys(byte[] lane) {
