@@ -308,7 +308,7 @@ class CostGuardInterceptorIT extends AdapterContract {
 
         @Override
         public boolean isOneShot() {
-            return true;
+            return !duplex;
         }
 
         @Override
