@@ -12,7 +12,7 @@ import java.util.concurrent.ThreadFactory;
  *
  * <pre>
  *   --quick | --full     fewer rounds, or as many as the published figures have
- *   --pinned same|apart  where it runs: named in the report, and only there the goals on one caller are judged
+ *   --pinned same|apart  where it runs, as the report names it; apart moves it to the second core
  *   --json FILE          where to write the report
  *   --only NAME,...      some of: latency, server, hot, virtual, keys, memory
  * </pre>
@@ -81,10 +81,10 @@ public final class Benchmarks {
             serverTime();
         }
         if (settings.has("hot")) {
-            hotKey("platform threads", Thread::new);
+            hotKey("platform threads", Thread::new, false);
         }
         if (settings.has("virtual") && Threads.hasVirtual()) {
-            hotKey("virtual threads", Threads.virtual());
+            hotKey("virtual threads", Threads.virtual(), true);
         }
         if (settings.has("keys")) {
             manyKeys();
@@ -180,9 +180,8 @@ public final class Benchmarks {
 
     // ------------------------------------------------------------------------------------------------- many callers
 
-    private void hotKey(String how, ThreadFactory threads) throws Exception {
+    private void hotKey(String how, ThreadFactory threads, boolean virtual) throws Exception {
         server.flush();
-        boolean virtual = !how.startsWith("platform");
         try (Contender ours = checked(new Ours(server.url(), 1, false));
                 Contender plain = checked(new Bucket4jBuckets(server.url(), 1, 3, false));
                 Contender one = checked(new Bucket4jBuckets(server.url(), 1, 1, true));

@@ -16,10 +16,6 @@ import redis.clients.jedis.RedisClient;
  * their own; where a later one is short, the earlier ones are given back.
  */
 final class Bucket4jBuckets implements Contender {
-    private static final long[] AMOUNTS = {1, 1_000, 1_000_000};
-    private static final long PER_HOUR = 3_600;
-    private static final long BURST = 1_000_000_000;
-
     private final String name;
     private final RedisClient redis;
     private final BucketProxy[][] buckets;
@@ -43,10 +39,11 @@ final class Bucket4jBuckets implements Contender {
         buckets = new BucketProxy[keys][limits];
         for (int key = 0; key < keys; key++) {
             for (int limit = 0; limit < limits; limit++) {
-                long amount = AMOUNTS[limit];
+                long amount = Work.amount(limit);
                 BucketConfiguration configuration = BucketConfiguration.builder()
-                        .addLimit(bandwidth ->
-                                bandwidth.capacity(BURST * amount).refillGreedy(PER_HOUR * amount, Duration.ofHours(1)))
+                        .addLimit(bandwidth -> bandwidth
+                                .capacity(Work.BURST * amount)
+                                .refillGreedy(Work.PER_HOUR * amount, Duration.ofHours(1)))
                         .build();
                 buckets[key][limit] = builder.build(name + ":" + key + ":" + limit, () -> configuration);
             }
@@ -62,9 +59,9 @@ final class Bucket4jBuckets implements Contender {
     public void decide(int key) {
         BucketProxy[] asked = buckets[key];
         for (int limit = 0; limit < asked.length; limit++) {
-            if (!asked[limit].tryConsume(AMOUNTS[limit])) {
+            if (!asked[limit].tryConsume(Work.amount(limit))) {
                 for (int taken = 0; taken < limit; taken++) {
-                    asked[taken].addTokens(AMOUNTS[taken]);
+                    asked[taken].addTokens(Work.amount(taken));
                 }
                 throw new IllegalStateException("short of limit " + limit);
             }
@@ -73,7 +70,7 @@ final class Bucket4jBuckets implements Contender {
 
     @Override
     public long charged(int key) {
-        return BURST - buckets[key][0].getAvailableTokens();
+        return Work.BURST - buckets[key][0].getAvailableTokens();
     }
 
     @Override

@@ -12,8 +12,6 @@ import java.time.Duration;
 
 /** Cost Guard with three limits: requests, tokens and dollars. */
 final class Ours implements Contender {
-    private static final long PER_HOUR = 3_600;
-    private static final long BURST = 1_000_000_000;
     private static final Cost COST = Cost.requests(1).input(900).output(100).usd("0.001");
 
     private final CostGuard guard;
@@ -28,8 +26,8 @@ final class Ours implements Contender {
                 .decisionTimeout(Duration.ofSeconds(10))
                 .budget(Budget.named(settles ? "settling" : "reserving")
                         .per("model", "tenant")
-                        .limit(Limit.requests(PER_HOUR).perHour().burst(BURST))
-                        .limit(Limit.tokens(PER_HOUR * 1_000).perHour().burst(BURST * 1_000))
+                        .limit(Limit.requests(Work.PER_HOUR).perHour().burst(Work.BURST))
+                        .limit(Limit.tokens(Work.PER_HOUR * 1_000).perHour().burst(Work.BURST * 1_000))
                         .limit(Limit.usd("3.60").perHour().burst("1000000.00")))
                 .build();
         calls = new GuardedCall[keys];

@@ -9,9 +9,6 @@ import org.redisson.config.Config;
 
 /** Redisson's rate limiters, one a limit; where a later one is short, the earlier ones are given back. */
 final class RedissonLimiters implements Contender {
-    private static final long[] AMOUNTS = {1, 1_000, 1_000_000};
-    private static final long BURST = 1_000_000_000;
-
     private final RedissonClient redis;
     private final RRateLimiter[][] limiters;
 
@@ -23,7 +20,8 @@ final class RedissonLimiters implements Contender {
         for (int key = 0; key < keys; key++) {
             for (int limit = 0; limit < limits; limit++) {
                 limiters[key][limit] = redis.getRateLimiter("redisson:" + key + ":" + limit);
-                limiters[key][limit].trySetRate(RateType.OVERALL, BURST * AMOUNTS[limit], Duration.ofMinutes(1));
+                limiters[key][limit].trySetRate(
+                        RateType.OVERALL, Work.BURST * Work.amount(limit), Duration.ofMinutes(1));
             }
         }
     }
@@ -37,9 +35,9 @@ final class RedissonLimiters implements Contender {
     public void decide(int key) {
         RRateLimiter[] asked = limiters[key];
         for (int limit = 0; limit < asked.length; limit++) {
-            if (!asked[limit].tryAcquire(AMOUNTS[limit])) {
+            if (!asked[limit].tryAcquire(Work.amount(limit))) {
                 for (int taken = 0; taken < limit; taken++) {
-                    asked[taken].release(AMOUNTS[taken]);
+                    asked[taken].release(Work.amount(taken));
                 }
                 throw new IllegalStateException("short of limit " + limit);
             }
@@ -48,7 +46,7 @@ final class RedissonLimiters implements Contender {
 
     @Override
     public long charged(int key) {
-        return BURST - limiters[key][0].availablePermits();
+        return Work.BURST - limiters[key][0].availablePermits();
     }
 
     @Override

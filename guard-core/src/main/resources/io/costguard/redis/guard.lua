@@ -561,26 +561,26 @@ end
 
 for c = settles + 1, settles + reserves do
   local last, first = w + word[w], n
-  local result, dryRuns = '\1', false
+  local result, dryRuns = '\1', nil
   local short, shortLimit, shortPart = -1, nil, nil
   for part = w + 1, last do
     local i = word[part]
     local dry = i >= 32768
     if dry then
-      i, dryRuns = i - 32768, true
+      i, dryRuns = i - 32768, dryRuns or {}
     end
     local f, t = states[i], terms[termsOf[i]]
-    local k, m = 6, 2
+    local k, m, longest, limit = 6, 2, -1, nil
     for j = 1, t.count do
       local amount = word[n]
       if amount ~= 0 then
         if amount < 0 or amount > MAX then
           result = pack('>BB', 4, part - w)
-        elseif f and not dry and f[k] < amount and f[k] < t[m] then
+        elseif f and f[k] < amount and f[k] < t[m] then
           rare = rare or rareFunctions()
           local longer = rare.wait(f, t, j, math.min(amount, t[m]))
-          if longer > short then
-            short, shortLimit, shortPart = longer, j, part
+          if longer > longest then
+            longest, limit = longer, j
           end
         end
       end
@@ -588,6 +588,10 @@ for c = settles + 1, settles + reserves do
     end
     if not f and result == '\1' then
       result = '\0'
+    elseif dry then
+      dryRuns[part] = limit and pack('>BBi8i8', 0, limit, f[limit * 4 + 2], longest) or '\1'
+    elseif longest > short then
+      short, shortLimit, shortPart = longest, limit, part
     end
   end
   if result == '\1' and shortLimit then
@@ -597,32 +601,12 @@ for c = settles + 1, settles + reserves do
     n, granted = first, granted + 1
     local told = dryRuns and { '\3' } or nil
     for part = w + 1, last do
-      local i = word[part]
-      local dry = i >= 32768
-      if dry then
-        i = i - 32768
-      end
+      local i = word[part] % 32768
       local f, t = states[i], terms[termsOf[i]]
-      local count = t.count
-      if dry then
-        short, shortLimit = -1, nil
-        for j = 1, count do
-          local amount, balance, capacity = word[n + j - 1], f[j * 4 + 2], t[j * 5 - 3]
-          if amount > 0 and balance < amount and balance < capacity then
-            rare = rare or rareFunctions()
-            local longer = rare.wait(f, t, j, math.min(amount, capacity))
-            if longer > short then
-              short, shortLimit = longer, j
-            end
-          end
-        end
-      end
-      if dry and shortLimit then
-        told[#told + 1] = pack('>BBi8i8', 0, shortLimit, f[shortLimit * 4 + 2], short)
-        n = n + count
-      else
+      local charged = dryRuns and dryRuns[part] or '\1'
+      if charged == '\1' then
         local k, m = 6, 2
-        for _ = 1, count do
+        for _ = 1, t.count do
           local amount = word[n]
           if amount > 0 then
             local left, least = f[k] - amount, t[m] - MAX
@@ -631,9 +615,11 @@ for c = settles + 1, settles + reserves do
           end
           n, k, m = n + 1, k + 4, m + 5
         end
-        if told then
-          told[#told + 1] = '\1'
-        end
+      else
+        n = n + t.count
+      end
+      if told then
+        told[#told + 1] = charged
       end
     end
     if told then
