@@ -1,5 +1,6 @@
 package io.costguard.redis;
 
+import io.costguard.Cost;
 import io.costguard.GuardUnavailableException;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
@@ -14,25 +15,86 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Calls that are decided in one run of the script, the settles among them first: how they are written to it, and its reply read.
  * The layout is described at the head of {@code guard.lua}.
  */
 final class Batch {
-    private static final int HEAD_BYTES = 1 + 2 * 8 + 4 + 1 + 5 * 2;
-    /** With the most that one call adds, they fit the stack of the script's interpreter, and terms are counted in a byte. */
-    private static final int MOST_NUMBERS = 3_000;
+    private static final byte[] HEAD_FORMAT = ascii(">Bi8i8I4HHH");
+    private static final int HEAD_BYTES = 1 + 2 * 8 + 4 + 3 * 2;
+    private static final int HEAD_FIELDS = 7;
+    /** What a reply has for its lane. */
+    private static final int LANE_BYTES = 1 + 8 + 4;
 
-    private static final int MOST_TERMS = 100;
+    /** What the script's interpreter can take at once is 8,000; this leaves room for the largest call there may be. */
+    private static final int MANY_FIELDS = 2_000;
+
     private static final int DRY_RUN = 1 << 15;
     private static final byte BOUNDS_NEEDED = 4;
 
     private final List<Call> calls = new ArrayList<>();
-    private final Map<Subject, Integer> subjects = new LinkedHashMap<>();
+    private final Map<Subject, Place> subjects = new LinkedHashMap<>();
     private final Map<Terms, Integer> terms = new LinkedHashMap<>();
-    private int words;
-    private int numbers;
+    private final List<Settling> settles = new ArrayList<>();
+    private final List<Settling> settleOf = new ArrayList<>();
+    private final List<Call.Reserve> reserves = new ArrayList<>();
+    private int termsFields;
+    private int callFields;
+
+    /** A subject of the batch, which counts from 1. */
+    private static final class Place {
+        final Subject subject;
+        final int number;
+        final Terms terms;
+
+        @Nullable Settling lastSettle;
+
+        Place(Subject subject, int number) {
+            this.subject = subject;
+            this.number = number;
+            this.terms = Terms.of(subject.budget());
+        }
+    }
+
+    /** What is settled at one subject: of one call, or of several that were charged in the same eras. */
+    private static final class Settling {
+        final Place place;
+        final long[] eras;
+        final long[] more;
+        byte result;
+
+        Settling(Place place, Settled settled) {
+            this.place = place;
+            this.eras = settled.charge().eras();
+            this.more = more(settled);
+        }
+
+        /** Takes another along, unless one gives back to a limit what the other takes of it, or they come to too much. */
+        boolean add(Settled settled) {
+            long[] its = more(settled);
+            for (int i = 0; i < its.length; i++) {
+                if (eras[i] != settled.charge().eras()[i]
+                        || Long.signum(its[i]) * Long.signum(more[i]) < 0
+                        || Math.abs(its[i] + more[i]) > Cost.MAX_AMOUNT) {
+                    return false;
+                }
+            }
+            for (int i = 0; i < its.length; i++) {
+                more[i] += its[i];
+            }
+            return true;
+        }
+
+        private static long[] more(Settled settled) {
+            long[] more = settled.actual().clone();
+            for (int i = 0; i < more.length; i++) {
+                more[i] -= settled.charge().claim().amounts()[i];
+            }
+            return more;
+        }
+    }
 
     /** What is done with a batch. */
     enum Mode {
@@ -58,81 +120,11 @@ final class Batch {
 
     /** What is asked of the script. */
     sealed interface Call {
-        int parts();
+        record Reserve(List<Claim> claims) implements Call {}
 
-        Subject subject(int part);
+        record Settle(Settled settled) implements Call {}
 
-        /** How many numbers go with each limit. */
-        int numbers();
-
-        void write(ByteBuffer out, int part, int limit);
-
-        record Reserve(List<Claim> claims) implements Call {
-            @Override
-            public int parts() {
-                return claims.size();
-            }
-
-            @Override
-            public Subject subject(int part) {
-                return claims.get(part).subject();
-            }
-
-            @Override
-            public int numbers() {
-                return 1;
-            }
-
-            @Override
-            public void write(ByteBuffer out, int part, int limit) {
-                out.putLong(claims.get(part).amounts()[limit]);
-            }
-        }
-
-        record Settle(List<Settled> settled) implements Call {
-            @Override
-            public int parts() {
-                return settled.size();
-            }
-
-            @Override
-            public Subject subject(int part) {
-                return settled.get(part).charge().claim().subject();
-            }
-
-            @Override
-            public int numbers() {
-                return 2;
-            }
-
-            @Override
-            public void write(ByteBuffer out, int part, int limit) {
-                Charge charge = settled.get(part).charge();
-                out.putLong(charge.eras()[limit])
-                        .putLong(settled.get(part).actual()[limit]
-                                - charge.claim().amounts()[limit]);
-            }
-        }
-
-        record Look(List<Subject> subjects) implements Call {
-            @Override
-            public int parts() {
-                return subjects.size();
-            }
-
-            @Override
-            public Subject subject(int part) {
-                return subjects.get(part);
-            }
-
-            @Override
-            public int numbers() {
-                return 0;
-            }
-
-            @Override
-            public void write(ByteBuffer out, int part, int limit) {}
-        }
+        record Look(List<Subject> subjects) implements Call {}
     }
 
     /** What the script answered to one call. */
@@ -158,19 +150,40 @@ final class Batch {
 
     void add(Call call) {
         calls.add(call);
-        words += 1 + call.parts();
-        for (int part = 0; part < call.parts(); part++) {
-            Subject subject = call.subject(part);
-            numbers += subject.limits().size() * call.numbers();
-            if (subjects.putIfAbsent(subject, subjects.size() + 1) == null) {
-                terms.putIfAbsent(Terms.of(subject.budget()), terms.size() + 1);
+        if (call instanceof Call.Reserve reserve) {
+            reserves.add(reserve);
+            callFields++;
+            for (Claim claim : reserve.claims()) {
+                callFields += 1 + place(claim.subject()).subject.limits().size();
+            }
+        } else if (call instanceof Call.Settle settle) {
+            Place place = place(settle.settled().charge().claim().subject());
+            if (place.lastSettle == null || !place.lastSettle.add(settle.settled())) {
+                place.lastSettle = new Settling(place, settle.settled());
+                settles.add(place.lastSettle);
+                callFields += 1 + 2 * place.lastSettle.eras.length;
+            }
+            settleOf.add(place.lastSettle);
+        } else if (call instanceof Call.Look look) {
+            look.subjects().forEach(this::place);
+        }
+    }
+
+    private Place place(Subject subject) {
+        Place place = subjects.get(subject);
+        if (place == null) {
+            place = new Place(subject, subjects.size() + 1);
+            subjects.put(subject, place);
+            if (terms.putIfAbsent(place.terms, termsFields) == null) {
+                termsFields += place.terms.fields();
             }
         }
+        return place;
     }
 
     /** Whether it may take another call. */
     boolean hasRoom() {
-        return numbers < MOST_NUMBERS && terms.size() < MOST_TERMS;
+        return subjects.size() + termsFields + callFields < MANY_FIELDS;
     }
 
     List<byte[]> keys(byte[] lane) {
@@ -183,82 +196,82 @@ final class Batch {
     }
 
     byte[] request(Mode mode, long number, long notAfterMicros, long laneTtlMillis, long serverMicros) {
-        List<Call> settles = only(Call.Settle.class);
-        List<Call> reserves = only(Call.Reserve.class);
-        boolean looks = mode == Mode.LOOK;
+        ByteBuffer format = ByteBuffer.allocate(formatSize()).put(HEAD_FORMAT);
         ByteBuffer out = ByteBuffer.allocate(size());
+        out.position(2 + format.capacity());
         out.put(mode.code)
                 .putLong(number)
                 .putLong(notAfterMicros)
                 .putInt((int) laneTtlMillis)
-                .put((byte) terms.size())
                 .putShort((short) subjects.size())
                 .putShort((short) settles.size())
-                .putShort((short) reserves.size())
-                .putShort((short) (looks ? 0 : words))
-                .putShort((short) numbers);
+                .putShort((short) reserves.size());
+        int begin = HEAD_FIELDS + subjects.size() + 1 + 1;
+        for (Place place : subjects.values()) {
+            format.put((byte) 'H');
+            out.putShort((short) (begin + terms.getOrDefault(place.terms, 0)));
+        }
+        format.put((byte) 'H');
+        out.putShort((short) (begin + termsFields));
         for (Terms each : terms.keySet()) {
+            format.put(each.format());
             each.write(out, serverMicros);
         }
-        for (Subject subject : subjects.keySet()) {
-            out.put(terms.getOrDefault(Terms.of(subject.budget()), 0).byteValue());
+        for (Settling settling : settles) {
+            format.put(settling.place.terms.settleFormat());
+            out.putShort((short) settling.place.number);
+            for (int i = 0; i < settling.eras.length; i++) {
+                out.put((byte) (settling.eras[i] >> 16))
+                        .putShort((short) settling.eras[i])
+                        .putLong(settling.more[i]);
+            }
         }
-        settles.forEach(call -> writeWords(out, call));
-        reserves.forEach(call -> writeWords(out, call));
-        settles.forEach(call -> writeNumbers(out, call));
-        reserves.forEach(call -> writeNumbers(out, call));
-        return out.position() == out.capacity() ? out.array() : Arrays.copyOf(out.array(), out.position());
+        for (Call.Reserve reserve : reserves) {
+            format.put((byte) 'B');
+            out.put((byte) reserve.claims().size());
+            for (Claim claim : reserve.claims()) {
+                Place place = place(claim.subject());
+                format.put(place.terms.reserveFormat());
+                out.putShort((short) (place.number | (claim.subject().budget().isDryRun() ? DRY_RUN : 0)));
+                for (long amount : claim.amounts()) {
+                    out.putLong(amount);
+                }
+            }
+        }
+        byte[] request = Arrays.copyOf(out.array(), out.position());
+        ByteBuffer.wrap(request).putShort((short) format.position()).put(format.array());
+        return request;
     }
 
+    private int formatSize() {
+        int size = HEAD_FORMAT.length + subjects.size() + 1 + reserves.size();
+        for (Terms each : terms.keySet()) {
+            size += each.format().length;
+        }
+        for (Settling settling : settles) {
+            size += settling.place.terms.settleFormat().length;
+        }
+        for (Call.Reserve reserve : reserves) {
+            for (Claim claim : reserve.claims()) {
+                size += place(claim.subject()).terms.reserveFormat().length;
+            }
+        }
+        return size;
+    }
+
+    /** At most so many bytes: eight a field, but for the terms, which know. */
     private int size() {
-        int size = HEAD_BYTES + subjects.size() + words * 2 + numbers * 8;
+        int size = 2 + formatSize() + HEAD_BYTES + 2 * (subjects.size() + 1) + 8 * callFields;
         for (Terms each : terms.keySet()) {
             size += each.size();
         }
         return size;
     }
 
-    private List<Call> only(Class<? extends Call> type) {
-        List<Call> found = new ArrayList<>(calls.size());
-        for (Call call : calls) {
-            if (type.isInstance(call)) {
-                found.add(call);
-            }
-        }
-        return found;
-    }
-
-    private void writeWords(ByteBuffer out, Call call) {
-        out.putShort((short) call.parts());
-        for (int part = 0; part < call.parts(); part++) {
-            Subject subject = call.subject(part);
-            boolean dry = call instanceof Call.Reserve && subject.budget().isDryRun();
-            out.putShort((short) (number(subject) | (dry ? DRY_RUN : 0)));
-        }
-    }
-
-    private static void writeNumbers(ByteBuffer out, Call call) {
-        for (int part = 0; part < call.parts(); part++) {
-            int limits = call.subject(part).limits().size();
-            for (int limit = 0; limit < limits; limit++) {
-                call.write(out, part, limit);
-            }
-        }
-    }
-
-    /** From 1, as the script counts. */
-    private int number(Subject subject) {
-        Integer number = subjects.get(subject);
-        if (number == null) {
-            throw new IllegalStateException("a part without its subject");
-        }
-        return number;
-    }
-
     // ------------------------------------------------------------------------------------------------------ the reply
 
     Reply read(byte[] reply) {
-        ByteBuffer in = ByteBuffer.wrap(reply);
+        ByteBuffer in = ByteBuffer.wrap(reply).position(LANE_BYTES);
         Status status = Status.values()[in.get() - 1];
         long micros = in.getLong();
         if (status != Status.DONE && status != Status.CANCELLED_AFTER_IT_RAN) {
@@ -269,46 +282,46 @@ final class Batch {
             in.get(flags);
         }
         Terms.State[] states = new Terms.State[flags.length];
-        int subject = 0;
-        for (Subject each : subjects.keySet()) {
-            if (flags[subject] == 0) {
-                states[subject] = Terms.of(each.budget()).read(in);
+        for (Place place : subjects.values()) {
+            if (flags[place.number - 1] == 0) {
+                states[place.number - 1] = place.terms.read(in);
             }
-            subject++;
+        }
+        for (Settling settling : settles) {
+            settling.result = in.get();
         }
         Result[] results = new Result[calls.size()];
+        int settle = 0;
         for (int i = 0; i < results.length; i++) {
-            if (calls.get(i) instanceof Call.Settle settle) {
-                results[i] = settled(in, settle, flags);
-            }
-        }
-        for (int i = 0; i < results.length; i++) {
-            if (calls.get(i) instanceof Call.Reserve reserve) {
+            Call call = calls.get(i);
+            if (call instanceof Call.Settle) {
+                results[i] = settled(settleOf.get(settle++), flags);
+            } else if (call instanceof Call.Reserve reserve) {
                 results[i] = reserved(in, reserve, flags, states);
-            } else if (calls.get(i) instanceof Call.Look look) {
+            } else if (call instanceof Call.Look look) {
                 results[i] = looked(in, look, flags, states);
             }
         }
         return new Reply(status, micros, List.of(results));
     }
 
-    private Result settled(ByteBuffer in, Call.Settle call, byte[] flags) {
-        byte code = in.get();
-        return switch (code) {
-            case 0 -> unusable(call, flags);
+    private Result settled(Settling settling, byte[] flags) {
+        Subject subject = settling.place.subject;
+        return switch (settling.result) {
+            case 0 -> unusable(List.of(subject), flags);
             case 1 -> new Result.Done();
-            case 4 -> outOfRange(in, call);
-            default -> throw unknown(code);
+            case 4 -> new Result.Refused(refusal(subject, (byte) 0));
+            default -> throw unknown(settling.result);
         };
     }
 
     private Result reserved(ByteBuffer in, Call.Reserve call, byte[] flags, Terms.State[] states) {
         byte code = in.get();
         return switch (code) {
-            case 0 -> unusable(call, flags);
+            case 0 -> unusable(call.claims().stream().map(Claim::subject).toList(), flags);
             case 1, 3 -> new Result.Decided(granted(in, call.claims(), code == 3, states));
             case 2 -> new Result.Decided(shortfall(in, call.claims().get(in.get() - 1)));
-            case 4 -> outOfRange(in, call);
+            case 4 -> new Result.Refused(refusal(call.claims().get(in.get() - 1).subject(), (byte) 0));
             default -> throw unknown(code);
         };
     }
@@ -320,7 +333,7 @@ final class Batch {
             if (withDryRuns && in.get() == 0) {
                 dryRuns.add(shortfall(in, claim));
             } else {
-                Terms.State state = states[number(claim.subject()) - 1];
+                Terms.State state = states[place(claim.subject()).number - 1];
                 charges.add(new Charge(claim, state.eras(), state.balances()));
             }
         }
@@ -332,15 +345,15 @@ final class Batch {
     }
 
     private Result looked(ByteBuffer in, Call.Look call, byte[] flags, Terms.State[] states) {
-        for (Subject subject : call.subjects()) {
-            if (flags[number(subject) - 1] != 0) {
-                return unusable(call, flags);
+        for (byte flag : flags) {
+            if (flag != 0) {
+                return unusable(call.subjects(), flags);
             }
         }
         List<List<Standing>> standings = new ArrayList<>();
         for (Subject subject : call.subjects()) {
             List<Standing> limits = new ArrayList<>();
-            for (long balance : states[number(subject) - 1].balances()) {
+            for (long balance : states[place(subject).number - 1].balances()) {
                 limits.add(new Standing(balance, in.getLong()));
             }
             standings.add(limits);
@@ -348,19 +361,19 @@ final class Batch {
         return new Result.Looked(standings);
     }
 
-    private Result unusable(Call call, byte[] flags) {
+    private Result unusable(List<Subject> subjects, byte[] flags) {
         Result result = new Result.BoundsNeeded();
-        for (int part = 0; part < call.parts(); part++) {
-            byte flag = flags[number(call.subject(part)) - 1];
+        for (Subject subject : subjects) {
+            byte flag = flags[place(subject).number - 1];
             if (flag != 0 && flag != BOUNDS_NEEDED) {
-                return new Result.Refused(refusal(call.subject(part), flag));
+                return new Result.Refused(refusal(subject, flag));
             }
         }
         return result;
     }
 
-    private static Result outOfRange(ByteBuffer in, Call call) {
-        return new Result.Refused(refusal(call.subject(in.get() - 1), (byte) 0));
+    private static byte[] ascii(String text) {
+        return text.getBytes(StandardCharsets.US_ASCII);
     }
 
     private static IllegalStateException unknown(byte code) {

@@ -94,7 +94,17 @@ public final class RedisLedger implements Ledger {
         }
     }
 
-    private record Settling(Batch.Call.Settle call, Runnable then, CompletableFuture<Boolean> done) {}
+    /** One subject of a call that has ended. */
+    private static final class Settling {
+        final Batch.Call.Settle call;
+        final Runnable then;
+        final CompletableFuture<Boolean> done = new CompletableFuture<>();
+
+        Settling(Batch.Call.Settle call, Runnable then) {
+            this.call = call;
+            this.then = then;
+        }
+    }
 
     /** What travels together, in this order; the script decides the settles first. */
     private record Cargo(List<Ask> asks, List<Settling> settles, Batch batch) {
@@ -214,9 +224,17 @@ public final class RedisLedger implements Ledger {
             giveUp(1, closed ? "the guard is closed" : "too many wait for Redis");
             return;
         }
-        Settling settling = new Settling(new Batch.Call.Settle(settled), then, new CompletableFuture<>());
-        unsettled.add(settling);
-        enqueue(settling);
+        AtomicInteger left = new AtomicInteger(settled.size());
+        Runnable thenOnce = () -> {
+            if (left.decrementAndGet() == 0) {
+                then.run();
+            }
+        };
+        for (Settled each : settled) {
+            Settling settling = new Settling(new Batch.Call.Settle(each), thenOnce);
+            unsettled.add(settling);
+            enqueue(settling);
+        }
     }
 
     private void enqueue(Settling settling) {
@@ -471,7 +489,8 @@ public final class RedisLedger implements Ledger {
     /** Until what has been settled in this process so far is in Redis. */
     private CompletableFuture<?> allSettled() {
         LockSupport.unpark(pump);
-        return CompletableFuture.allOf(unsettled.stream().map(Settling::done).toArray(CompletableFuture<?>[]::new));
+        return CompletableFuture.allOf(
+                unsettled.stream().map(settling -> settling.done).toArray(CompletableFuture<?>[]::new));
     }
 
     private void askAgainAfter(CompletableFuture<?> settled, Ask ask) {

@@ -18,13 +18,12 @@ import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.time.temporal.ChronoUnit;
 import java.time.temporal.TemporalAdjusters;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
 /**
- * The limits of a budget as the script reads them, and their records in the values it writes. What does not depend on the time is
- * worked out once a budget.
+ * The limits of a budget as the script reads them, and their balances in the values it writes; the layout is described at the head
+ * of {@code guard.lua}. What does not depend on the time is worked out once a budget.
  */
 final class Terms {
     private static final int BUCKET = 0;
@@ -32,11 +31,19 @@ final class Terms {
     private static final int ALIGNED = 2;
     private static final int CALENDAR = 3;
 
-    private static final int HEAD_BYTES = 1 + 1 + 7 + 4;
-    private static final int BYTES_A_LIMIT = 3 + 4 * 8;
-    private static final int CALENDAR_BYTES = 2 * 7;
-    private static final int WINDOWS_SENT = 4;
-    private static final long SHORT_PERIOD = 1L << 48;
+    private static final int VERSION = 1;
+    private static final int BYTES_A_NAME = 3 + 4;
+    private static final int BYTES_A_BALANCE = 7 + 3;
+    private static final int BOUNDS = 5;
+    /** A bucket that holds more parts of a unit would leave too little of 2^53 for its debts. */
+    private static final long MOST_PARTS_HELD = 1L << 46;
+
+    private static final long MOST_PARTS_A_UNIT = (1L << 32) - 1;
+    /** 67 seconds: longer than any decision may take. */
+    private static final int SHORTEST_LIFE = 26;
+    /** 142 years: what is longer is as good as for ever. */
+    private static final int LONGEST_LIFE = 52;
+
     private static final long EPOCH_TO_MONDAY_MICROS = micros(Duration.ofDays(4));
     private static final long NOMINAL_MONTH_MICROS = micros(Duration.ofDays(31));
 
@@ -45,30 +52,53 @@ final class Terms {
 
     private final List<Limit> limits;
     private final int[] kinds;
-    private final int calendars;
-    private final byte[] fixed;
+    private final long[] parts;
+    private final int headBytes;
     private final int valueBytes;
+    private final int fields;
+    private final byte[] format;
+    private final byte[] fixed;
+    private final byte[] settleFormat;
+    private final byte[] reserveFormat;
 
     private Terms(List<Limit> limits) {
         this.limits = limits;
+        int count = limits.size();
         this.kinds = limits.stream().mapToInt(Terms::kind).toArray();
-        this.calendars =
-                (int) Arrays.stream(kinds).filter(kind -> kind == CALENDAR).count();
-        StringBuilder format = new StringBuilder(">BBI7I4");
-        int bytes = HEAD_BYTES;
-        for (int kind : kinds) {
-            format.append(kind == BUCKET ? "I3i7I6I5" : kind == LONG_BUCKET ? "I3i7I7I5" : "I3I7I7I5");
-            bytes += recordBytes(kind);
+        this.parts = new long[count];
+        for (int i = 0; i < count; i++) {
+            parts[i] = kinds[i] == BUCKET ? partsOfAUnit(limits.get(i)) : 1;
         }
-        format.append("I7I7".repeat(calendars));
-        this.valueBytes = bytes + calendars * CALENDAR_BYTES;
-        ByteBuffer out = ByteBuffer.allocate(3 + format.length() + limits.size() * BYTES_A_LIMIT);
-        out.put((byte) limits.size())
-                .put((byte) Arrays.stream(kinds).filter(kind -> kind >= ALIGNED).count())
-                .put((byte) format.length())
-                .put(format.toString().getBytes(StandardCharsets.US_ASCII));
-        for (int i = 0; i < kinds.length; i++) {
-            write(out, limits.get(i), kinds[i]);
+        ByteBuffer head = ByteBuffer.allocate(1 + count * BYTES_A_NAME).put((byte) (VERSION << 5 | count));
+        StringBuilder value =
+                new StringBuilder(">c").append(head.capacity()).append("BI7").append("i7I3".repeat(count));
+        StringBuilder terms = new StringBuilder("BBc0HBc0B").append("i8i8I4".repeat(count));
+        int extraBytes = 0;
+        int extraFields = 0;
+        for (int i = 0; i < count; i++) {
+            int id = id(limits.get(i), kinds[i]);
+            head.put((byte) (id >> 16)).putShort((short) id).putInt((int) parts[i]);
+            if (kinds[i] != BUCKET) {
+                value.append(kinds[i] == CALENDAR ? "I7I7I7" : "I7");
+                extraBytes += kinds[i] == CALENDAR ? 21 : 7;
+                terms.append("i8".repeat(kinds[i] == CALENDAR ? 1 + BOUNDS : 2));
+                extraFields += kinds[i] == CALENDAR ? 1 + BOUNDS : 2;
+            }
+        }
+        this.headBytes = head.capacity() + 1 + 7;
+        this.valueBytes = headBytes + count * BYTES_A_BALANCE + extraBytes;
+        this.fields = 5 + 3 * count + extraFields;
+        this.format = ascii(terms);
+        this.settleFormat = ascii("H" + "I3i8".repeat(count));
+        this.reserveFormat = ascii("H" + "I8".repeat(count));
+        ByteBuffer out = ByteBuffer.allocate(6 + value.length() + head.capacity() + count * 20);
+        out.put((byte) count).put((byte) value.length()).put(ascii(value));
+        out.putShort((short) valueBytes).put((byte) head.capacity()).put(head.array());
+        out.put((byte) life());
+        for (int i = 0; i < count; i++) {
+            Limit limit = limits.get(i);
+            long rate = kinds[i] == BUCKET ? limit.amount() / commonDivisor(limit) : -kinds[i];
+            out.putLong(limit.capacity() * parts[i]).putLong(rate).putInt((int) parts[i]);
         }
         this.fixed = out.array();
     }
@@ -77,17 +107,46 @@ final class Terms {
         return KNOWN.get(budget, known -> new Terms(known.limits()));
     }
 
+    /** How many fields of a request they are. */
+    int fields() {
+        return fields;
+    }
+
+    /** At most so many bytes. */
     int size() {
-        return fixed.length + calendars * (WINDOWS_SENT + 1) * 8;
+        return fixed.length + kinds.length * (1 + BOUNDS) * 8;
+    }
+
+    byte[] format() {
+        return format;
+    }
+
+    /** Of a settle of one subject under these terms. */
+    byte[] settleFormat() {
+        return settleFormat;
+    }
+
+    /** Of what is reserved of one subject under these terms. */
+    byte[] reserveFormat() {
+        return reserveFormat;
     }
 
     /** Writes these terms; {@code serverMicros} is about what time it is at the server. */
     void write(ByteBuffer out, long serverMicros) {
         out.put(fixed);
-        for (int i = 0; calendars > 0 && i < kinds.length; i++) {
-            if (kinds[i] == CALENDAR) {
-                for (long bound : bounds(limits.get(i), serverMicros)) {
-                    out.putLong(bound);
+        for (int i = 0; i < kinds.length; i++) {
+            if (kinds[i] == BUCKET) {
+                continue;
+            }
+            Limit limit = limits.get(i);
+            out.putLong(periodMicros(limit.window()));
+            switch (kinds[i]) {
+                case LONG_BUCKET -> out.putLong(limit.amount());
+                case ALIGNED -> out.putLong(limit.window().label().equals("week") ? EPOCH_TO_MONDAY_MICROS : 0);
+                default -> {
+                    for (long bound : bounds(limit, serverMicros)) {
+                        out.putLong(bound);
+                    }
                 }
             }
         }
@@ -95,14 +154,14 @@ final class Terms {
 
     /** Reads a value as the script replies with it. */
     State read(ByteBuffer in) {
-        int from = in.position() + HEAD_BYTES;
+        int from = in.position() + headBytes;
         long[] eras = new long[kinds.length];
         long[] balances = new long[kinds.length];
         for (int i = 0; i < kinds.length; i++) {
-            long amount = number(in, from + 3, 7);
-            balances[i] = kinds[i] >= ALIGNED ? limits.get(i).capacity() - amount : amount;
-            from += recordBytes(kinds[i]);
-            eras[i] = number(in, from - 5, 5);
+            long balance = number(in, from, 7);
+            balances[i] = kinds[i] >= ALIGNED ? limits.get(i).capacity() - balance : Math.floorDiv(balance, parts[i]);
+            eras[i] = number(in, from + 7, 3);
+            from += BYTES_A_BALANCE;
         }
         in.position(in.position() + valueBytes);
         return new State(eras, balances);
@@ -120,56 +179,65 @@ final class Terms {
         return number;
     }
 
-    private static int recordBytes(int kind) {
-        return kind == BUCKET ? 3 + 7 + 6 + 5 : 3 + 7 + 7 + 5;
-    }
-
-    private static void write(ByteBuffer out, Limit limit, int kind) {
-        int id = id(limit, kind);
-        out.put((byte) (id >> 16)).putShort((short) id).putLong(limit.capacity());
-        long period = periodMicros(limit.window());
-        switch (kind) {
-            case ALIGNED ->
-                out.putLong(0)
-                        .putLong(period)
-                        .putLong(limit.window().label().equals("week") ? EPOCH_TO_MONDAY_MICROS : 0);
-            case CALENDAR -> out.putLong(WINDOWS_SENT + 1).putLong(period).putLong(0);
-            default -> {
-                long divisor = commonDivisor(limit.amount(), period);
-                out.putLong(limit.amount() / divisor).putLong(period / divisor).putLong(divisor);
-            }
-        }
-    }
-
-    private static long commonDivisor(long one, long other) {
-        return other == 0 ? one : commonDivisor(other, one % other);
-    }
-
     private static int kind(Limit limit) {
         if (limit.algorithm() instanceof Limit.Algorithm.FixedWindow fixed) {
             boolean even =
                     limit.window() instanceof Limit.Window.Span && fixed.zone().equals(ZoneOffset.UTC);
             return even ? ALIGNED : CALENDAR;
         }
-        return periodMicros(limit.window()) < SHORT_PERIOD ? BUCKET : LONG_BUCKET;
+        long parts = partsOfAUnit(limit);
+        return parts <= MOST_PARTS_A_UNIT && parts <= MOST_PARTS_HELD / limit.capacity() ? BUCKET : LONG_BUCKET;
+    }
+
+    /** In how many parts a unit must be told so that what comes in a microsecond is a whole number of them. */
+    private static long partsOfAUnit(Limit limit) {
+        return periodMicros(limit.window()) / commonDivisor(limit);
+    }
+
+    private static long commonDivisor(Limit limit) {
+        return commonDivisor(limit.amount(), periodMicros(limit.window()));
+    }
+
+    private static long commonDivisor(long one, long other) {
+        return other == 0 ? one : commonDivisor(other, one % other);
     }
 
     private static long periodMicros(Limit.Window window) {
         return window instanceof Limit.Window.Span span ? span.micros() : NOMINAL_MONTH_MICROS;
     }
 
+    /** The exponent of a power of two of microseconds, after which an empty balance is full whatever its limit. */
+    private int life() {
+        double longest = 0;
+        for (int i = 0; i < kinds.length; i++) {
+            Limit limit = limits.get(i);
+            double period = periodMicros(limit.window());
+            longest = Math.max(longest, kinds[i] >= ALIGNED ? period * 2 : period * limit.capacity() / limit.amount());
+        }
+        int exponent = SHORTEST_LIFE;
+        while (exponent < LONGEST_LIFE && Math.scalb(1.0, exponent) <= longest) {
+            exponent++;
+        }
+        return exponent;
+    }
+
     /**
      * The same for the same unit, window and algorithm, whatever the amount: a changed amount keeps its balance. Has the kind of
-     * its record in the lowest two bits.
+     * the limit in the lowest two bits, of which a bucket and a long one differ in nothing else.
      */
     private static int id(Limit limit, int kind) {
-        String name = limit.unit() + "/" + kind + "/" + periodMicros(limit.window()) + "/" + limit.name();
+        int algorithm = kind == LONG_BUCKET ? BUCKET : kind;
+        String name = limit.unit() + "/" + algorithm + "/" + periodMicros(limit.window()) + "/" + limit.name();
         try {
             byte[] digest = MessageDigest.getInstance("SHA-256").digest(name.getBytes(StandardCharsets.UTF_8));
             return ((ByteBuffer.wrap(digest).getInt() >>> 10) << 2) | kind;
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("this Java runtime has no SHA-256", e);
         }
+    }
+
+    private static byte[] ascii(CharSequence text) {
+        return text.toString().getBytes(StandardCharsets.US_ASCII);
     }
 
     /** Where calendar windows begin and end, from the one before {@code serverMicros} to the one after the next. */
@@ -179,7 +247,7 @@ final class Terms {
         String label = limit.window().label();
         ZonedDateTime start = startOf(label, at);
         UnaryOperator<ZonedDateTime> before = bound -> startOf(label, bound.minusNanos(1_000));
-        long[] bounds = new long[WINDOWS_SENT + 1];
+        long[] bounds = new long[BOUNDS];
         ZonedDateTime bound = before.apply(start);
         for (int i = 0; i < bounds.length; i++) {
             bounds[i] = ChronoUnit.MICROS.between(Instant.EPOCH, bound.toInstant());

@@ -2,62 +2,72 @@
 --
 -- KEYS[1]     the lane: what the last batch of its client was numbered and answered
 -- KEYS[i+1]   the i-th subject
--- ARGV[1]     the request, packed big-endian:
---   head      mode B (1 run, 2 cancel, 3 look), number i8, notAfter i8 (microseconds of TIME), laneTtl i4 (milliseconds),
---             terms B, subjects H, settles H, reserves H, words H, numbers H
---   terms     limits B, windows among them B, record format B c0 (of a value as `struct` reads it), and for each limit: id I3,
---             capacity i8, then amount i8, period i8 (microseconds), both divided by divisor i8 (bucket); or 0 i8, period i8,
---             offset i8 (aligned window); or count of bounds i8, period i8, 0 i8 (calendar window);
---             then the bounds of each calendar window, i8 each
---   subjects  for each: terms B (from 1)
---   words     H each: for each settle, then for each reserve: count of parts, and for each part: subject (from 1), plus 32768
---             where it is a dry run
---   numbers   i8 each: for each limit of each part: era, actual - charged (settle); amount (reserve)
--- reply       packed big-endian: status B (1 done, 2 late, 3 lane refused, 4 cancelled after it ran, 5 cancelled before it
---             came), TIME i8, and with status 1 and 4:
+-- ARGV[1]     the request, packed big-endian: how long its format is H, its format as `struct` reads it, and what that names:
+--   head      mode (1 run, 2 cancel, 3 look), number, notAfter (microseconds of TIME), laneTtl (milliseconds), and how many
+--             subjects, settles and reserves there are
+--   subjects  for each: where its terms begin; then where the settles begin
+--   terms     of each budget: limits; format, bytes and head of a value; life (the exponent of a power of 2, in microseconds: no
+--             shorter than an empty balance takes to be full); then of each limit, by its kind:
+--               bucket              capacity and rate a microsecond in parts, parts of a unit
+--               1 long bucket       capacity, -kind, 1
+--               2 aligned window    likewise
+--               3 calendar window   likewise
+--             then of each limit that is not a bucket: period (microseconds), and amount, offset, or 5 bounds
+--   settles   for each: subject, and for each limit: era, actual - charged
+--   reserves  for each: count of parts, and for each part: subject, plus 32768 where it is a dry run; amount of each limit
+--   Subjects count from 1, and so do the fields of a request.
+-- reply       packed big-endian: version B, number i8, expires I4, status B (1 done, 2 late, 3 lane refused, 4 cancelled after it
+--             ran, 5 cancelled before it came), TIME i8, and with status 1 and 4:
 --   subjects  0 B; or 1 B, and for each: 0 B, or why it cannot be used (1 wrong type, 2 written by another version, 3 damaged,
 --             4 bounds needed)
 --   values    of each that can be used, without its tail, after this batch
---   settles   for each: 1 B, or 0 B where a subject cannot be used, or 4 B part B (from 1) where an amount is out of range
+--   settles   for each: 1 B, or 0 B where its subject cannot be used, or 4 B where an amount is out of range
 --   reserves  for each: 1 B granted; 2 B, part B, short: denied; 3 B granted, with dry runs: for each part 1 B, or 0 B, short;
---             0 B, 4 B part B as for settles; where short is limit B (from 1), available i8, wait i8 (microseconds)
+--             0 B where a subject cannot be used; 4 B, part B where an amount is out of range; where short is limit B, available
+--             i8, wait i8 (microseconds). Parts and limits count from 1
 --   looks     in that mode, for each limit of each subject: until full i8 (microseconds)
 --
--- A subject's value: version B, records B, at I7 (TIME of the records), expires I4 (when its TTL ends, in steps of 2^24
--- microseconds), for each record: id I3, its kind in the lowest two bits, and
---   token bucket   balance i7, remainder (of a unit, in parts of the period) I6, or I7 where the period may need it, era I5
---   window         used I7, ceiling I7 (the highest capacity while it was open: used above that is debt), era I5
--- then start I7, stop I7 of each calendar window; then the tail: records of limits that the last request did not name, each with
--- start and stop, if it has them, at I7, expires I4. They belong to another configuration, and are kept until they mean nothing.
--- An era counts the times that a bucket was full or a window was opened, from a number of its own in each new record (40 bits of
+-- A subject's value: its head: version * 32 + limits B, and for each: id I3, its kind in the lowest two bits, parts of a unit I4;
+-- life B; at I7 (TIME of what follows); for each limit: balance i7 (a bucket's in parts of a unit, so that a refill needs no
+-- division; a window's is what is used), era I3; then of each
+--   long bucket       remainder I7 (of a unit, in parts of the period)
+--   aligned window    ceiling I7 (the highest capacity while it was open: used above that is debt)
+--   calendar window   ceiling I7, start I7, stop I7
+-- then the tail: limits that the last request did not name, for each: id I3, parts I4, balance i7, era I3, what its kind adds,
+-- at I7, until I7 (TIME from which it means nothing). They belong to another configuration, and are kept until then.
+--
+-- An era counts the times that a bucket was full or a window was opened, from a number of its own in each new limit (24 bits of
 -- TIME): a refund counts only in the era in which its charge was made.
--- The lane's value: version B, number i8, expires I4, then the reply.
+-- A key's TTL ends one life after the span in which it was set; spans are one life long, and the first write in each sets it.
+-- The lane's value is the last reply; expires is when its TTL ends, in steps of 2^24 microseconds.
 --
 -- Nothing is written before everything is read and checked. The first write of a batch that grants may grow memory, so that a
--- full Redis refuses it as a whole; the first write of any other batch may not, so that a full Redis settles and cancels.
+-- full Redis refuses it as a whole; a full Redis still settles and cancels.
 --
--- Redis runs this text anew for each batch: a function here costs its making, each time. What few batches need is a function,
--- what all of them need stands in the flow.
+-- Redis runs this text anew for each batch: a function here costs its making, each time, more so with what it shares with its
+-- surroundings, and a table, a string or a field of the request costs more than arithmetic. What few batches need is in
+-- functions, what all of them need stands in the flow.
 
 local VERSION = 1
 local MAX = 9007199254740991
+local DEEPEST = -4503599627370496
 local STANDS_STILL = 10000000
-local LONGEST = 3155760000000000
 local STEP = 16777216
-local ERAS = 1099511627776
-local HEAD, HEAD_FIELDS, RECORD_FIELDS, TERMS_FIELDS = 13, 4, 4, 5
+local ERAS = 16777216
+local RENEWED = 255
+local HEAD = '>Bi8I4Bi8'
 
 local RUN, CANCEL, LOOK = 1, 2, 3
 local DONE, LATE, LANE_REFUSED, CANCELLED_AFTER, CANCELLED_BEFORE = 1, 2, 3, 4, 5
-local CHANGED, RENEWED = 1, 2
-local WRONG_TYPE, OTHER_VERSION, DAMAGED, BOUNDS_NEEDED = 1, 2, 3, 4
-local ALIGNED, CALENDAR = 2, 3 -- kinds of records; below these are buckets
+local WRONG_TYPE, DAMAGED = 1, 3
+local ALIGNED, CALENDAR = -2, -3
 
 local pack, unpack, list = struct.pack, struct.unpack, unpack
 
 local request = ARGV[1]
-local mode, number, notAfter, laneTtl, termsCount, subjectsCount, settles, reserves, words, numbers, position =
-  unpack('>Bi8i8i4BHHHHH', request)
+local format, begins = unpack('>Hc0', request)
+local q = { unpack(format, request, begins) }
+local mode, number, notAfter, laneTtl, subjects, settles, reserves = q[1], q[2], q[3], q[4], q[5], q[6], q[7]
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -66,15 +76,14 @@ local values = redis.call('MGET', list(KEYS))
 ---------------------------------------------------------------------------------------------------------------- the lane
 
 local lane = values[1]
-local remembered, laneExpires, lastReply, reply = 0, 0, nil, nil
+local remembered, laneExpires, lastReply = 0, 0, nil
 if lane and mode ~= LOOK then
-  local version, last, expires, from = unpack('>Bi8I4', lane)
+  local version
+  version, remembered, laneExpires = unpack('>Bi8I4', lane)
   if version ~= VERSION then
-    return pack('>Bi8', LANE_REFUSED, now)
-  end
-  remembered, laneExpires = last, expires * STEP
-  if last == number then
-    lastReply = string.sub(lane, from)
+    return pack(HEAD, VERSION, 0, 0, LANE_REFUSED, now)
+  elseif remembered == number then
+    lastReply = lane
   end
 end
 
@@ -82,32 +91,54 @@ if mode == RUN then
   if lastReply then
     return lastReply
   elseif number ~= remembered + 1 then
-    return pack('>Bi8', LANE_REFUSED, now)
+    return pack(HEAD, VERSION, 0, 0, LANE_REFUSED, now)
   elseif now > notAfter then
-    return pack('>Bi8', LATE, now)
+    return pack(HEAD, VERSION, 0, 0, LATE, now)
   end
 elseif mode == CANCEL then
-  if lastReply then
-    if string.byte(lastReply) ~= DONE then
-      return lastReply
-    end
-  elseif number ~= remembered + 1 then
-    return pack('>Bi8', LANE_REFUSED, now)
-  else
+  if not lastReply and number ~= remembered + 1 then
+    return pack(HEAD, VERSION, 0, 0, LANE_REFUSED, now)
+  elseif not lastReply then
     -- It came before its batch: the number is used, and nothing else happens.
-    reply = pack('>Bi8', CANCELLED_BEFORE, now)
-    termsCount, subjectsCount, settles, reserves, words, numbers = 0, 0, 0, 0, 0, 0
+    subjects, settles, reserves = 0, 0, 0
+  elseif string.byte(lastReply, 14) ~= DONE then
+    return lastReply
   end
 end
 
 ---------------------------------------------------------------------------------------------------- what few batches need
--- Long products, waits, windows, and values that were written under other terms.
+-- Long buckets, windows that open, waits for them, and values that were written under other terms.
 
-local function rareFunctions()
+local function rareFunctions(q, now)
+  local MAX, ERAS, LONGEST = 9007199254740991, 16777216, 3155760000000000
+  local DEEPEST = -4503599627370496
+  local OTHER_VERSION, DAMAGED, BOUNDS_NEEDED = 2, 3, 4
+  local BUCKET, LONG, ALIGNED, CALENDAR = 0, 1, 2, 3
+  local BOUNDS = 5
+  local pack, unpack, byte, fmod = struct.pack, struct.unpack, string.byte, math.fmod
+
+  local function kind(o, j)
+    local rate = q[o + 3 + j * 3]
+    return rate > 0 and BUCKET or -rate
+  end
+
+  -- Where a value has what the kind of limit j adds, and where the request has its period.
+  local function extra(o, j)
+    local x, y = 4 + q[o] * 2, o + 5 + q[o] * 3
+    for other = 1, j - 1 do
+      local its = kind(o, other)
+      if its == CALENDAR then
+        x, y = x + 3, y + 1 + BOUNDS
+      elseif its ~= BUCKET then
+        x, y = x + 1, y + 2
+      end
+    end
+    return x, y
+  end
+
   -- (micros * amount + remainder) / period as quotient and rest, exact although the product may have 98 bits;
   -- the quotient must be below 2^53.
   local function refill(micros, amount, period, remainder)
-    local fmod = math.fmod
     local part, rest = fmod(micros, period), fmod(amount, period)
     local units = (micros - part) / period * amount + part * ((amount - rest) / period)
     local product = part * rest + remainder
@@ -128,51 +159,121 @@ local function rareFunctions()
     return units + quotient + (value - left) / period, left
   end
 
-  -- What a bucket gains in that time, if that is less than it lacks.
-  local function gained(micros, lacking, amount, period, remainder)
-    if (micros - math.fmod(micros, period)) / period * amount >= lacking then
-      return lacking, 0
+  local function advanceLong(f, o, j, micros)
+    local k, x, y = j * 2 + 2, extra(o, j)
+    local capacity, period, amount = q[o + 2 + j * 3], q[y], q[y + 1]
+    local balance, rest = f[k], f[x]
+    if balance > MAX or balance < -MAX or rest >= period then
+      return DAMAGED
     end
-    return refill(micros, amount, period, remainder)
+    local lacking = capacity - balance
+    if lacking > MAX then
+      balance, lacking = capacity - MAX, MAX
+    end
+    local units = 0
+    if lacking > 0 and micros > 0 then
+      if (micros - fmod(micros, period)) / period * amount >= lacking then
+        units = lacking
+      else
+        units, rest = refill(micros, amount, period, rest)
+      end
+    end
+    if lacking < 0 or (lacking > 0 and units >= lacking) then
+      f[k], f[x], f[k + 1] = capacity, 0, (f[k + 1] + 1) % ERAS
+    else
+      f[k], f[x] = balance + units, rest
+    end
+    return nil
   end
 
   -- Where the window begins and ends in which `at` lies.
-  local function bounds(t, j, at)
-    local m = (j - 1) * TERMS_FIELDS
-    if t[m + 1] % 4 == ALIGNED then
-      local start = at - math.fmod(at - t[m + 5], t[m + 4])
-      return start, start + t[m + 4]
+  local function bounds(o, j, at)
+    local _, y = extra(o, j)
+    if kind(o, j) == ALIGNED then
+      local start = at - fmod(at - q[y + 1], q[y])
+      return start, start + q[y]
     end
-    local known = t.bounds[j]
-    for i = 1, #known - 1 do
-      if known[i] <= at and at < known[i + 1] then
-        return known[i], known[i + 1]
+    for i = y + 1, y + BOUNDS - 1 do
+      if q[i] <= at and at < q[i + 1] then
+        return q[i], q[i + 1]
       end
     end
     return nil
   end
 
-  -- How long until the balance of a limit covers `need`, which is at most its capacity.
-  local function wait(f, t, j, need)
-    local k, m = HEAD_FIELDS + (j - 1) * RECORD_FIELDS, (j - 1) * TERMS_FIELDS
-    local capacity, balance = t[m + 2], f[k + 2]
-    if t[m + 1] % 4 >= ALIGNED then
-      local debt = math.max(0, capacity - balance - f[k + 3])
-      local windows = math.max(0, math.ceil((debt + need - capacity) / capacity))
-      local stop = f[t.extra[j] + 2]
-      if t[m + 1] % 4 == ALIGNED then
-        stop = select(2, bounds(t, j, f[3]))
-      end
-      return math.min(LONGEST, stop - f[3] + windows * t[m + 4])
+  local function advanceWindow(f, o, j, from, at)
+    local k, m, x, y = j * 2 + 2, o + 2 + j * 3, extra(o, j)
+    local capacity, used, ceiling = q[m], f[k], f[x]
+    local calendar = kind(o, j) == CALENDAR
+    local start, stop
+    if calendar then
+      start, stop = f[x + 1], f[x + 2]
+    else
+      start, stop = bounds(o, j, from)
     end
-    local amount, period, remainder = t[m + 3], t[m + 4], f[k + 3] / t[m + 5]
-    local units = need - balance
+    if used > MAX or used < 0 or ceiling > MAX or stop <= start or stop > MAX then
+      return DAMAGED
+    end
+    if at >= stop or at < start then
+      local former = stop
+      start, stop = bounds(o, j, at)
+      if not start then
+        return BOUNDS_NEEDED
+      end
+      if at >= former then
+        local skipped = math.max(0, math.floor((start - former) / q[y]))
+        used = math.max(0, math.max(0, used - ceiling) - skipped * capacity)
+        ceiling = capacity
+        f[k + 1] = (f[k + 1] + 1) % ERAS
+      end
+      if calendar then
+        f[x + 1], f[x + 2] = start, stop
+      end
+    end
+    f[k], f[x] = capacity - used, math.max(ceiling, capacity)
+    return nil
+  end
+
+  -- Brings a limit that is not a bucket to a time, and a window's balance to where its use is; says what is wrong, if something is.
+  local function advance(f, o, j, from, at, setBack)
+    if kind(o, j) ~= LONG then
+      return advanceWindow(f, o, j, from, at)
+    elseif setBack then
+      f[j * 2 + 3] = (f[j * 2 + 3] + 1) % ERAS
+    end
+    return advanceLong(f, o, j, math.max(0, at - from))
+  end
+
+  -- A limit was given back so much that it is full.
+  local function filled(f, o, j)
+    if kind(o, j) == LONG then
+      f[extra(o, j)], f[j * 2 + 3] = 0, (f[j * 2 + 3] + 1) % ERAS
+    end
+  end
+
+  -- How long until the balance of a limit covers `need`, which is at most its capacity.
+  local function wait(f, o, j, need)
+    local k, m, x, y = j * 2 + 2, o + 2 + j * 3, extra(o, j)
+    local its = kind(o, j)
+    if its == BUCKET then
+      return math.min(LONGEST, math.ceil((need * q[m + 2] - f[k]) / q[m + 1]))
+    elseif its ~= LONG then
+      local capacity, period, balance, ceiling = q[m], q[y], f[k], f[x]
+      local debt = math.max(0, capacity - balance - ceiling)
+      local windows = math.max(0, math.ceil((debt + need - capacity) / capacity))
+      local _, stop = bounds(o, j, f[3])
+      if its == CALENDAR then
+        stop = f[x + 2]
+      end
+      return math.min(LONGEST, stop - f[3] + windows * period)
+    end
+    local period, amount, remainder = q[y], q[y + 1], f[x]
+    local units = need - f[k]
     local product = units * period
-    if product <= MAX and remainder % 1 == 0 then
+    if product <= MAX then
       return math.min(LONGEST, math.ceil((product - remainder) / amount))
     end
-    amount, period, remainder = amount * t[m + 5], period * t[m + 5], f[k + 3]
-    local micros = (units * period - remainder) / amount
+    local micros = (product - remainder) / amount
     if micros >= LONGEST then
       return LONGEST
     end
@@ -183,265 +284,244 @@ local function rareFunctions()
     return micros
   end
 
-  local RECORDS = { '>I3i7I6I5', '>I3i7I7I5', '>I3I7I7I5', '>I3I7I7I5' }
+  -- The life of a value that has debts or a tail, which may mean something for longer than its terms say.
+  local function life(f, o)
+    local till = f.tailUntil or 0
+    for j = 1, q[o] do
+      local k, m, _, y = j * 2 + 2, o + 2 + j * 3, extra(o, j)
+      local lacking, its = q[m] - f[k], kind(o, j)
+      if its == BUCKET then
+        till = math.max(till, now + lacking / q[m + 1] + 1)
+      elseif its == LONG then
+        till = math.max(till, now + lacking * q[y] / q[y + 1] + 1)
+      else
+        till = math.max(till, now + (lacking / q[m] + 2) * q[y])
+      end
+    end
+    local exponent, span = q[o + 4], 2 ^ q[o + 4]
+    while now + span < till and span < LONGEST do
+      exponent, span = exponent + 1, span * 2
+    end
+    return exponent
+  end
 
-  -- Makes what the terms name out of a value that was written under others, or of none; what they do not name becomes the tail.
-  local function arranged(value, t)
-    local at, expires, found, order = now, 0, {}, {}
+  local ADDED = { [LONG] = '>I7', [ALIGNED] = '>I7', [CALENDAR] = '>I7I7I7' }
+
+  -- A bucket's balance in units, and what is left over in parts of a unit.
+  local function units(balance, parts)
+    local rest = balance % parts
+    return (balance - rest) / parts, rest
+  end
+
+  -- What the terms name of a value that was written under others, or of none; what they do not name becomes the tail.
+  local function arranged(value, o)
+    local at, known, order = now, {}, {}
     if value then
-      local version, count, from
-      if #value < 2 then
-        return nil, DAMAGED
+      local head = byte(value)
+      local count = head and head % 32
+      if not head or (head - count) / 32 ~= 1 then
+        return nil, head and OTHER_VERSION or DAMAGED
       end
-      version, count = string.byte(value, 1, 2)
-      if version ~= VERSION then
-        return nil, OTHER_VERSION
-      elseif #value < HEAD then
-        return nil, DAMAGED
+      local from, whole = 1, true
+      local function read(format)
+        if from + struct.size(format) - 1 > #value then
+          whole = false
+          return {}
+        end
+        local fields = { unpack(format, value, from) }
+        from = table.remove(fields)
+        return fields
       end
-      at, expires, from = unpack('>I7I4', value, 3)
-      local function read()
-        if from + 2 > #value then
-          return nil
+      local function add(named, balance, added)
+        local its = named[1] and named[1] % 4
+        local limit = { id = named[1], kind = its, parts = named[2], balance = balance[1], era = balance[2], added = added }
+        if its then
+          order[#order + 1], known[named[1] - named[1] % 4 + (its == LONG and BUCKET or its)] = limit, limit
         end
-        local format = RECORDS[string.byte(value, from + 2) % 4 + 1]
-        local size = struct.size(format)
-        if from + size - 1 > #value then
-          return nil
-        end
-        local record = { unpack(format, value, from) }
-        from = table.remove(record)
-        order[#order + 1], found[record[1]] = record, record
-        return record
+        return limit
       end
-      local function readBounds(record)
-        if from + 13 > #value then
-          return false
-        end
-        record[5], record[6], from = unpack('>I7I7', value, from)
-        return true
+      from = 2
+      local names = {}
+      for i = 1, count do
+        names[i] = read('>I3I4')
       end
-      for _ = 1, count do
-        local record = read()
-        if not record then
-          return nil, DAMAGED
-        end
-        record.at, record.expires = at, expires
+      read('>B')
+      at = read('>I7')[1]
+      local limits = {}
+      for i = 1, count do
+        limits[i] = add(names[i], read('>i7I3'))
+        limits[i].at = at
       end
       for i = 1, count do
-        if order[i][1] % 4 == CALENDAR and not readBounds(order[i]) then
-          return nil, DAMAGED
+        if whole and ADDED[limits[i].kind] then
+          limits[i].added = read(ADDED[limits[i].kind])
         end
       end
-      while from <= #value do
-        local record = read()
-        if not record or (record[1] % 4 == CALENDAR and not readBounds(record)) or from + 10 > #value then
-          return nil, DAMAGED
+      while whole and from <= #value do
+        local limit = add(read('>I3I4'), read('>i7I3'), nil)
+        if whole and ADDED[limit.kind] then
+          limit.added = read(ADDED[limit.kind])
         end
-        record.at, record.expires, from = unpack('>I7I4', value, from)
+        local both = read('>I7I7')
+        limit.at, limit.till = both[1], both[2]
+      end
+      for i = 1, #order do
+        whole = whole and (order[i].kind ~= BUCKET or order[i].parts > 0)
+      end
+      if not whole then
+        return nil, DAMAGED
       end
     end
 
-    local f, from = { VERSION, t.count, at, expires }, {}
-    for j = 1, t.count do
-      local k, m = HEAD_FIELDS + (j - 1) * RECORD_FIELDS, (j - 1) * TERMS_FIELDS
-      local id = t[m + 1]
-      local record = found[id]
-      found[id] = nil
-      if not record then
-        local kind = id % 4
-        record = { id, t[m + 2], 0, now % ERAS, at = at }
-        if kind >= ALIGNED then
-          record[2], record[3] = 0, t[m + 2]
+    local f, from = { q[o + 3], 0, at }, {}
+    for j = 1, q[o] do
+      local k, m, x, y = j * 2 + 2, o + 2 + j * 3, extra(o, j)
+      local id, parts = unpack('>I3I4', q[o + 3], j * 7 - 5)
+      local its = id % 4
+      local bucket = its == BUCKET or its == LONG
+      local name = bucket and id - its or id
+      local limit = known[name]
+      if limit then
+        local balance, added = limit.balance, limit.added or {}
+        if bucket then
+          local rest = nil
+          if limit.kind == BUCKET then
+            balance, rest = units(balance, limit.parts)
+          end
+          if its == BUCKET then
+            -- What is left over of a long bucket is less than a unit, and no request for a bucket tells of what it is a part.
+            balance = math.min(MAX, balance * parts + (rest and refill(rest, parts, limit.parts, 0) or 0))
+            balance = math.max(DEEPEST, balance)
+          elseif rest then
+            added = { (refill(rest, q[y], limit.parts, 0)) }
+          end
         end
-        if kind == CALENDAR then
-          record[5], record[6] = bounds(t, j, at)
-          if not record[5] then
-            return nil, BOUNDS_NEEDED
+        f[k], f[k + 1] = balance, limit.era
+        for i = 1, #added do
+          f[x + i - 1] = added[i]
+        end
+        from[j], limit.named = limit.at, true
+      else
+        f[k], f[k + 1], from[j] = bucket and q[m] or 0, now % ERAS, at
+        if its == LONG then
+          f[x] = 0
+        elseif its ~= BUCKET then
+          f[x] = q[m]
+          if its == CALENDAR then
+            f[x + 1], f[x + 2] = bounds(o, j, at)
+            if not f[x + 1] then
+              return nil, BOUNDS_NEEDED
+            end
           end
         end
       end
-      for field = 1, RECORD_FIELDS do
-        f[k + field] = record[field]
-      end
-      if record[5] then
-        f[t.extra[j] + 1], f[t.extra[j] + 2] = record[5], record[6]
-      end
-      from[j] = record.at
     end
     local tail = {}
     for i = 1, #order do
-      local record = order[i]
-      if found[record[1]] == record and record.expires * STEP > now then
-        tail[#tail + 1] = pack(RECORDS[record[1] % 4 + 1], list(record))
-          .. (record[5] and pack('>I7I7', record[5], record[6]) or '') .. pack('>I7I4', record.at, record.expires)
-        f.tailExpires = math.max(f.tailExpires or 0, record.expires)
+      local limit = order[i]
+      -- Its terms are not known here; but it means nothing a life after it was written.
+      local till = limit.till or limit.at + 2 ^ byte(value, byte(value) % 32 * 7 + 2)
+      if not limit.named and till > now then
+        tail[#tail + 1] = pack('>I3I4i7I3', limit.id, limit.parts, limit.balance, limit.era)
+        for _, added in ipairs(limit.added or {}) do
+          tail[#tail + 1] = pack('>I7', added)
+        end
+        tail[#tail + 1] = pack('>I7I7', limit.at, till)
+        f.tailUntil = math.max(f.tailUntil or 0, till)
       end
     end
     f.tail, f.from = table.concat(tail), from
     return f
   end
 
-  -- Brings a window from one time to another, and its balance into its record; says what is wrong, if something is.
-  local function advanceWindow(f, t, j, from, at)
-    local k, m = HEAD_FIELDS + (j - 1) * RECORD_FIELDS, (j - 1) * TERMS_FIELDS
-    local capacity, used, ceiling, extra = t[m + 2], f[k + 2], f[k + 3], t.extra[j]
-    local calendar = t[m + 1] % 4 == CALENDAR
-    local start, stop
-    if calendar then
-      start, stop = f[extra + 1], f[extra + 2]
-    else
-      start, stop = bounds(t, j, from)
-    end
-    if used > MAX or ceiling > MAX or stop <= start or stop > MAX then
-      return DAMAGED
-    end
-    if at >= stop or at < start then
-      local former = stop
-      start, stop = bounds(t, j, at)
-      if not start then
-        return BOUNDS_NEEDED
-      end
-      if at >= former then
-        local skipped = math.max(0, math.floor((start - former) / t[m + 4]))
-        used = math.max(0, math.max(0, used - ceiling) - skipped * capacity)
-        ceiling = capacity
-        f[k + 4] = (f[k + 4] + 1) % ERAS
-      end
-      if calendar then
-        f[extra + 1], f[extra + 2] = start, stop
-      end
-    end
-    f[k + 2], f[k + 3] = capacity - used, math.max(ceiling, capacity)
-    return nil
-  end
-
-  return { gained = gained, wait = wait, arranged = arranged, advanceWindow = advanceWindow }
+  return { arranged = arranged, advance = advance, filled = filled, wait = wait, life = life }
 end
 
 local rare = nil
 
---------------------------------------------------------------------------------------------------------------- the terms
--- A request's terms as they stand there, five fields a limit; `extra` has where start and stop of a calendar window follow.
-
-local terms = {}
-for i = 1, termsCount do
-  local count, windows, format
-  count, windows, format, position = unpack('>BBBc0', request, position)
-  local t = {
-    count = count, windows = windows, format = format, size = struct.size(format), bounds = false, extra = false,
-    unpack('>' .. string.rep('I3i8i8i8i8', count), request, position)
-  }
-  position = t[count * TERMS_FIELDS + 1]
-  if windows > 0 then
-    t.bounds, t.extra = {}, {}
-    local extra = HEAD_FIELDS + count * RECORD_FIELDS
-    for j = 1, count do
-      local m = (j - 1) * TERMS_FIELDS
-      t.extra[j] = extra
-      if t[m + 1] % 4 == CALENDAR then
-        local sent = t[m + 3]
-        t.bounds[j] = { unpack('>' .. string.rep('i8', sent), request, position) }
-        position = table.remove(t.bounds[j])
-        extra = extra + 2
-      end
-    end
-  end
-  terms[i] = t
-end
-
-local termsOf = { string.byte(request, position, position + subjectsCount - 1) }
-position = position + subjectsCount
-
 ------------------------------------------------------------------------------------------------------------ the subjects
--- A value as it stands in Redis, four fields and four more a record; while it is worked on, a window has its balance where the
--- value has what is used. Limit j has fields j * 4 + 1 to j * 4 + 4 of it, and j * 5 - 4 to j * 5 of its terms.
+-- A value as it stands in Redis, in fields: head, life, at, balance and era of each limit, and what the kinds add; while it is
+-- worked on, a window has its balance where the value has what is used. Limit j has the fields j * 2 + 2 and j * 2 + 3; its terms
+-- begin at the field o + 2 + j * 3 of the request, where o is where those of its budget begin.
 
-local states, changed, flags = { false }, { false }, nil
-for i = 1, subjectsCount do
-  local t, value = terms[termsOf[i]], values[i + 1]
-  local count = t.count
+local states, changed, ttls, flags = { false }, { false }, nil, nil
+local out = { '', '\0', '', '' }
+for i = 1, subjects do
+  out[i + 2] = ''
+  local o, value = q[i + 7], values[i + 1]
   local f, bad = nil, nil
-  if value and #value == t.size then
-    f = { unpack(t.format, value) }
-    if f[1] ~= VERSION or f[2] ~= count then
+  if value and #value == q[o + 2] then
+    f = { unpack(q[o + 1], value) }
+    if f[1] ~= q[o + 3] then
       f = nil
-    else
-      for j = 1, count do
-        if f[j * 4 + 1] ~= t[j * 5 - 4] then
-          f = nil
-          break
-        end
-      end
     end
   end
   if not f then
     if not value and redis.call('EXISTS', KEYS[i + 1]) == 1 then
       bad = WRONG_TYPE
     else
-      rare = rare or rareFunctions()
-      f, bad = rare.arranged(value, t)
+      rare = rare or rareFunctions(q, now)
+      f, bad = rare.arranged(value, o)
     end
   end
   if f then
-    local at, micros, setBack = now, now - f[3], false
+    local last, life, from, setBack = f[3], 2 ^ q[o + 4], f.from, false
+    local at, micros = now, now - last
+    if f[2] ~= q[o + 4] or now >= last - last % life + life then
+      f[2] = RENEWED
+    end
     if micros < 0 then
-      if micros >= -STANDS_STILL then
-        at = f[3]
+      if last > MAX then
+        bad = DAMAGED
+      elseif micros >= -STANDS_STILL then
+        at = last
       else
         -- Written even where nothing is charged: else it would stand still for as long as calls are only denied.
-        setBack, changed[i] = true, CHANGED
+        setBack, changed[i], f[2] = true, true, RENEWED
       end
       micros = 0
     end
-    if f[3] > MAX then
-      bad = DAMAGED
-    end
-    for j = 1, count do
-      local k, m = j * 4, j * 5 - 5
-      if f.from then
-        micros = math.max(0, at - f.from[j])
+    local k, m, x, y = 4, o + 5, 4 + q[o] * 2, o + 5 + q[o] * 3
+    for j = 1, q[o] do
+      local capacity, rate, balance = q[m], q[m + 1], f[k]
+      if from then
+        micros = at > from[j] and at - from[j] or 0
       end
-      if t.windows > 0 and t[m + 1] % 4 >= ALIGNED then
-        rare = rare or rareFunctions()
-        bad = bad or rare.advanceWindow(f, t, j, f.from and f.from[j] or f[3], at)
-      else
-        local capacity, balance, divisor = t[m + 2], f[k + 2], t[m + 5]
-        if balance > MAX or balance < -MAX or f[k + 3] >= t[m + 4] * divisor then
-          bad = bad or DAMAGED
-          break
-        end
+      if rate > 0 then
         if setBack then
-          f[k + 4] = (f[k + 4] + 1) % ERAS
+          f[k + 1] = (f[k + 1] + 1) % ERAS
         end
-        local lacking = capacity - balance
-        if lacking > MAX then
-          balance, lacking = capacity - MAX, MAX
+        if balance ~= capacity then
+          if balance < DEEPEST or balance > MAX then
+            bad = DAMAGED
+          end
+          balance = balance + micros * rate
+          if balance >= capacity then
+            balance, f[k + 1] = capacity, (f[k + 1] + 1) % ERAS
+          end
+          f[k] = balance
         end
-        if lacking ~= 0 then
-          local units, rest = 0, f[k + 3]
-          if lacking > 0 and micros > 0 then
-            local period = t[m + 4]
-            local remainder = rest / divisor
-            local product = micros * t[m + 3] + remainder
-            if product <= MAX and remainder % 1 == 0 then
-              rest = product % period
-              if rest < 0 then
-                rest = rest + period
-              end
-              units, rest = (product - rest) / period, rest * divisor
-            else
-              rare = rare or rareFunctions()
-              units, rest = rare.gained(micros, lacking, t[m + 3] * divisor, period * divisor, rest)
-            end
+      else
+        local since, period, start = from and from[j] or last, q[y], nil
+        if rate == ALIGNED then
+          start = since - (since - q[y + 1]) % period
+        end
+        if start and at >= start and at < start + period and balance >= 0 and balance <= MAX and f[x] <= MAX then
+          f[k] = capacity - balance
+          if f[x] < capacity then
+            f[x] = capacity
           end
-          if lacking < 0 or units >= lacking then
-            f[k + 2], f[k + 3], f[k + 4] = capacity, 0, (f[k + 4] + 1) % ERAS
-          else
-            f[k + 2], f[k + 3] = balance + units, rest
-          end
+        else
+          rare = rare or rareFunctions(q, now)
+          bad = rare.advance(f, o, j, since, at, setBack) or bad
+        end
+        if rate == CALENDAR then
+          x, y = x + 3, y + 6
+        else
+          x, y = x + 1, y + 2
         end
       end
+      k, m = k + 2, m + 3
     end
     f[3] = at
   end
@@ -454,273 +534,259 @@ end
 
 --------------------------------------------------------------------------------------------------------------- the calls
 
-local word = { unpack('>' .. string.rep('H', words) .. string.rep('i8', numbers), request, position) }
-local w, n = 1, words + 1
-
-local out, granted = { '' }, 0
+local calls, n = q, q[subjects + 8]
+local granted, told = 0, 2 + subjects
 
 -- What a cancel undoes is settled as unused; what the batch settled stays.
 if lastReply then
-  local from = 11
-  local bad = { string.byte(lastReply, 10) }
-  if bad[1] == 1 then
-    bad = { string.byte(lastReply, from, from + subjectsCount - 1) }
-    from = from + subjectsCount
-  end
+  local from = 24
+  local bad = string.byte(lastReply, 23) == 1 and from
+  from = bad and from + subjects or from
   local eras = {}
-  for i = 1, subjectsCount do
-    if (bad[i] or 0) == 0 then
-      local t = terms[termsOf[i]]
-      eras[i] = { unpack(t.format, lastReply, from) }
-      from = from + t.size
+  for i = 1, subjects do
+    if not bad or string.byte(lastReply, bad + i - 1) == 0 then
+      local o = q[i + 7]
+      eras[i] = { unpack(q[o + 1], lastReply, from) }
+      from = from + q[o + 2]
     end
   end
   for _ = 1, settles do
-    for part = w + 1, w + word[w] do
-      n = n + terms[termsOf[word[part]]].count * 2
-    end
-    w = w + word[w] + 1
-    from = from + (string.byte(lastReply, from) == 4 and 2 or 1)
+    n, from = n + 1 + q[q[q[n] + 7]] * 2, from + 1
   end
-  local unusedWords, unused = {}, {}
+  local unused = {}
   settles = 0
   for _ = 1, reserves do
-    local result = string.byte(lastReply, from)
+    local result, parts = string.byte(lastReply, from), q[n]
     from = from + (result == 2 and 19 or result == 4 and 2 or 1)
-    for part = w + 1, w + word[w] do
-      local i = word[part] % 32768
+    n = n + 1
+    for _ = 1, parts do
+      local i = q[n] % 32768
       local charged = result == 1
       if result == 3 then
         charged = string.byte(lastReply, from) == 1
         from = from + (charged and 1 or 18)
       end
+      local count = q[q[i + 7]]
       if charged then
         settles = settles + 1
-        unusedWords[#unusedWords + 1], unusedWords[#unusedWords + 2] = 1, i
-      end
-      for j = 1, terms[termsOf[i]].count do
-        if charged then
-          unused[#unused + 1], unused[#unused + 2] = eras[i][j * 4 + 4], -word[n]
+        unused[#unused + 1] = i
+        for j = 1, count do
+          unused[#unused + 1], unused[#unused + 2] = eras[i][j * 2 + 3], -q[n + j]
         end
-        n = n + 1
       end
+      n = n + 1 + count
     end
-    w = w + word[w] + 1
   end
-  word, w, n, reserves = unusedWords, 1, #unusedWords + 1, 0
-  for k = 1, #unused do
-    word[#word + 1] = unused[k]
-  end
+  calls, n, reserves = unused, 1, 0
 end
 
-for c = 1, settles do
-  local last, first = w + word[w], n
-  local result = '\1'
-  for part = w + 1, last do
-    local i = word[part]
-    if not states[i] then
-      result = result == '\1' and '\0' or result
-    end
-    for _ = 1, terms[termsOf[i]].count do
-      if word[n + 1] > MAX or word[n + 1] < -MAX then
-        result = pack('>BB', 4, part - w)
-      end
-      n = n + 2
+for _ = 1, settles do
+  local i = calls[n]
+  local f, o = states[i], q[i + 7]
+  local last = n + q[o] * 2
+  local result = f and '\1' or '\0'
+  for more = n + 2, last, 2 do
+    if calls[more] > MAX or calls[more] < -MAX then
+      result = '\4'
     end
   end
   if result == '\1' then
-    n = first
-    for part = w + 1, last do
-      local i = word[part]
-      local f, t = states[i], terms[termsOf[i]]
-      for j = 1, t.count do
-        local more = word[n + 1]
-        if more > 0 then
-          local left, least = f[j * 4 + 2] - more, t[j * 5 - 3] - MAX
-          f[j * 4 + 2] = left < least and least or left
-          changed[i] = CHANGED
-        elseif more < 0 and word[n] == f[j * 4 + 4] then
-          local k, capacity = j * 4, t[j * 5 - 3]
-          local balance = f[k + 2] - more
-          changed[i] = CHANGED
-          if t.windows > 0 and t[j * 5 - 4] % 4 >= ALIGNED then
-            f[k + 2] = balance < capacity and balance or capacity
-          elseif balance < capacity then
-            f[k + 2] = balance
-          elseif f[k + 2] < capacity then
-            f[k + 2], f[k + 3], f[k + 4] = capacity, 0, (f[k + 4] + 1) % ERAS
+    local k, m = 4, o + 5
+    for more = n + 2, last, 2 do
+      local over, balance, capacity = calls[more], f[k], q[m]
+      if over > 0 then
+        local left, least = balance - over * q[m + 2], q[m + 1] > 0 and DEEPEST or capacity - MAX
+        f[k], changed[i] = left < least and least or left, true
+      elseif over < 0 and calls[more - 1] == f[k + 1] and balance < capacity then
+        local left = balance - over * q[m + 2]
+        changed[i] = true
+        if left < capacity then
+          f[k] = left
+        else
+          f[k] = capacity
+          if q[m + 1] > 0 then
+            f[k + 1] = (f[k + 1] + 1) % ERAS
+          else
+            rare = rare or rareFunctions(q, now)
+            rare.filled(f, o, (k - 2) / 2)
           end
         end
-        n = n + 2
       end
+      k, m = k + 2, m + 3
     end
   end
-  out[c] = result
-  w = last + 1
+  n, told = last + 1, told + 1
+  out[told] = result
 end
 
-for c = settles + 1, settles + reserves do
-  local last, first = w + word[w], n
+for _ = 1, reserves do
+  local parts, head = calls[n], n
   local result, dryRuns = '\1', nil
-  local short, shortLimit, shortPart = -1, nil, nil
-  for part = w + 1, last do
-    local i = word[part]
+  local short, shortResult = -1, nil
+  n = n + 1
+  for part = 1, parts do
+    local i = calls[n]
     local dry = i >= 32768
     if dry then
       i, dryRuns = i - 32768, dryRuns or {}
     end
-    local f, t = states[i], terms[termsOf[i]]
-    local k, m, longest, limit = 6, 2, -1, nil
-    for j = 1, t.count do
-      local amount = word[n]
-      if amount ~= 0 then
-        if amount < 0 or amount > MAX then
-          result = pack('>BB', 4, part - w)
-        elseif f and f[k] < amount and f[k] < t[m] then
-          rare = rare or rareFunctions()
-          local longer = rare.wait(f, t, j, math.min(amount, t[m]))
-          if longer > longest then
-            longest, limit = longer, j
+    local f, o = states[i], q[i + 7]
+    local last = n + q[o]
+    if f then
+      local k, m, longest, limit = 4, o + 5, -1, nil
+      for at = n + 1, last do
+        local amount = calls[at]
+        if f[k] < amount * q[m + 2] then
+          local capacity = q[m] / q[m + 2]
+          if amount > MAX then
+            result = pack('>BB', 4, part)
+          elseif amount > 0 and f[k] < q[m] then
+            rare = rare or rareFunctions(q, now)
+            local longer = rare.wait(f, o, at - n, amount < capacity and amount or capacity)
+            if longer > longest then
+              longest, limit = longer, at - n
+            end
           end
         end
+        k, m = k + 2, m + 3
       end
-      n, k, m = n + 1, k + 4, m + 5
-    end
-    if not f and result == '\1' then
-      result = '\0'
-    elseif dry then
-      dryRuns[part] = limit and pack('>BBi8i8', 0, limit, f[limit * 4 + 2], longest) or '\1'
-    elseif longest > short then
-      short, shortLimit, shortPart = longest, limit, part
-    end
-  end
-  if result == '\1' and shortLimit then
-    local f = states[word[shortPart]]
-    result = pack('>BBBi8i8', 2, shortPart - w, shortLimit, f[shortLimit * 4 + 2], short)
-  elseif result == '\1' then
-    n, granted = first, granted + 1
-    local told = dryRuns and { '\3' } or nil
-    for part = w + 1, last do
-      local i = word[part] % 32768
-      local f, t = states[i], terms[termsOf[i]]
-      local charged = dryRuns and dryRuns[part] or '\1'
-      if charged == '\1' then
-        local k, m = 6, 2
-        for _ = 1, t.count do
-          local amount = word[n]
-          if amount > 0 then
-            local left, least = f[k] - amount, t[m] - MAX
-            f[k] = left < least and least or left
-            changed[i] = CHANGED
-          end
-          n, k, m = n + 1, k + 4, m + 5
-        end
-      else
-        n = n + t.count
-      end
+      local told = limit and (dry or longest > short)
       if told then
-        told[#told + 1] = charged
+        local available, parts = f[limit * 2 + 2], q[o + 4 + limit * 3]
+        told = pack('>Bi8i8', limit, (available - available % parts) / parts, longest)
       end
+      if dry then
+        dryRuns[part] = told and '\0' .. told or '\1'
+      elseif told then
+        short, shortResult = longest, pack('>BB', 2, part) .. told
+      end
+    elseif result == '\1' then
+      result = '\0'
     end
-    if told then
-      result = table.concat(told)
+    n = last + 1
+  end
+  if result == '\1' and shortResult then
+    result = shortResult
+  elseif result == '\1' then
+    granted, n = granted + 1, head + 1
+    if dryRuns then
+      result = '\3'
+    end
+    for part = 1, parts do
+      local i, charged = calls[n] % 32768, '\1'
+      local f, o = states[i], q[i + 7]
+      local last = n + q[o]
+      if dryRuns then
+        charged = dryRuns[part] or '\1'
+        result = result .. charged
+      end
+      if charged == '\1' then
+        local k, m = 4, o + 5
+        for at = n + 1, last do
+          local left = f[k] - calls[at] * q[m + 2]
+          if left < 0 then
+            local least = q[m + 1] > 0 and DEEPEST or q[m] - MAX
+            left = left < least and least or left
+          end
+          f[k], k, m = left, k + 2, m + 3
+        end
+        changed[i] = true
+      end
+      n = last + 1
     end
   end
-  out[c] = result
-  w = last + 1
+  told = told + 1
+  out[told] = result
 end
 
 --------------------------------------------------------------------------------------------------- the reply, the writes
 
 if mode == LOOK then
-  for i = 1, subjectsCount do
-    local f, t = states[i], terms[termsOf[i]]
-    for j = 1, f and t.count or 0 do
-      local untilFull = 0
-      if f[j * 4 + 2] < t[j * 5 - 3] then
-        rare = rare or rareFunctions()
-        untilFull = rare.wait(f, t, j, t[j * 5 - 3])
+  for i = 1, subjects do
+    local f, o = states[i], q[i + 7]
+    for j = 1, f and q[o] or 0 do
+      local m, untilFull = o + 2 + j * 3, 0
+      if f[j * 2 + 2] < q[m] then
+        rare = rare or rareFunctions(q, now)
+        untilFull = rare.wait(f, o, j, q[m] / q[m + 2])
       end
-      out[#out + 1] = pack('>i8', untilFull)
+      told = told + 1
+      out[told] = pack('>i8', untilFull)
     end
   end
 end
 
-local told = { pack('>Bi8', DONE, now), '\0', '' }
 if flags then
-  told[2] = '\1'
-  for i = 1, subjectsCount do
-    told[2] = told[2] .. string.char(flags[i] or 0)
+  out[2] = '\1'
+  for i = 1, subjects do
+    out[2] = out[2] .. string.char(flags[i] or 0)
   end
 end
-for i = 1, subjectsCount do
-  local f, t = states[i], terms[termsOf[i]]
-  if not f then
-    told[i + 2] = ''
-  else
-    local last = notAfter
-    for j = 1, t.count do
-      local k, m = j * 4, j * 5 - 5
-      local capacity, balance = t[m + 2], f[k + 2]
-      if balance < capacity then
-        -- An upper bound is enough for a TTL.
-        local full
-        if t.windows > 0 and t[m + 1] % 4 >= ALIGNED then
-          full = f[3] + ((capacity - balance) / capacity + 2) * t[m + 4]
-        else
-          full = f[3] + (capacity - balance) * t[m + 4] / t[m + 3] + 1
-        end
-        if full > last then
-          last = full
-        end
+for i = 1, subjects do
+  local f, o = states[i], q[i + 7]
+  if f then
+    local inDebt, used = false, nil
+    local k, m = 4, o + 5
+    for _ = 1, q[o] do
+      if f[k] < 0 then
+        inDebt = true
       end
-      if t.windows > 0 and t[m + 1] % 4 >= ALIGNED then
-        f[k + 2] = capacity - balance
+      if q[m + 1] < -1 then
+        used = used or {}
+        used[k] = q[m] - f[k]
+      end
+      k, m = k + 2, m + 3
+    end
+    if changed[i] and (inDebt or f[2] == RENEWED) then
+      local exponent = q[o + 4]
+      if inDebt or f.tailUntil then
+        rare = rare or rareFunctions(q, now)
+        exponent = rare.life(f, o)
+      end
+      ttls = ttls or {}
+      f[2], ttls[i] = exponent, (2 ^ (exponent + 1) - now % 2 ^ exponent) / 1000
+    end
+    if used then
+      for at, amount in pairs(used) do
+        f[at] = amount
       end
     end
-    if last > now + LONGEST then
-      last = now + LONGEST
-    end
-    if f.tailExpires and f.tailExpires * STEP > last then
-      last = f.tailExpires * STEP
-    end
-    if changed[i] and f[4] * STEP < last then
-      -- As long again, so that it need not be set anew with every write.
-      f[4] = math.ceil((last + last - now) / STEP)
-      changed[i] = RENEWED
-    end
-    told[i + 2] = pack(t.format, list(f))
+    out[i + 2] = pack(q[o + 1], list(f))
   end
 end
 
-if lastReply then
-  reply = pack('>Bi8', CANCELLED_AFTER, now) .. string.sub(lastReply, 10)
-elseif not reply then
-  reply = table.concat(told) .. table.concat(out)
+local laneRenewed = laneExpires * STEP - now < laneTtl * 750
+if laneRenewed then
+  laneExpires = math.ceil((now + laneTtl * 1000) / STEP)
+end
+local reply
+if mode ~= CANCEL then
+  out[1] = pack(HEAD, VERSION, number, laneExpires, DONE, now)
+  reply = table.concat(out)
+elseif lastReply then
+  reply = pack(HEAD, VERSION, number, laneExpires, CANCELLED_AFTER, now) .. string.sub(lastReply, 23)
+else
+  reply = pack(HEAD, VERSION, number, laneExpires, CANCELLED_BEFORE, now)
 end
 
 if mode ~= LOOK then
-  if granted == 0 then
-    redis.call('DEL', KEYS[1])
-    laneExpires = 0
-  end
-  local renewed = laneExpires - now < laneTtl * 750
-  if renewed then
-    laneExpires = math.ceil((now + laneTtl * 1000) / STEP) * STEP
-  end
-  local value = pack('>Bi8I4', VERSION, number, laneExpires / STEP) .. reply
-  if renewed then
-    redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', laneTtl))
+  local call, done = granted > 0 and redis.call or redis.pcall, nil
+  if laneRenewed then
+    done = call('SET', KEYS[1], reply, 'PX', string.format('%.0f', laneTtl))
   else
-    redis.call('SET', KEYS[1], value, 'KEEPTTL')
+    done = call('SET', KEYS[1], reply, 'KEEPTTL')
   end
-  for i = 1, subjectsCount do
-    if changed[i] and states[i] then
-      local f = states[i]
-      local value = f.tail and told[i + 2] .. f.tail or told[i + 2]
-      if changed[i] == RENEWED then
-        local ttl = f[4] * STEP / 1000 - now / 1000
-        redis.call('SET', KEYS[i + 1], value, 'PX', string.format('%.0f', ttl))
+  if done.err then
+    -- What removes may run on a full Redis, and lets the rest run.
+    redis.call('DEL', KEYS[1])
+    redis.call('SET', KEYS[1], reply, 'PX', string.format('%.0f', laneTtl))
+  end
+  for i = 1, subjects do
+    local f = changed[i] and states[i]
+    if f then
+      local value = f.tail and out[i + 2] .. f.tail or out[i + 2]
+      if ttls and ttls[i] then
+        redis.call('SET', KEYS[i + 1], value, 'PX', string.format('%.0f', ttls[i]))
       else
         redis.call('SET', KEYS[i + 1], value, 'KEEPTTL')
       end

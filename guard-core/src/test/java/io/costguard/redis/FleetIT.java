@@ -88,7 +88,7 @@ class FleetIT {
     /** Replays one batch, and checks that in every interval that ends with it no more was let go than the limits allow. */
     private void replay(byte[] entry) {
         ByteBuffer in = ByteBuffer.wrap(entry);
-        long micros = ByteBuffer.wrap(entry, 4 + in.getInt() + 4 + 1, 8).getLong();
+        long micros = ByteBuffer.wrap(entry, 4 + in.getInt() + 4 + 13 + 1, 8).getLong();
         check(micros, 0, 600_000, 500);
         check(micros, 1, 70_000_000, 150_000);
         model.replay(entry);
@@ -109,13 +109,12 @@ class FleetIT {
 
     private static List<Long> stored(byte[] value) {
         Map<Long, Long> balances = new TreeMap<>();
-        int from = 13;
-        for (int i = 0; i < value[1]; i++) {
-            long id = number(value, from, 3);
-            boolean bucket = (id & 3) == 0;
-            long amount = number(value, from + 3, 7);
-            balances.put(id, bucket ? amount << 8 >> 8 : 70_000_000 - amount);
-            from += bucket ? 21 : 22;
+        int count = value[0] & 31;
+        for (int i = 0; i < count; i++) {
+            long id = number(value, 1 + 7 * i, 3);
+            long parts = number(value, 1 + 7 * i + 3, 4);
+            long amount = number(value, 1 + 7 * count + 8 + 10 * i, 7) << 8 >> 8;
+            balances.put(id, (id & 3) == 0 ? Math.floorDiv(amount, parts) : 70_000_000 - amount);
         }
         return List.copyOf(balances.values());
     }

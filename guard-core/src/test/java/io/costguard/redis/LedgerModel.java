@@ -18,9 +18,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class LedgerModel {
     private static final long STANDS_STILL = 10_000_000;
-    private static final long ERAS = 1L << 40;
+    private static final long ERAS = 1L << 24;
+    private static final BigInteger DEEPEST = BigInteger.valueOf(-(1L << 52));
     private static final long LONGEST = 3_155_760_000_000_000L;
     private static final BigInteger MAX = BigInteger.valueOf((1L << 53) - 1);
+
+    private static final Balance MISSING = new Bucket(new Terms(0, 0, 0, 0, 1, 1, 0, new long[0]));
 
     private final Map<String, Map<Long, Balance>> subjects = new HashMap<>();
     private final Map<String, Remembered> lanes = new HashMap<>();
@@ -32,7 +35,21 @@ final class LedgerModel {
 
     private record Remembered(long number, List<Result> results) {}
 
-    private record Terms(long id, int algorithm, long capacity, long amount, long period, long offset, long[] bounds) {}
+    /**
+     * @param kind 0 a bucket, 1 a long one, 2 an aligned window, 3 a calendar window
+     * @param period of a bucket, in how many parts a unit is told, of which {@code amount} come in a microsecond
+     */
+    private record Terms(
+            long id, int kind, long capacity, long amount, long period, long parts, long offset, long[] bounds) {
+        /** The same for a bucket and a long one. */
+        long name() {
+            return kind == 1 ? id - 1 : id;
+        }
+
+        boolean isBucket() {
+            return kind < 2;
+        }
+    }
 
     /** @param amounts what is asked, or, where it is settled, by how much more was used than charged */
     private record Part(int terms, int dry, long[] eras, long[] amounts) {}
@@ -56,37 +73,46 @@ final class LedgerModel {
 
     void replay(byte[] request, byte[] reply, String... keys) {
         ByteBuffer in = ByteBuffer.wrap(request);
+        in.position(2 + in.getShort(0));
         int mode = in.get();
         long number = in.getLong();
         in.getLong();
         in.getInt();
-        int termsCount = in.get();
         int subjectCount = in.getShort();
         int settleCount = in.getShort();
         int reserveCount = in.getShort();
-        int wordCount = in.getShort();
-        in.getShort();
-        List<List<Terms>> known = new ArrayList<>();
-        for (int i = 0; i < termsCount; i++) {
-            known.add(readTerms(in));
+        int[] termsOf = new int[subjectCount];
+        for (int i = 0; i < subjectCount; i++) {
+            termsOf[i] = in.getShort();
+        }
+        int end = in.getShort();
+        Map<Integer, List<Terms>> known = new HashMap<>();
+        for (int field = 9 + subjectCount; field < end; ) {
+            List<Terms> terms = readTerms(in);
+            known.put(field, terms);
+            field += 5 + terms.stream().mapToInt(LedgerModel::fields).sum();
         }
         List<Map<Long, Balance>> states = new ArrayList<>();
         List<List<Terms>> limits = new ArrayList<>();
         for (int i = 0; i < subjectCount; i++) {
-            limits.add(known.get(in.get() - 1));
+            limits.add(known.getOrDefault(termsOf[i], List.of()));
             states.add(copyOf(subjects.getOrDefault(keys[i + 1], Map.of())));
         }
-        ByteBuffer words = in.slice();
-        in.position(in.position() + 2 * wordCount);
         List<Call> calls = new ArrayList<>();
         for (int i = 0; i < settleCount + reserveCount; i++) {
-            calls.add(readCall(i < settleCount, words, in, limits));
+            calls.add(i < settleCount ? readSettle(in, limits) : readReserve(in, limits));
         }
         same("bytes of the request left over", 0, in.remaining());
 
         ByteBuffer out = ByteBuffer.wrap(reply);
+        same("version of a reply", 1, out.get());
+        long told = out.getLong();
+        out.getInt();
         int status = out.get();
         long now = out.getLong();
+        if (mode != 3) {
+            same("number of a reply", number, told);
+        }
         Remembered last = lanes.getOrDefault(keys[0], new Remembered(0, List.of()));
         if (mode == 2 && number == last.number() + 1) {
             same("status of a cancel that came first", 5, status);
@@ -95,7 +121,7 @@ final class LedgerModel {
         }
         for (int i = 0; i < limits.size(); i++) {
             for (Terms each : limits.get(i)) {
-                Balance balance = states.get(i).computeIfAbsent(each.id(), id -> Balance.fresh(each, now));
+                Balance balance = states.get(i).computeIfAbsent(each.name(), name -> Balance.fresh(each, now));
                 if (balance.at - now > STANDS_STILL) {
                     changed.add(i);
                 }
@@ -117,7 +143,7 @@ final class LedgerModel {
         same("subjects that cannot be used", 0, out.get());
         ByteBuffer values = out.slice();
         for (List<Terms> each : limits) {
-            out.position(out.position() + 13 + bytes(each));
+            out.position(out.position() + bytes(each));
         }
         List<Result> results = new ArrayList<>();
         for (Call call : calls) {
@@ -206,9 +232,9 @@ final class LedgerModel {
             long[] eras = new long[terms.size()];
             for (int j = 0; j < terms.size(); j++) {
                 Balance balance = balance(states, part, terms.get(j));
+                changed.add(part.terms());
                 if (part.amounts()[j] > 0) {
                     balance.charge(terms.get(j), part.amounts()[j]);
-                    changed.add(part.terms());
                     count(j, balance.era, part.amounts()[j]);
                 }
                 eras[j] = balance.era;
@@ -228,7 +254,9 @@ final class LedgerModel {
                 if (over > 0) {
                     balance.charge(terms.get(j), over);
                     changed.add(part.terms());
-                } else if (part.eras()[j] == balance.era && over < 0) {
+                } else if (part.eras()[j] == balance.era
+                        && over < 0
+                        && balance.balance() < terms.get(j).capacity()) {
                     balance.refund(terms.get(j), -over);
                     changed.add(part.terms());
                     count(j, part.eras()[j], over);
@@ -251,7 +279,9 @@ final class LedgerModel {
             List<Terms> terms = limits.get(part.terms());
             for (int j = 0; j < terms.size(); j++) {
                 Balance balance = balance(states, part, terms.get(j));
-                if (eras[j] == balance.era && part.amounts()[j] > 0) {
+                if (eras[j] == balance.era
+                        && part.amounts()[j] > 0
+                        && balance.balance() < terms.get(j).capacity()) {
                     balance.refund(terms.get(j), part.amounts()[j]);
                     changed.add(part.terms());
                     count(j, eras[j], -part.amounts()[j]);
@@ -266,7 +296,7 @@ final class LedgerModel {
     }
 
     private static Balance balance(List<Map<Long, Balance>> states, Part part, Terms terms) {
-        Balance balance = states.get(part.terms()).get(terms.id());
+        Balance balance = states.get(part.terms()).get(terms.name());
         if (balance == null) {
             throw new AssertionError("no balance for a limit that was just advanced");
         }
@@ -297,37 +327,54 @@ final class LedgerModel {
 
     /** What the script wrote of a subject is what the model has. */
     private static void sameValue(ByteBuffer in, List<Terms> limits, Map<Long, Balance> state) {
-        same("version of a value", 1, in.get());
-        same("records of a value", limits.size(), in.get());
-        long at = number(in, 7);
-        in.getInt();
+        same("version and limits of a value", 32 + limits.size(), in.get());
         for (Terms terms : limits) {
-            Balance balance = state.getOrDefault(terms.id(), new Bucket(0));
-            same("id of a record", terms.id(), number(in, 3));
-            same("time of a record", balance.at, at);
-            long amount = number(in, 7) << 8 >> 8;
-            long rest = number(in, terms.algorithm() == 0 ? 6 : 7);
-            same("era", balance.era, number(in, 5));
-            if (balance instanceof Bucket bucket) {
+            same("id of a limit", terms.id(), number(in, 3));
+            same("parts of a unit", terms.parts(), number(in, 4));
+        }
+        in.get();
+        long at = number(in, 7);
+        for (Terms terms : limits) {
+            Balance balance = state.getOrDefault(terms.name(), MISSING);
+            same("at of a value", balance.at, at);
+            long amount = signed(in, 7);
+            if (balance instanceof Bucket bucket && terms.kind() == 0) {
+                same("balance in parts", bucket.inParts(terms).longValueExact(), amount);
+            } else if (balance instanceof Bucket bucket) {
                 same("balance", bucket.balance, amount);
-                same("remainder", bucket.remainder, rest);
             } else if (balance instanceof Window window) {
                 same("used", window.used, amount);
-                same("ceiling", window.ceiling, rest);
             }
+            same("era", balance.era, number(in, 3));
         }
         for (Terms terms : limits) {
-            if (terms.algorithm() == 3 && state.get(terms.id()) instanceof Window window) {
-                same("start", window.start, number(in, 7));
-                same("stop", window.stop, number(in, 7));
+            Balance balance = state.getOrDefault(terms.name(), MISSING);
+            if (balance instanceof Bucket bucket && terms.kind() == 1) {
+                same("remainder", bucket.remainder, number(in, 7));
+            } else if (balance instanceof Window window) {
+                same("ceiling", window.ceiling, number(in, 7));
+                if (terms.kind() == 3) {
+                    same("start", window.start, number(in, 7));
+                    same("stop", window.stop, number(in, 7));
+                }
             }
         }
     }
 
     private static int bytes(List<Terms> limits) {
-        return limits.stream()
-                .mapToInt(terms -> terms.algorithm() == 0 ? 21 : terms.algorithm() == 3 ? 36 : 22)
-                .sum();
+        return 9
+                + limits.stream()
+                        .mapToInt(terms -> 17 + (terms.kind() == 0 ? 0 : terms.kind() == 3 ? 21 : 7))
+                        .sum();
+    }
+
+    private static int fields(Terms terms) {
+        return 3 + (terms.kind() == 0 ? 0 : terms.kind() == 3 ? 6 : 2);
+    }
+
+    private static long signed(ByteBuffer in, int bytes) {
+        int unused = 64 - 8 * bytes;
+        return number(in, bytes) << unused >> unused;
     }
 
     private static long number(ByteBuffer in, int bytes) {
@@ -338,51 +385,61 @@ final class LedgerModel {
 
     private static List<Terms> readTerms(ByteBuffer in) {
         int count = in.get();
-        in.get();
         in.position(in.position() + 1 + in.get(in.position()));
+        in.getShort();
+        in.get();
+        same("version and limits of a head", 32 + count, in.get());
+        long[] ids = new long[count];
+        for (int j = 0; j < count; j++) {
+            ids[j] = number(in, 3);
+            in.getInt();
+        }
+        in.get();
+        long[][] told = new long[count][];
+        for (int j = 0; j < count; j++) {
+            told[j] = new long[] {in.getLong(), in.getLong(), in.getInt() & 0xffffffffL};
+        }
         List<Terms> limits = new ArrayList<>();
         for (int j = 0; j < count; j++) {
-            long id = number(in, 3);
-            int algorithm = (int) (id & 3);
-            long capacity = in.getLong();
-            long amount = in.getLong();
-            long period = in.getLong();
-            long last = in.getLong();
-            boolean bucket = algorithm < 2;
-            limits.add(new Terms(
-                    id,
-                    algorithm,
-                    capacity,
-                    bucket ? amount * last : 0,
-                    bucket ? period * last : period,
-                    last,
-                    new long[algorithm == 3 ? (int) amount : 0]));
-        }
-        for (Terms each : limits) {
-            for (int i = 0; i < each.bounds().length; i++) {
-                each.bounds()[i] = in.getLong();
+            int kind = (int) (ids[j] & 3);
+            long parts = told[j][2];
+            long period = kind == 0 ? parts : in.getLong();
+            long amount = kind == 0 ? told[j][1] : kind == 1 ? in.getLong() : 0;
+            long offset = kind == 2 ? in.getLong() : 0;
+            long[] bounds = new long[kind == 3 ? 5 : 0];
+            for (int i = 0; i < bounds.length; i++) {
+                bounds[i] = in.getLong();
             }
+            limits.add(new Terms(ids[j], kind, told[j][0] / parts, amount, period, parts, offset, bounds));
         }
         return limits;
     }
 
-    private static Call readCall(boolean settles, ByteBuffer words, ByteBuffer numbers, List<List<Terms>> limits) {
-        int count = words.getShort();
+    private static Call readSettle(ByteBuffer in, List<List<Terms>> limits) {
+        int index = in.getShort() - 1;
+        int size = limits.get(index).size();
+        Part part = new Part(index, 0, new long[size], new long[size]);
+        for (int j = 0; j < size; j++) {
+            part.eras()[j] = number(in, 3);
+            part.amounts()[j] = in.getLong();
+        }
+        return new Call(2, List.of(part));
+    }
+
+    private static Call readReserve(ByteBuffer in, List<List<Terms>> limits) {
+        int count = in.get();
         List<Part> parts = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            int word = words.getShort() & 0xffff;
+            int word = in.getShort() & 0xffff;
             int index = word % 32768 - 1;
-            int size = limits.get(index).size();
-            Part part = new Part(index, word / 32768, new long[size], new long[size]);
-            for (int j = 0; j < size; j++) {
-                if (settles) {
-                    part.eras()[j] = numbers.getLong();
-                }
-                part.amounts()[j] = numbers.getLong();
+            Part part = new Part(
+                    index, word / 32768, new long[0], new long[limits.get(index).size()]);
+            for (int j = 0; j < part.amounts().length; j++) {
+                part.amounts()[j] = in.getLong();
             }
             parts.add(part);
         }
-        return new Call(settles ? 2 : 1, parts);
+        return new Call(1, parts);
     }
 
     private static void same(String what, long expected, long answered) {
@@ -397,7 +454,7 @@ final class LedgerModel {
         long era;
 
         static Balance fresh(Terms terms, long now) {
-            Balance balance = terms.algorithm() < 2 ? new Bucket(terms.capacity()) : new Window(terms, now);
+            Balance balance = terms.isBucket() ? new Bucket(terms) : new Window(terms, now);
             balance.at = now;
             balance.era = now % ERAS;
             return balance;
@@ -428,10 +485,36 @@ final class LedgerModel {
 
     private static final class Bucket extends Balance {
         long balance;
+        /** In parts of the period that it was last told under, or of a unit. */
         long remainder;
 
-        Bucket(long capacity) {
-            this.balance = capacity;
+        long period;
+        int kind;
+
+        Bucket(Terms terms) {
+            this.balance = terms.capacity();
+            this.period = terms.period();
+            this.kind = terms.kind();
+        }
+
+        BigInteger inParts(Terms terms) {
+            return BigInteger.valueOf(balance)
+                    .multiply(BigInteger.valueOf(terms.parts()))
+                    .add(BigInteger.valueOf(remainder));
+        }
+
+        /** Under other terms, what is left over of a unit is told in other parts, and cut to a whole number of them. */
+        private void retell(Terms terms) {
+            if (kind != terms.kind() || period != terms.period()) {
+                remainder = kind == 1 && terms.kind() == 0
+                        ? 0
+                        : BigInteger.valueOf(remainder)
+                                .multiply(BigInteger.valueOf(terms.period()))
+                                .divide(BigInteger.valueOf(period))
+                                .longValueExact();
+                kind = terms.kind();
+                period = terms.period();
+            }
         }
 
         @Override
@@ -441,6 +524,7 @@ final class LedgerModel {
 
         @Override
         void advance(Terms terms, long now) {
+            retell(terms);
             long elapsed = now - at;
             if (now < at && at - now <= STANDS_STILL) {
                 elapsed = 0;
@@ -451,7 +535,7 @@ final class LedgerModel {
             } else {
                 at = now;
             }
-            if (balance > terms.capacity()) {
+            if (balance > terms.capacity() || (kind == 0 && balance == terms.capacity() && remainder > 0)) {
                 fill(terms);
             }
             // A balance is never so deep below its capacity that their difference is not exact.
@@ -494,6 +578,17 @@ final class LedgerModel {
 
         @Override
         void charge(Terms terms, long amount) {
+            if (kind == 0) {
+                BigInteger parts = BigInteger.valueOf(terms.parts());
+                BigInteger left = inParts(terms)
+                        .subtract(BigInteger.valueOf(amount).multiply(parts))
+                        .max(DEEPEST);
+                remainder = left.mod(parts).longValueExact();
+                balance = left.subtract(BigInteger.valueOf(remainder))
+                        .divide(parts)
+                        .longValueExact();
+                return;
+            }
             BigInteger lowest = BigInteger.valueOf(terms.capacity()).subtract(MAX);
             balance = BigInteger.valueOf(balance)
                     .subtract(BigInteger.valueOf(amount))
@@ -560,7 +655,7 @@ final class LedgerModel {
         }
 
         private void open(Terms terms, long time) {
-            if (terms.algorithm() == 2) {
+            if (terms.kind() == 2) {
                 start = time - Math.floorMod(time - terms.offset(), terms.period());
                 stop = start + terms.period();
                 return;

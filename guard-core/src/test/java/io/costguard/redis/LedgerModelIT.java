@@ -246,7 +246,7 @@ class LedgerModelIT {
                         default -> actual[i] / (1 + random.nextInt(5));
                     };
                 }
-                return new Batch.Call.Settle(List.of(new Settled(charge, actual)));
+                return new Batch.Call.Settle(new Settled(charge, actual));
             }
             List<Claim> claims = new ArrayList<>();
             for (Subject subject : subjects) {

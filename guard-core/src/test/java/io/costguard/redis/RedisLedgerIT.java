@@ -307,7 +307,7 @@ class RedisLedgerIT {
     }
 
     @Test
-    void everyKeyHasATimeToLiveOfTwiceTheTimeUntilItIsFull() throws Exception {
+    void everyKeyLivesUntilItWouldBeFullAndNoLongerThanFourTimesAsLong() throws Exception {
         Subject slow = new Subject(
                 prefix + ":{x}:slow",
                 Budget.named("slow")
@@ -317,13 +317,13 @@ class RedisLedgerIT {
         assertThat(jedis.pttl(slow.key()))
                 .isBetween(
                         Duration.ofDays(10).toMillis() - 60_000,
-                        Duration.ofDays(11).toMillis());
-        ledger.settle(List.of(new Settled(granted.charges().get(0), new long[] {5})), () -> {});
+                        Duration.ofDays(40).toMillis());
+        ledger.settle(List.of(new Settled(granted.charges().get(0), new long[] {9})), () -> {});
         ledger.flush(deadline());
         assertThat(jedis.pttl(slow.key()))
                 .isBetween(
-                        Duration.ofDays(50).toMillis() - 60_000,
-                        Duration.ofDays(55).toMillis());
+                        Duration.ofDays(45).toMillis() - 60_000,
+                        Duration.ofDays(180).toMillis());
 
         assertThat(jedis.keys(prefix + "*"))
                 .hasSizeGreaterThan(1)

@@ -34,6 +34,8 @@ import redis.clients.jedis.RedisClient;
 class ScriptIT {
     private static final long SECOND = 1_000_000;
     private static final long HOUR = 3_600 * SECOND;
+    /** Of a value with one limit. */
+    private static final int HEAD = 1 + 3 + 4;
 
     private final String prefix = RedisForTests.shared().keyPrefix();
     private final RedisClient jedis = RedisClient.create(RedisForTests.shared().url());
@@ -189,9 +191,7 @@ class ScriptIT {
         Subject subject = subject("s", Limit.requests(10).perHour());
         Charge charge = granted(subject, 4).charges().get(0);
         Batch batch = batch(
-                new Batch.Call.Settle(List.of(new Settled(charge, new long[] {1}))),
-                reserve(subject, 5),
-                reserve(subject, 100));
+                new Batch.Call.Settle(new Settled(charge, new long[] {1})), reserve(subject, 5), reserve(subject, 100));
 
         send(lane, Batch.Mode.RUN, batch);
         assertThat(balances(subject)).containsExactly(4L);
@@ -306,11 +306,11 @@ class ScriptIT {
         Limit tokens = Limit.tokens(100).perSecond();
         Limit requests = Limit.requests(10).perHour();
         granted(subject("s", requests, tokens), 1, 100);
-        tick(HOUR);
+        tick(2 * HOUR);
         granted(subject("s", requests), 1);
 
         assertThat(jedis.get(subject("s", requests).key().getBytes(StandardCharsets.UTF_8)))
-                .hasSize(13 + 21);
+                .hasSize(HEAD + 1 + 7 + 10);
     }
 
     // --------------------------------------------------------------------------------------------------- the clock
@@ -435,30 +435,34 @@ class ScriptIT {
         Subject good = subject("good", limit);
         byte[] sound = soundValue(limit);
         byte[] newer = sound.clone();
-        newer[0] = 9;
-        byte[] tooManyRecords = sound.clone();
-        tooManyRecords[1] = 2;
+        newer[0] = (byte) (7 << 5 | 1);
+        byte[] tooManyLimits = sound.clone();
+        tooManyLimits[0]++;
+        byte[] noParts = sound.clone();
+        ByteBuffer.wrap(noParts).putInt(1 + 3, 0);
         byte[] hugeTime = sound.clone();
-        ByteBuffer.wrap(hugeTime).put(2, (byte) 0x7f);
+        hugeTime[HEAD + 1] = 0x7f;
         byte[] hugeBalance = sound.clone();
-        ByteBuffer.wrap(hugeBalance).put(13 + 3, (byte) 0x7f);
+        hugeBalance[HEAD + 1 + 7] = 0x7f;
         byte[] hugeDebt = sound.clone();
-        ByteBuffer.wrap(hugeDebt).put(13 + 3, (byte) 0x80);
-        byte[] hugeRemainder = sound.clone();
-        ByteBuffer.wrap(hugeRemainder).put(13 + 3 + 7, (byte) 0x7f);
+        hugeDebt[HEAD + 1 + 7] = (byte) 0x80;
+        byte[] hugeRemainder = soundValue(Limit.requests(Cost.MAX_AMOUNT).perHour());
+        hugeRemainder[HEAD + 1 + 7 + 10] = 0x7f;
 
         refused(good, "written by another version", newer);
         refused(
                 good,
                 "damaged",
-                new byte[] {1},
+                new byte[0],
+                new byte[] {1 << 5 | 1},
                 Arrays.copyOf(sound, sound.length - 1),
                 Arrays.copyOf(sound, sound.length + 1),
-                tooManyRecords,
+                tooManyLimits,
+                noParts,
                 hugeTime,
                 hugeBalance,
-                hugeDebt,
-                hugeRemainder);
+                hugeDebt);
+        refused(subject("huge", Limit.requests(Cost.MAX_AMOUNT).perHour()), "damaged", hugeRemainder);
         refused(good, "version", "nan".getBytes(StandardCharsets.UTF_8), "1e308".getBytes(StandardCharsets.UTF_8));
     }
 
@@ -566,8 +570,7 @@ class ScriptIT {
     }
 
     private void settle(Charge charge, long... actual) {
-        assertThat(run(new Batch.Call.Settle(List.of(new Settled(charge, actual)))))
-                .containsExactly(new Batch.Result.Done());
+        assertThat(run(new Batch.Call.Settle(new Settled(charge, actual)))).containsExactly(new Batch.Result.Done());
     }
 
     private List<Long> balances(Subject subject) {

@@ -27,15 +27,15 @@ final class TestScript {
                 "local time = redis.call('TIME')",
                 "local micros = tonumber(redis.call('GET', '" + key + "'))\n"
                         + "local time = { math.floor(micros / 1000000), math.fmod(micros, 1000000) }");
-        replace("string.format('%.0f', ttl))", "3600000)");
+        replace("string.format('%.0f', ttls[i]))", "3600000)");
         return this;
     }
 
     /** It appends what it was asked and what it answered to the list at {@code key}, in the order in which it decided. */
     TestScript withAuditAt(String key) {
         replace(
-                "  for i = 1, subjectsCount do\n    if changed[i] and",
-                push(key) + "  for i = 1, subjectsCount do\n    if changed[i] and");
+                "  for i = 1, subjects do\n    local f = changed[i] and",
+                push(key) + "  for i = 1, subjects do\n    local f = changed[i] and");
         return this;
     }
 
