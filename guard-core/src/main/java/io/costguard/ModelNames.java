@@ -41,14 +41,27 @@ public final class ModelNames {
      * blanks at its ends. A name of more than 128 characters is cut, and told from its like by a digest at its end.
      */
     public static String canonical(String model) {
-        StringBuilder plain = new StringBuilder(model.length());
-        model.codePoints().filter(c -> !Character.isISOControl(c)).forEach(plain::appendCodePoint);
-        String name = undated(plain.toString().toLowerCase(Locale.ROOT).strip());
+        String name = undated(printable(model).toLowerCase(Locale.ROOT).strip());
         name = ALIASES.getOrDefault(name, name);
         return name.length() > LONGEST ? name.substring(0, LONGEST - DIGEST_DIGITS - 1) + "~" + digest(name) : name;
     }
 
+    private static String printable(String name) {
+        for (int i = 0; i < name.length(); i++) {
+            if (Character.isISOControl(name.charAt(i))) {
+                return name.chars()
+                        .filter(c -> !Character.isISOControl(c))
+                        .collect(StringBuilder::new, (text, c) -> text.append((char) c), StringBuilder::append)
+                        .toString();
+            }
+        }
+        return name;
+    }
+
     private static String undated(String name) {
+        if (!mayBeDated(name)) {
+            return name;
+        }
         Matcher dated = DATED.matcher(name);
         int end = name.length();
         while (dated.region(Math.max(0, end - LONGEST_DATE), end).find()) {
@@ -58,6 +71,12 @@ public final class ModelNames {
             }
         }
         return name.substring(0, end);
+    }
+
+    /** Most names are not, and told by their last character. */
+    private static boolean mayBeDated(String name) {
+        char last = name.isEmpty() ? ' ' : name.charAt(name.length() - 1);
+        return last == 't' || (last >= '0' && last <= '9');
     }
 
     private static String digest(String name) {

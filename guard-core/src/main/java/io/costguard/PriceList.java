@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.math.BigDecimal;
-import java.math.BigInteger;
 import java.math.RoundingMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,7 +29,7 @@ public final class PriceList {
     private static final JsonFactory JSON = new JsonFactory();
     private static final int PICO_DIGITS = 12;
     private static final int MOST_DECIMALS = 100;
-    private static final BigInteger PICO_A_NANO = BigInteger.valueOf(1_000);
+    private static final long PICO_A_NANO = 1_000;
 
     private final Map<String, Price> prices;
 
@@ -171,15 +170,22 @@ public final class PriceList {
         if (price == null) {
             return OptionalLong.empty();
         }
-        BigInteger pico = times(usage.input(), price.input())
-                .add(times(usage.cacheRead(), price.cacheRead()))
-                .add(times(usage.cacheWrite(), price.cacheWrite()))
-                .add(times(usage.output(), price.output()));
-        BigInteger nano = pico.add(PICO_A_NANO.subtract(BigInteger.ONE)).divide(PICO_A_NANO);
-        return OptionalLong.of(nano.min(BigInteger.valueOf(Cost.MAX_AMOUNT)).longValueExact());
+        long pico = sum(
+                sum(times(usage.input(), price.input()), times(usage.cacheRead(), price.cacheRead())),
+                sum(times(usage.cacheWrite(), price.cacheWrite()), times(usage.output(), price.output())));
+        long nano = pico / PICO_A_NANO + (pico % PICO_A_NANO == 0 ? 0 : 1);
+        return OptionalLong.of(Math.min(nano, Cost.MAX_AMOUNT));
     }
 
-    private static BigInteger times(long tokens, long pico) {
-        return BigInteger.valueOf(tokens).multiply(BigInteger.valueOf(pico));
+    // What does not fit a long is above the most that can be counted, which is what both stand for then.
+
+    private static long times(long tokens, long pico) {
+        long product = tokens * pico;
+        return Math.multiplyHigh(tokens, pico) == 0 && product >= 0 ? product : Long.MAX_VALUE;
+    }
+
+    private static long sum(long one, long other) {
+        long sum = one + other;
+        return sum >= 0 ? sum : Long.MAX_VALUE;
     }
 }

@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.costguard.describe.Usage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -64,6 +66,27 @@ class PriceListTest {
         assertThat(parse("{'m':{'input_cost_per_token':1000,'output_cost_per_token':1000}}")
                         .nanoUsd("m", new Usage(Cost.MAX_AMOUNT, 0, 0, Cost.MAX_AMOUNT)))
                 .hasValue(Cost.MAX_AMOUNT);
+    }
+
+    @Test
+    void sumsAreExactHoweverLarge() throws IOException {
+        PriceList list = parse("{'m':{'input_cost_per_token':2.5e-6,'cache_read_input_token_cost':999.999999999999,"
+                + "'cache_creation_input_token_cost':3e-12,'output_cost_per_token':1000}}");
+        Random random = new Random(7);
+        for (int i = 0; i < 10_000; i++) {
+            long[] tokens = random.longs(4, 0, Cost.MAX_AMOUNT)
+                    .map(most -> most >> random.nextInt(53))
+                    .toArray();
+            BigInteger pico = BigInteger.ZERO;
+            long[] prices = {2_500_000, 999_999_999_999_999L, 3, 1_000_000_000_000_000L};
+            for (int j = 0; j < prices.length; j++) {
+                pico = pico.add(BigInteger.valueOf(tokens[j]).multiply(BigInteger.valueOf(prices[j])));
+            }
+            BigInteger nano = pico.add(BigInteger.valueOf(999)).divide(BigInteger.valueOf(1_000));
+
+            assertThat(list.nanoUsd("m", new Usage(tokens[0], tokens[1], tokens[2], tokens[3])))
+                    .hasValue(nano.min(BigInteger.valueOf(Cost.MAX_AMOUNT)).longValueExact());
+        }
     }
 
     @Test
