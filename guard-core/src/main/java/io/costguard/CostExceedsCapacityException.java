@@ -5,11 +5,15 @@ public final class CostExceedsCapacityException extends BudgetExceededException 
     private static final long serialVersionUID = 1L;
 
     public CostExceedsCapacityException(Denial denial) {
-        super(
-                "budget '" + denial.budget() + "' can never let this call go: " + denial.limit() + ", requested "
-                        + denial.unit().format(denial.requested()) + ", at most "
-                        + denial.unit().format(denial.largestThatFits())
-                        + "; make the call smaller, the limit larger, or use clampToCapacity()",
-                denial);
+        super(denial);
+    }
+
+    @Override
+    public String getMessage() {
+        Denial denial = denial();
+        return "budget '" + denial.budget() + "' can never let this call go: " + denial.limit() + ", requested "
+                + denial.unit().format(denial.requested()) + ", at most "
+                + denial.unit().format(denial.largestThatFits())
+                + "; make the call smaller, the limit larger, or use clampToCapacity()";
     }
 }

@@ -13,7 +13,11 @@ public sealed interface Admission {
     /** It may not. */
     record Refused(Denial denial, By by) implements Admission {
         public BudgetExceededException exception() {
-            return by == By.CAPACITY ? new CostExceedsCapacityException(denial) : new BudgetExceededException(denial);
+            return switch (by) {
+                case CAPACITY -> new CostExceedsCapacityException(denial);
+                case PRE_CHECK -> BudgetExceededException.repeated(denial);
+                case REDIS, DRY_RUN -> new BudgetExceededException(denial);
+            };
         }
     }
 }
