@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Remembers for a moment what the ledger denied, so that a burst of hopeless calls does not reach Redis.
@@ -24,11 +25,11 @@ final class PreCheck {
 
     private final long boundNanos;
     private final LongSupplier nanoTime;
-    private final Cache<Place, Remembered> denials =
+    /** For each limit of a subject what it denied, null where nothing; never written to. */
+    private final Cache<Subject, @Nullable Remembered[]> denials =
             Caffeine.newBuilder().maximumSize(SUBJECTS).build();
-    private final AtomicLongArray givenBack = new AtomicLongArray(STRIPES);
 
-    private record Place(Subject subject, int limit) {}
+    private final AtomicLongArray givenBack = new AtomicLongArray(STRIPES);
 
     private record Remembered(long amount, long available, long untilNanos, long retryNanos) {}
 
@@ -45,18 +46,26 @@ final class PreCheck {
         if (boundNanos == 0) {
             return Optional.empty();
         }
-        long now = nanoTime.getAsLong();
         for (Claim claim : claims) {
-            if (claim.subject().budget().isDryRun()) {
-                continue;
-            }
-            for (int i = 0; i < claim.amounts().length; i++) {
-                Remembered denial =
-                        claim.amounts()[i] == 0 ? null : denials.getIfPresent(new Place(claim.subject(), i));
-                if (denial != null && denial.untilNanos() - now > 0 && claim.amounts()[i] >= denial.amount()) {
-                    long waitMicros = Math.max(1, (denial.retryNanos() - now) / 1_000);
-                    return Optional.of(new Verdict.Shortfall(claim, i, denial.available(), waitMicros));
+            @Nullable Remembered[] remembered = denials.getIfPresent(claim.subject());
+            if (remembered != null) {
+                Optional<Verdict.Shortfall> denied = denies(claim, remembered);
+                if (denied.isPresent()) {
+                    return denied;
                 }
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Optional<Verdict.Shortfall> denies(Claim claim, @Nullable Remembered[] remembered) {
+        long now = nanoTime.getAsLong();
+        for (int i = 0; i < remembered.length; i++) {
+            Remembered denial = remembered[i];
+            long amount = claim.amounts()[i];
+            if (denial != null && amount > 0 && amount >= denial.amount() && denial.untilNanos() - now > 0) {
+                long waitMicros = Math.max(1, (denial.retryNanos() - now) / 1_000);
+                return Optional.of(new Verdict.Shortfall(claim, i, denial.available(), waitMicros));
             }
         }
         return Optional.empty();
@@ -72,29 +81,32 @@ final class PreCheck {
     }
 
     void remember(Verdict.Shortfall denied, List<Claim> claims, Tickets tickets) {
-        if (boundNanos == 0) {
+        Subject subject = denied.claim().subject();
+        if (boundNanos == 0 || subject.budget().isDryRun()) {
             return;
         }
         long now = nanoTime.getAsLong();
         long waitNanos = Math.min(denied.waitMicros(), Long.MAX_VALUE / 2_000) * 1_000;
         Remembered fresh = new Remembered(
                 denied.requested(), denied.available(), now + Math.min(boundNanos, waitNanos), now + waitNanos);
-        denials.asMap()
-                .merge(
-                        new Place(denied.claim().subject(), denied.limit()),
-                        fresh,
-                        (old, latest) -> old.untilNanos() - now > 0 && old.amount() < latest.amount() ? old : latest);
+        denials.asMap().compute(subject, (same, before) -> {
+            @Nullable Remembered[] after =
+                    before == null ? new @Nullable Remembered[subject.limits().size()] : before.clone();
+            Remembered old = after[denied.limit()];
+            if (old == null || old.untilNanos() - now <= 0 || old.amount() >= fresh.amount()) {
+                after[denied.limit()] = fresh;
+            }
+            return after;
+        });
         if (!tickets.equals(tickets(claims))) {
-            denials.invalidate(new Place(denied.claim().subject(), denied.limit()));
+            denials.invalidate(subject);
         }
     }
 
     /** Called once something has been given back to the subject. */
     void forget(Subject subject) {
         givenBack.incrementAndGet(stripe(subject));
-        for (int i = 0; i < subject.limits().size(); i++) {
-            denials.invalidate(new Place(subject, i));
-        }
+        denials.invalidate(subject);
     }
 
     private static int stripe(Subject subject) {

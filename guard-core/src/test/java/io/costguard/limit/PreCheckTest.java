@@ -73,6 +73,22 @@ class PreCheckTest {
     }
 
     @Test
+    void eachLimitOfASubjectIsRememberedForItself() {
+        Subject both = subject("c", budget().limit(Limit.requests(3).perMinute()));
+        List<Claim> claims = List.of(Claim.of(both, Cost.requests(2).input(5)));
+        remember(claims, 0, ENDLESS);
+        preCheck.remember(new Verdict.Shortfall(claims.get(0), 1, 1, ENDLESS), claims, preCheck.tickets(claims));
+
+        assertThat(limits(both, Cost.requests(2).input(5))).containsExactly(0);
+        assertThat(limits(both, Cost.requests(2).input(4))).containsExactly(1);
+        assertThat(limits(both, Cost.requests(1).input(5))).containsExactly(0);
+        assertThat(limits(both, Cost.requests(1).input(4))).isEmpty();
+
+        preCheck.forget(both);
+        assertThat(limits(both, Cost.requests(2).input(5))).isEmpty();
+    }
+
+    @Test
     void aCallThatAsksNothingOfTheSpentLimitIsNotDenied() {
         remember(claims(subject, 5), 0, ENDLESS);
 
@@ -122,6 +138,13 @@ class PreCheckTest {
         off.remember(new Verdict.Shortfall(claims.get(0), 0, 0, ENDLESS), claims, off.tickets(claims));
 
         assertThat(off.denies(claims)).isEmpty();
+    }
+
+    /** Those that deny. */
+    private List<Integer> limits(Subject subject, Cost cost) {
+        return preCheck.denies(List.of(Claim.of(subject, cost))).stream()
+                .map(Verdict.Shortfall::limit)
+                .toList();
     }
 
     private void remember(List<Claim> claims, long available, long waitMicros) {
