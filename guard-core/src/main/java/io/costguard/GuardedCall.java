@@ -17,17 +17,19 @@ public final class GuardedCall {
     private static final int LONGEST_VALUE = 4_096;
     private static final Set<String> SHORTENED = Set.of("model", "apiKey");
 
-    private final Map<String, String> attributes;
+    private static final Attributes NO_PROVIDER = Attributes.NONE.with("provider", "");
+
+    private final Attributes attributes;
     private final Cost cost;
 
-    private GuardedCall(Map<String, String> attributes, Cost cost) {
+    private GuardedCall(Attributes attributes, Cost cost) {
         this.attributes = attributes;
         this.cost = cost;
     }
 
     /** One request to {@code name}, which is the call's {@code model} attribute, in its canonical form. */
     public static GuardedCall of(String name) {
-        return new GuardedCall(Map.of("model", ModelNames.canonical(name), "provider", ""), Cost.requests(1));
+        return new GuardedCall(NO_PROVIDER.with("model", ModelNames.canonical(name)), Cost.requests(1));
     }
 
     /**
@@ -44,9 +46,8 @@ public final class GuardedCall {
             throw new IllegalArgumentException(
                     "attribute '" + attribute + "' must be at most 4,096 characters long, not " + value.length());
         }
-        Map<String, String> more = new TreeMap<>(attributes);
-        more.put(attribute, attribute.equals("model") ? ModelNames.canonical(value) : value);
-        return new GuardedCall(Map.copyOf(more), cost);
+        String kept = attribute.equals("model") ? ModelNames.canonical(value) : value;
+        return new GuardedCall(attributes.with(attribute, kept), cost);
     }
 
     /** This call with what it is expected to cost at most. */
