@@ -4,7 +4,6 @@ import io.costguard.http.HttpGuard;
 import io.costguard.limit.Admission;
 import io.costguard.limit.Fingerprint;
 import io.costguard.limit.Limiter;
-import io.costguard.limit.Listeners;
 import io.costguard.limit.LoggingListener;
 import io.costguard.limit.Reservation;
 import io.costguard.limit.Subjects;
@@ -284,7 +283,8 @@ public final class CostGuard implements AutoCloseable {
             Redis redis = redisClient != null
                     ? Redis.of(redisClient)
                     : Redis.at(redisUrl == null ? "" : redisUrl, decisionTimeout);
-            listeners.add(0, new LoggingListener(budgets));
+            List<GuardListener> told = new ArrayList<>(listeners);
+            told.add(0, new LoggingListener(budgets));
             Limiter limiter = new Limiter(
                     new Subjects(budgets, keyPrefix, partitionBy, fingerprint),
                     new RedisLedger(redis, keyPrefix, decisionTimeout),
@@ -293,7 +293,7 @@ public final class CostGuard implements AutoCloseable {
                     whenRedisFails,
                     decisionTimeout,
                     preCheck,
-                    new Listeners(listeners));
+                    told.toArray(GuardListener[]::new));
             return new CostGuard(limiter, HttpGuard.of(limiter, prices, denials, unknownCalls));
         }
 

@@ -36,7 +36,7 @@ public final class Limiter implements AutoCloseable {
     private final Fingerprint fingerprint;
     private final WhenRedisFails whenRedisFails;
     private final long timeoutNanos;
-    private final GuardListener listener;
+    private final Listeners listeners;
 
     public Limiter(
             Subjects subjects,
@@ -46,7 +46,7 @@ public final class Limiter implements AutoCloseable {
             WhenRedisFails whenRedisFails,
             Duration timeout,
             Duration preCheck,
-            GuardListener listener) {
+            GuardListener... listeners) {
         this.subjects = subjects;
         this.preCheck = new PreCheck(preCheck, System::nanoTime);
         this.ledger = ledger;
@@ -54,7 +54,7 @@ public final class Limiter implements AutoCloseable {
         this.fingerprint = fingerprint;
         this.whenRedisFails = whenRedisFails;
         this.timeoutNanos = timeout.toNanos();
-        this.listener = listener;
+        this.listeners = new Listeners(List.of(listeners));
     }
 
     /** A call that is about to be decided, with what it asks of whom. */
@@ -234,7 +234,7 @@ public final class Limiter implements AutoCloseable {
         }
         Verdict.Granted granted = (Verdict.Granted) verdict;
         for (Verdict.Shortfall denied : granted.dryRuns()) {
-            listener.onDenied(new GuardListener.Denied(asking.call(), denial(denied), By.DRY_RUN));
+            listeners.denied(asking.call(), denial(denied), By.DRY_RUN);
         }
         return granted(asking, granted.charges());
     }
@@ -245,26 +245,17 @@ public final class Limiter implements AutoCloseable {
             throw cause;
         }
         GuardedCall shown = identified(call);
-        listener.onFailedOpen(new GuardListener.FailedOpen(shown, cause));
+        listeners.failedOpen(shown, cause);
         return new Admission.Granted(Reservation.uncounted(shown));
     }
 
     private Admission granted(Asking asking, List<Charge> charges) {
-        List<GuardListener.Left> left = new ArrayList<>();
-        for (Charge charge : charges) {
-            Budget budget = charge.claim().subject().budget();
-            for (int i = 0; i < charge.balances().length; i++) {
-                Limit limit = budget.limits().get(i);
-                left.add(new GuardListener.Left(
-                        budget.name(), limit.name(), limit.unit(), charge.balances()[i], limit.capacity()));
-            }
-        }
-        listener.onGranted(new GuardListener.Grant(asking.call(), asking.call().cost(), left));
+        listeners.granted(asking.call(), charges);
         return new Admission.Granted(Reservation.of(asking.call(), charges, this));
     }
 
     private Admission refused(Asking asking, Denial denial, By by) {
-        listener.onDenied(new GuardListener.Denied(asking.call(), denial, by));
+        listeners.denied(asking.call(), denial, by);
         return new Admission.Refused(denial, by);
     }
 
@@ -283,7 +274,7 @@ public final class Limiter implements AutoCloseable {
                     () -> settled.forEach(
                             each -> preCheck.forget(each.charge().claim().subject())));
         }
-        listener.onSettled(new GuardListener.Settlement(reservation.call(), reservation.estimate(), actual, outcome));
+        listeners.settled(reservation.call(), actual, outcome);
     }
 
     private static Denial denial(Verdict.Shortfall denied) {

@@ -1,41 +1,73 @@
 package io.costguard.limit;
 
+import io.costguard.Budget;
+import io.costguard.Cost;
+import io.costguard.Denial;
 import io.costguard.GuardListener;
+import io.costguard.GuardListener.Denied.By;
+import io.costguard.GuardUnavailableException;
+import io.costguard.GuardedCall;
+import io.costguard.Limit;
+import io.costguard.Outcome;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** All listeners as one that never throws. */
-public final class Listeners implements GuardListener {
+/** Tells all listeners what becomes of calls. None of them can break one, and no event is made that nobody hears. */
+final class Listeners {
     private static final Logger log = LoggerFactory.getLogger(GuardListener.class);
 
     private final List<GuardListener> listeners;
+    /** The log hears of what is new about denials and failures; anybody else hears everything. */
+    private final boolean anybodyHears;
+
     private final AtomicBoolean reported = new AtomicBoolean();
 
-    public Listeners(List<GuardListener> listeners) {
-        this.listeners = List.copyOf(listeners);
+    Listeners(List<GuardListener> listeners) {
+        this.listeners = listeners;
+        this.anybodyHears = listeners.stream().anyMatch(listener -> !(listener instanceof LoggingListener));
     }
 
-    @Override
-    public void onGranted(Grant event) {
-        tell(listener -> listener.onGranted(event));
+    void granted(GuardedCall call, List<Charge> charges) {
+        if (anybodyHears) {
+            GuardListener.Grant event = new GuardListener.Grant(call, call.cost(), left(charges));
+            tell(listener -> listener.onGranted(event));
+        }
     }
 
-    @Override
-    public void onDenied(Denied event) {
-        tell(listener -> listener.onDenied(event));
+    void denied(GuardedCall call, Denial denial, By by) {
+        if (anybodyHears || by != By.PRE_CHECK) {
+            GuardListener.Denied event = new GuardListener.Denied(call, denial, by);
+            tell(listener -> listener.onDenied(event));
+        }
     }
 
-    @Override
-    public void onSettled(Settlement event) {
-        tell(listener -> listener.onSettled(event));
+    void settled(GuardedCall call, Cost actual, Outcome outcome) {
+        if (anybodyHears) {
+            GuardListener.Settlement event = new GuardListener.Settlement(call, call.cost(), actual, outcome);
+            tell(listener -> listener.onSettled(event));
+        }
     }
 
-    @Override
-    public void onFailedOpen(FailedOpen event) {
+    void failedOpen(GuardedCall call, GuardUnavailableException cause) {
+        GuardListener.FailedOpen event = new GuardListener.FailedOpen(call, cause);
         tell(listener -> listener.onFailedOpen(event));
+    }
+
+    private static List<GuardListener.Left> left(List<Charge> charges) {
+        List<GuardListener.Left> left = new ArrayList<>();
+        for (Charge charge : charges) {
+            Budget budget = charge.claim().subject().budget();
+            for (int i = 0; i < charge.balances().length; i++) {
+                Limit limit = budget.limits().get(i);
+                left.add(new GuardListener.Left(
+                        budget.name(), limit.name(), limit.unit(), charge.balances()[i], limit.capacity()));
+            }
+        }
+        return left;
     }
 
     private void tell(Consumer<GuardListener> event) {

@@ -33,6 +33,9 @@ public final class LoggingListener implements GuardListener {
 
     @Override
     public void onDenied(Denied event) {
+        if (event.by() == Denied.By.PRE_CHECK) {
+            return; // it repeats a denial that was told a moment ago
+        }
         String budget = event.denial().budget();
         List<@Nullable String> values = new ArrayList<>();
         for (String attribute : countedPer.getOrDefault(budget, List.of())) {

@@ -58,6 +58,12 @@ class LoggingListenerTest {
     }
 
     @Test
+    void whatThePreCheckRepeatsIsNotSaidAgain() {
+        assertThat(logged(() -> listener.onDenied(denied("gpt-4o", By.PRE_CHECK))))
+                .isEmpty();
+    }
+
+    @Test
     void aDryRunSaysThatItWas() {
         assertThat(logged(() -> listener.onDenied(denied("gpt-4o", By.DRY_RUN))))
                 .contains("would have been denied (dry run)");
