@@ -8,18 +8,23 @@ import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
 import org.jspecify.annotations.Nullable;
 
 /** An estimate that is charged, until it is replaced by what was used: once. */
 public final class Reservation implements Permit {
-    private final String id;
+    private static final AtomicReferenceFieldUpdater<Reservation, @Nullable String> ID =
+            AtomicReferenceFieldUpdater.newUpdater(Reservation.class, String.class, "id");
+    private static final Cost NOTHING = Cost.requests(0).nanoUsd(0);
+
     private final GuardedCall call;
     private final List<Charge> charges;
     private final @Nullable Limiter limiter;
     private final AtomicBoolean ended = new AtomicBoolean();
+    /** Made when it is first asked for: most never are. */
+    private volatile @Nullable String id;
 
     private Reservation(GuardedCall call, List<Charge> charges, @Nullable Limiter limiter) {
-        this.id = UUID.randomUUID().toString();
         this.call = call;
         this.charges = charges;
         this.limiter = limiter;
@@ -36,7 +41,12 @@ public final class Reservation implements Permit {
 
     @Override
     public String id() {
-        return id;
+        String known = id;
+        if (known == null) {
+            String made = UUID.randomUUID().toString();
+            known = ID.compareAndSet(this, null, made) ? made : id();
+        }
+        return known;
     }
 
     public GuardedCall call() {
@@ -66,7 +76,7 @@ public final class Reservation implements Permit {
 
     @Override
     public void release() {
-        end(Cost.requests(0).nanoUsd(0), Outcome.RELEASED);
+        end(NOTHING, Outcome.RELEASED);
     }
 
     @Override
@@ -83,6 +93,6 @@ public final class Reservation implements Permit {
 
     @Override
     public String toString() {
-        return "permit " + id + " for " + estimate();
+        return "permit " + id() + " for " + estimate();
     }
 }
