@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 
 /**
@@ -175,6 +176,13 @@ public final class Budget {
     /** The attributes that this budget is counted per. */
     public List<String> countedPer() {
         return per;
+    }
+
+    /** All attributes that it looks at: those that say which calls it applies to, and those it is counted per. */
+    public Set<String> attributes() {
+        Set<String> all = new TreeSet<>(where.keySet());
+        all.addAll(per);
+        return all;
     }
 
     public List<Limit> limits() {

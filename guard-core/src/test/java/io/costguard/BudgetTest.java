@@ -50,6 +50,16 @@ class BudgetTest {
         assertThat(BUDGET.per().countedPer()).isEmpty();
     }
 
+    @Test
+    void itTellsAllAttributesThatItLooksAt() {
+        assertThat(BUDGET.models("gpt-*")
+                        .where("tenant", "acme")
+                        .per("user", "model")
+                        .attributes())
+                .containsExactly("model", "tenant", "user");
+        assertThat(BUDGET.per().attributes()).isEmpty();
+    }
+
     @ParameterizedTest
     @CsvSource({"api_key, apiKey", "apikey, apiKey", "API-Key, apiKey", "Model, model", "PROVIDER, provider"})
     void anAttributeThatIsMisspelledIsRefusedWithTheOneThatWasMeant(String misspelled, String meant) {

@@ -3,7 +3,7 @@ package io.costguard.limit;
 import io.costguard.Cost;
 
 /**
- * What a call asks of one subject.
+ * What a call asks of one subject. Shared by all calls alike: its amounts are never written to.
  *
  * @param amounts for each limit of the subject, in its own unit; 0 where the call has nothing to do with it
  */

@@ -11,7 +11,6 @@ import io.costguard.Limit;
 import io.costguard.LimitStatus;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
-import io.costguard.Unit;
 import io.costguard.WhenRedisFails;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -29,11 +28,9 @@ public final class Limiter implements AutoCloseable {
     /** As long as a duration gets: waiting will never help. */
     private static final Duration NEVER = Duration.ofNanos(Long.MAX_VALUE);
 
-    private final Subjects subjects;
+    private final Askings askings;
     private final PreCheck preCheck;
     private final Ledger ledger;
-    private final PriceList prices;
-    private final Fingerprint fingerprint;
     private final WhenRedisFails whenRedisFails;
     private final long timeoutNanos;
     private final Listeners listeners;
@@ -47,18 +44,13 @@ public final class Limiter implements AutoCloseable {
             Duration timeout,
             Duration preCheck,
             GuardListener... listeners) {
-        this.subjects = subjects;
+        this.askings = new Askings(subjects, prices, fingerprint);
         this.preCheck = new PreCheck(preCheck, System::nanoTime);
         this.ledger = ledger;
-        this.prices = prices;
-        this.fingerprint = fingerprint;
         this.whenRedisFails = whenRedisFails;
         this.timeoutNanos = timeout.toNanos();
         this.listeners = new Listeners(List.of(listeners));
     }
-
-    /** A call that is about to be decided, with what it asks of whom. */
-    private record Asking(GuardedCall call, List<Claim> claims, PreCheck.Tickets tickets) {}
 
     /**
      * Decides without waiting for anything but the ledger.
@@ -68,11 +60,13 @@ public final class Limiter implements AutoCloseable {
      */
     public Admission decide(GuardedCall call) throws GuardUnavailableException {
         try {
-            Asking asking = ask(call);
+            Asking asking = askings.of(call);
             Optional<Admission> known = withoutLedger(asking);
-            return known.isPresent()
-                    ? known.get()
-                    : admission(asking, ledger.reserve(asking.claims(), System.nanoTime() + timeoutNanos));
+            if (known.isPresent()) {
+                return known.get();
+            }
+            PreCheck.Tickets tickets = preCheck.tickets(asking.claims());
+            return admission(asking, tickets, ledger.reserve(asking.claims(), System.nanoTime() + timeoutNanos));
         } catch (MisfitException e) {
             throw e;
         } catch (GuardUnavailableException e) {
@@ -86,12 +80,15 @@ public final class Limiter implements AutoCloseable {
     public CompletableFuture<Admission> decideAsync(GuardedCall call) {
         CompletableFuture<Admission> admission;
         try {
-            Asking asking = ask(call);
+            Asking asking = askings.of(call);
             Optional<Admission> known = withoutLedger(asking);
-            admission = known.isPresent()
-                    ? CompletableFuture.completedFuture(known.get())
-                    : ledger.reserveAsync(asking.claims(), System.nanoTime() + timeoutNanos)
-                            .thenApply(verdict -> admission(asking, verdict));
+            if (known.isPresent()) {
+                admission = CompletableFuture.completedFuture(known.get());
+            } else {
+                PreCheck.Tickets tickets = preCheck.tickets(asking.claims());
+                admission = ledger.reserveAsync(asking.claims(), System.nanoTime() + timeoutNanos)
+                        .thenApply(verdict -> admission(asking, tickets, verdict));
+            }
         } catch (RuntimeException e) {
             admission = CompletableFuture.failedFuture(e);
         }
@@ -124,7 +121,7 @@ public final class Limiter implements AutoCloseable {
     /** How the limits that a call falls under stand. */
     public List<LimitStatus> status(GuardedCall call) throws GuardUnavailableException {
         flush();
-        List<Subject> found = subjects.of(identified(call).attributes());
+        List<Subject> found = askings.subjectsOf(call);
         if (found.isEmpty()) {
             return List.of();
         }
@@ -154,57 +151,20 @@ public final class Limiter implements AutoCloseable {
 
     /** The output tokens to reserve for a call like this one, when its request sets no cap. */
     public long assumedOutput(GuardedCall call) {
-        return subjects.budgetsOf(call.attributes()).stream()
-                .mapToLong(Budget::assumedOutput)
-                .max()
-                .orElse(0);
+        long most = 0;
+        try {
+            for (Subject subject : askings.subjectsOf(call)) {
+                most = Math.max(most, subject.budget().assumedOutput());
+            }
+        } catch (MisfitException e) {
+            return 0; // whoever asks for a decision is told
+        }
+        return most;
     }
 
     @Override
     public void close() {
         ledger.close();
-    }
-
-    private Asking ask(GuardedCall call) {
-        GuardedCall identified = identified(call);
-        List<Subject> found = subjects.of(identified.attributes());
-        GuardedCall priced =
-                identified.cost(priced(call.model(), call.cost(), call.cost().requests()));
-        List<Claim> claims = new ArrayList<>(found.size());
-        for (Subject subject : found) {
-            checkPriced(priced, subject);
-            claims.add(Claim.of(subject, priced.cost()));
-        }
-        return new Asking(priced, claims, preCheck.tickets(claims));
-    }
-
-    private GuardedCall identified(GuardedCall call) {
-        return call.with("apiKey", fingerprint.of(call.attributes().getOrDefault("apiKey", "")));
-    }
-
-    /** This cost of {@code model}, with the dollars of the price list where it has none of its own. */
-    Cost priced(String model, Cost cost, long requests) {
-        Cost counted = Cost.requests(requests).input(cost.input()).output(cost.output());
-        if (cost.givenNanoUsd().isPresent()) {
-            return counted.nanoUsd(cost.nanoUsd());
-        }
-        return prices.nanoUsd(model, counted).stream()
-                .mapToObj(counted::nanoUsd)
-                .findFirst()
-                .orElse(counted);
-    }
-
-    private static void checkPriced(GuardedCall call, Subject subject) {
-        if (call.cost().givenNanoUsd().isPresent()) {
-            return;
-        }
-        for (Limit limit : subject.limits()) {
-            if (limit.unit() == Unit.USD) {
-                throw new MisfitException("model '" + call.model() + "' has no price, and budget '"
-                        + subject.budget().name() + "' limits dollars; add the model to prices(..), give the call its"
-                        + " cost with usd(..), or keep it out of that budget with models(..)");
-            }
-        }
     }
 
     /** Whatever can be said without asking the ledger: a grant only where no budget applies. */
@@ -227,9 +187,9 @@ public final class Limiter implements AutoCloseable {
         return preCheck.denies(asking.claims()).map(denied -> refused(asking, denial(denied), By.PRE_CHECK));
     }
 
-    private Admission admission(Asking asking, Verdict verdict) {
+    private Admission admission(Asking asking, PreCheck.Tickets tickets, Verdict verdict) {
         if (verdict instanceof Verdict.Shortfall denied) {
-            preCheck.remember(denied, asking.claims(), asking.tickets());
+            preCheck.remember(denied, asking.claims(), tickets);
             return refused(asking, denial(denied), By.REDIS);
         }
         Verdict.Granted granted = (Verdict.Granted) verdict;
@@ -244,7 +204,7 @@ public final class Limiter implements AutoCloseable {
         if (whenRedisFails != WhenRedisFails.failOpen()) {
             throw cause;
         }
-        GuardedCall shown = identified(call);
+        GuardedCall shown = askings.identified(call);
         listeners.failedOpen(shown, cause);
         return new Admission.Granted(Reservation.uncounted(shown));
     }
@@ -259,9 +219,14 @@ public final class Limiter implements AutoCloseable {
         return new Admission.Refused(denial, by);
     }
 
+    /** What a call of {@code model} used, as it is charged: with its dollars. */
+    Cost priced(String model, Cost actual) {
+        return askings.priced(model, actual);
+    }
+
     /** Ends a reservation: what it was charged becomes what it used. */
     void end(Reservation reservation, Cost actual, Outcome outcome) {
-        List<Ledger.Settled> settled = new ArrayList<>();
+        List<Ledger.Settled> settled = new ArrayList<>(reservation.charges().size());
         for (Charge charge : reservation.charges()) {
             long[] used = Claim.of(charge.claim().subject(), actual).amounts();
             if (!Arrays.equals(used, charge.claim().amounts())) {

@@ -70,8 +70,17 @@ public final class Reservation implements Permit {
     @Override
     public void settle(Cost actual) {
         if (limiter != null) {
-            end(limiter.priced(call.model(), actual, estimate().requests()), Outcome.SETTLED);
+            end(limiter.priced(call.model(), withRequests(actual)), Outcome.SETTLED);
         }
+    }
+
+    private Cost withRequests(Cost actual) {
+        long requests = estimate().requests();
+        if (actual.requests() == requests) {
+            return actual;
+        }
+        Cost same = Cost.requests(requests).input(actual.input()).output(actual.output());
+        return actual.givenNanoUsd().isPresent() ? same.nanoUsd(actual.nanoUsd()) : same;
     }
 
     @Override

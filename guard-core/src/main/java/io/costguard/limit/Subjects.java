@@ -4,8 +4,10 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.costguard.Budget;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** Finds the subjects that a call falls under. */
 public final class Subjects {
@@ -20,27 +22,21 @@ public final class Subjects {
     private final String keyPrefix;
     private final String partitionBy;
     private final Fingerprint fingerprint;
-    private final Cache<Identity, Subject> known =
-            Caffeine.newBuilder().maximumSize(REMEMBERED).build();
+    /** What budgets look at; whatever else is known of a call, it falls under the same. */
+    private final List<String> attributes;
 
-    private record Identity(Budget budget, List<String> values) {}
+    private final Cache<List<@Nullable String>, List<Subject>> known =
+            Caffeine.newBuilder().maximumSize(REMEMBERED).build();
 
     public Subjects(List<Budget> budgets, String keyPrefix, String partitionBy, Fingerprint fingerprint) {
         this.budgets = budgets;
         this.keyPrefix = keyPrefix;
         this.partitionBy = partitionBy;
         this.fingerprint = fingerprint;
-    }
-
-    /** The budgets that apply to a call with these attributes. */
-    public List<Budget> budgetsOf(Map<String, String> attributes) {
-        List<Budget> found = new ArrayList<>(budgets.size());
-        for (Budget budget : budgets) {
-            if (budget.appliesTo(attributes)) {
-                found.add(budget);
-            }
-        }
-        return found;
+        this.attributes = budgets.stream()
+                .flatMap(budget -> budget.attributes().stream())
+                .distinct()
+                .toList();
     }
 
     /**
@@ -48,42 +44,46 @@ public final class Subjects {
      *
      * @throws MisfitException where the call lacks an attribute that a budget is counted per
      */
-    public List<Subject> of(Map<String, String> attributes) {
+    public List<Subject> of(Map<String, String> call) {
+        @Nullable String[] values = new @Nullable String[attributes.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = call.get(attributes.get(i));
+        }
+        return known.get(Arrays.asList(values), unused -> find(call));
+    }
+
+    private List<Subject> find(Map<String, String> call) {
         List<Subject> found = new ArrayList<>();
-        for (Budget budget : budgetsOf(attributes)) {
-            List<String> values = new ArrayList<>(budget.countedPer().size());
-            for (String attribute : budget.countedPer()) {
-                String value = attributes.get(attribute);
-                if (value == null) {
-                    throw new MisfitException("unknown attribute '" + attribute + "': budget '" + budget.name()
-                            + "' is counted per it, and the call has only " + attributes.keySet()
-                            + "; give the call that attribute, or narrow the budget with where(\"" + attribute
-                            + "\", \"*\")");
-                }
-                values.add(value);
+        for (Budget budget : budgets) {
+            if (budget.appliesTo(call)) {
+                found.add(subject(budget, call));
             }
-            found.add(known.get(new Identity(budget, values), this::subject));
         }
         if (found.size() > MOST_OF_A_CALL) {
             throw new MisfitException("the call falls under " + found.size() + " budgets, and may fall under "
                     + MOST_OF_A_CALL + " at most; narrow them with models(..), providers(..) or where(..)");
         }
-        return found;
+        return List.copyOf(found);
     }
 
-    private Subject subject(Identity identity) {
-        Budget budget = identity.budget();
+    private Subject subject(Budget budget, Map<String, String> call) {
         List<String> parts = new ArrayList<>();
         parts.add(budget.name());
-        for (int i = 0; i < budget.countedPer().size(); i++) {
-            parts.add(budget.countedPer().get(i));
-            parts.add(identity.values().get(i));
+        for (String attribute : budget.countedPer()) {
+            String value = call.get(attribute);
+            if (value == null) {
+                throw new MisfitException("unknown attribute '" + attribute + "': budget '" + budget.name()
+                        + "' is counted per it, and the call has only " + call.keySet()
+                        + "; give the call that attribute, or narrow the budget with where(\"" + attribute
+                        + "\", \"*\")");
+            }
+            parts.add(attribute);
+            parts.add(value);
         }
         String[] all = parts.toArray(String[]::new);
-        int partitioned = budget.countedPer().indexOf(partitionBy);
-        String partition = partitioned < 0
-                ? fingerprint.of(all)
-                : partition(identity.values().get(partitioned));
+        String partition = budget.countedPer().contains(partitionBy)
+                ? partition(call.getOrDefault(partitionBy, ""))
+                : fingerprint.of(all);
         String digest = fingerprint.dense(all).substring(0, DIGEST);
         return new Subject(keyPrefix + ":{" + partition.substring(0, PARTITION) + "}:" + digest, budget);
     }

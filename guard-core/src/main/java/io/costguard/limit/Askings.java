@@ -1,0 +1,119 @@
+package io.costguard.limit;
+
+import io.costguard.Cost;
+import io.costguard.GuardedCall;
+import io.costguard.Limit;
+import io.costguard.PriceList;
+import io.costguard.Unit;
+import java.lang.ref.WeakReference;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds out what calls ask: of which subjects, and how much of each of their limits.
+ *
+ * <p>Most callers use a call more than once, with its cost or with another one. What was found is remembered by the identity of
+ * its attributes, in a table of a fixed size in which the last one of a slot stays. It refers to the attributes weakly, as they
+ * hold the API key: nothing here keeps that, or the call, alive.
+ */
+final class Askings {
+    private static final int REMEMBERED = 1 << 10;
+    private static final String KEY = "apiKey";
+
+    private final Subjects subjects;
+    private final PriceList prices;
+    private final Fingerprint fingerprint;
+    private final String keyless;
+    private final AtomicReferenceArray<@Nullable Found> recent = new AtomicReferenceArray<>(REMEMBERED);
+
+    Askings(Subjects subjects, PriceList prices, Fingerprint fingerprint) {
+        this.subjects = subjects;
+        this.prices = prices;
+        this.fingerprint = fingerprint;
+        this.keyless = fingerprint.of("");
+    }
+
+    /** What does not depend on the cost; and what was asked with the last one. */
+    private static final class Found {
+        final WeakReference<Map<String, String>> attributes;
+        final GuardedCall shown;
+        final List<Subject> subjects;
+        /** Threads race to write it. Each asking is right for its own estimate, and immutable. */
+        @Nullable Asking last;
+
+        Found(GuardedCall call, GuardedCall shown, List<Subject> subjects) {
+            this.attributes = new WeakReference<>(call.attributes());
+            this.shown = shown;
+            this.subjects = subjects;
+        }
+    }
+
+    /** @throws MisfitException for a call that no budget can judge */
+    Asking of(GuardedCall call) {
+        Found found = found(call);
+        Asking last = found.last;
+        if (last == null || !last.estimate().equals(call.cost())) {
+            last = asking(found, call.cost());
+            found.last = last;
+        }
+        return last;
+    }
+
+    /** @throws MisfitException where the call lacks an attribute that a budget is counted per */
+    List<Subject> subjectsOf(GuardedCall call) {
+        return found(call).subjects;
+    }
+
+    /** This call as it may be shown and kept: with the fingerprint of its API key in the place of that. */
+    GuardedCall identified(GuardedCall call) {
+        String key = call.attributes().getOrDefault(KEY, "");
+        return call.with(KEY, key.isEmpty() ? keyless : fingerprint.of(key));
+    }
+
+    /** This cost of {@code model}, with the dollars of the price list where it has none of its own. */
+    Cost priced(String model, Cost cost) {
+        if (cost.givenNanoUsd().isPresent()) {
+            return cost;
+        }
+        OptionalLong nanoUsd = prices.nanoUsd(model, cost);
+        return nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost;
+    }
+
+    private Found found(GuardedCall call) {
+        int slot = System.identityHashCode(call.attributes()) & REMEMBERED - 1;
+        Found found = recent.getAcquire(slot);
+        if (found == null || !found.attributes.refersTo(call.attributes())) {
+            GuardedCall shown = identified(call);
+            found = new Found(call, shown, subjects.of(shown.attributes()));
+            recent.setRelease(slot, found);
+        }
+        return found;
+    }
+
+    private Asking asking(Found found, Cost estimate) {
+        GuardedCall call = found.shown.cost(priced(found.shown.model(), estimate));
+        Claim[] claims = new Claim[found.subjects.size()];
+        for (int i = 0; i < claims.length; i++) {
+            Subject subject = found.subjects.get(i);
+            checkPriced(call, subject);
+            claims[i] = Claim.of(subject, call.cost());
+        }
+        return new Asking(estimate, call, List.of(claims));
+    }
+
+    private static void checkPriced(GuardedCall call, Subject subject) {
+        if (call.cost().givenNanoUsd().isPresent()) {
+            return;
+        }
+        for (Limit limit : subject.limits()) {
+            if (limit.unit() == Unit.USD) {
+                throw new MisfitException("model '" + call.model() + "' has no price, and budget '"
+                        + subject.budget().name() + "' limits dollars; add the model to prices(..), give the call its"
+                        + " cost with usd(..), or keep it out of that budget with models(..)");
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+package io.costguard.limit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.costguard.Budget;
+import io.costguard.Cost;
+import io.costguard.GuardedCall;
+import io.costguard.Limit;
+import io.costguard.PriceList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class AskingsTest {
+    private static final Budget RATE =
+            Budget.named("rate").limit(Limit.tokens(100).perMinute());
+    private static final Budget MONEY = Budget.named("money")
+            .where("tenant", "*")
+            .per()
+            .limit(Limit.usd("1").perDay());
+
+    private final Askings askings = askings(RATE, MONEY);
+
+    @Test
+    void aCallThatIsUsedAgainAsksTheSame() {
+        GuardedCall call = call("sk-1");
+
+        assertThat(askings.of(call)).isSameAs(askings.of(call));
+        assertThat(askings.of(call.cost(Cost.requests(1).input(9)))).isEqualTo(askings.of(call));
+    }
+
+    @Test
+    void withAnotherCostItAsksThat() {
+        GuardedCall call = call("sk-1");
+
+        for (int round = 0; round < 2; round++) {
+            for (long tokens = 1; tokens < 5; tokens++) {
+                Asking asking = askings.of(call.cost(Cost.requests(1).input(tokens)));
+
+                assertThat(asking.claims().get(0).amounts()).containsExactly(tokens);
+                assertThat(asking.call().cost().input()).isEqualTo(tokens);
+            }
+        }
+    }
+
+    @Test
+    void dollarsOfTheCallAndOfThePriceListAreToldApart() {
+        GuardedCall call = call("sk-1").with("tenant", "acme");
+        Cost tokens = Cost.requests(1).input(1_000_000);
+
+        assertThat(dollars(call.cost(tokens))).isEqualTo(2_500_000_000L);
+        assertThat(dollars(call.cost(tokens.nanoUsd(0)))).isZero();
+        assertThat(dollars(call.cost(tokens))).isEqualTo(2_500_000_000L);
+    }
+
+    @Test
+    void aNewCallWithEqualAttributesFallsUnderTheSameSubjects() {
+        assertThat(askings.subjectsOf(call("sk-1"))).isEqualTo(askings.subjectsOf(call("sk-1")));
+        assertThat(askings.subjectsOf(call("sk-1"))).isNotEqualTo(askings.subjectsOf(call("sk-2")));
+        assertThat(askings.subjectsOf(call("sk-1")))
+                .isNotEqualTo(askings.subjectsOf(call("sk-1").with("model", "gpt-4.1")));
+    }
+
+    @Test
+    void whatNoBudgetLooksAtIsShownAndChangesNothingElse() {
+        List<Subject> subjects = askings.subjectsOf(call("sk-1"));
+
+        for (int i = 0; i < 100; i++) {
+            Asking asking = askings.of(call("sk-1").with("run", "" + i));
+
+            assertThat(asking.claims().get(0).subject()).isSameAs(subjects.get(0));
+            assertThat(asking.call().attributes()).containsEntry("run", "" + i);
+        }
+    }
+
+    @Test
+    void anAttributeThatIsThereOnlySometimesIsLookedAtEachTime() {
+        assertThat(askings.subjectsOf(call("sk-1"))).hasSize(1);
+        assertThat(askings.subjectsOf(call("sk-1").with("tenant", "acme"))).hasSize(2);
+        assertThat(askings.subjectsOf(call("sk-1"))).hasSize(1);
+    }
+
+    @Test
+    void aCallThatCannotBeJudgedIsRefusedEachTime() {
+        Askings strict =
+                askings(Budget.named("b").per("tenant").limit(Limit.requests(1).perDay()));
+        GuardedCall call = call("sk-1");
+
+        for (int i = 0; i < 2; i++) {
+            assertThatExceptionOfType(MisfitException.class)
+                    .isThrownBy(() -> strict.of(call))
+                    .withMessageStartingWith("unknown attribute 'tenant'")
+                    .withMessageContaining("has only [apiKey, model, provider]");
+        }
+    }
+
+    @Test
+    void moreCallsThanAreRememberedEachFindTheirOwn() {
+        List<GuardedCall> calls =
+                IntStream.range(0, 5_000).mapToObj(i -> call("sk-" + i)).toList();
+        List<List<Subject>> first = calls.stream().map(askings::subjectsOf).toList();
+
+        assertThat(first).doesNotHaveDuplicates();
+        assertThat(calls.stream().map(askings::subjectsOf)).isEqualTo(first);
+    }
+
+    private long dollars(GuardedCall call) {
+        return askings.of(call).claims().get(1).amounts()[0];
+    }
+
+    private static GuardedCall call(String key) {
+        return GuardedCall.of("gpt-4o")
+                .with("apiKey", key)
+                .cost(Cost.requests(1).input(9));
+    }
+
+    private static Askings askings(Budget... budgets) {
+        Fingerprint fingerprint = new Fingerprint(new byte[16]);
+        return new Askings(
+                new Subjects(List.of(budgets), "p", "apiKey", fingerprint), PriceList.bundled(), fingerprint);
+    }
+}

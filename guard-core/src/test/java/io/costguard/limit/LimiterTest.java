@@ -1,0 +1,224 @@
+package io.costguard.limit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import com.sun.management.HotSpotDiagnosticMXBean;
+import io.costguard.Budget;
+import io.costguard.BudgetExceededException;
+import io.costguard.Cost;
+import io.costguard.GuardListener;
+import io.costguard.GuardListener.Denied.By;
+import io.costguard.GuardUnavailableException;
+import io.costguard.GuardedCall;
+import io.costguard.Limit;
+import io.costguard.Outcome;
+import io.costguard.PriceList;
+import io.costguard.Recorder;
+import io.costguard.WhenRedisFails;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What is decided around the ledger. */
+class LimiterTest {
+    private static final Budget BUDGET = Budget.named("b")
+            .limit(Limit.requests(10).perDay())
+            .limit(Limit.tokens(1_000).perDay());
+
+    private final Counter ledger = new Counter();
+    private final Recorder events = new Recorder();
+    private final Limiter limiter = limiter(events);
+
+    @Test
+    void aDenialOfTheLedgerHasAStackTraceAndItsRepetitionNone() throws Exception {
+        ledger.spent = true;
+
+        BudgetExceededException first = refused(limiter.decide(call("k")));
+        BudgetExceededException second = refused(limiter.decide(call("k")));
+
+        assertThat(events.denials).extracting(GuardListener.Denied::by).containsExactly(By.REDIS, By.PRE_CHECK);
+        assertThat(first.getStackTrace()).isNotEmpty();
+        assertThat(second.getStackTrace()).isEmpty();
+        assertThat(second.getMessage()).startsWith("budget 'b' is spent: requests per day, requested 1, available 0");
+    }
+
+    @Test
+    void listenersHearOfAllThatBecomesOfACall() throws Exception {
+        Reservation reservation = granted(limiter.decide(call("k")));
+        reservation.settle(Cost.requests(7).input(5).nanoUsd(3));
+
+        assertThat(events.grants).singleElement().satisfies(grant -> {
+            assertThat(grant.call().attributes()).containsEntry("model", "gpt-4o");
+            assertThat(grant.left())
+                    .extracting(GuardListener.Left::limit)
+                    .containsExactly("requests per day", "tokens per day");
+        });
+        assertThat(events.settlements).singleElement().satisfies(settlement -> {
+            assertThat(settlement.estimate()).isEqualTo(reservation.estimate());
+            assertThat(settlement.actual()).isEqualTo(Cost.requests(1).input(5).nanoUsd(3));
+            assertThat(settlement.outcome()).isEqualTo(Outcome.SETTLED);
+        });
+    }
+
+    @Test
+    void withoutAListenerOfTheUsersACallIsDecidedAndSettledTheSame() throws Exception {
+        try (Limiter quiet = limiter(new LoggingListener(List.of(BUDGET)))) {
+            granted(quiet.decide(call("k"))).settle(Cost.requests(1).input(5));
+            granted(quiet.decide(call("k"))).settle(Cost.requests(1).input(9));
+            granted(quiet.decide(call("k"))).release();
+
+            assertThat(ledger.settled).containsExactly(List.of(1L, 5L), List.of(0L, 0L));
+        }
+    }
+
+    @Test
+    void aPermitsIdIsItsOwnAndStays() throws Exception {
+        Reservation one = granted(limiter.decide(call("k")));
+        Reservation other = granted(limiter.decide(call("k")));
+
+        assertThat(one.id()).isEqualTo(one.id()).isNotEqualTo(other.id()).hasSize(36);
+        assertThat(one).asString().contains(one.id());
+    }
+
+    @Test
+    void theOutputToReserveIsTheMostThatABudgetOfTheCallAssumes() {
+        assertThat(limiter.assumedOutput(call("k"))).isEqualTo(1_000);
+        assertThat(limiter(
+                                List.of(
+                                        BUDGET,
+                                        Budget.named("big")
+                                                .assumedOutput(5_000)
+                                                .limit(Limit.tokens(9).perDay())),
+                                events)
+                        .assumedOutput(call("k")))
+                .isEqualTo(5_000);
+    }
+
+    @Test
+    void whatACallLacksIsToldByTheDecisionOnly() {
+        Limiter strict = limiter(List.of(BUDGET.per("tenant")), events);
+
+        assertThat(strict.assumedOutput(call("k"))).isZero();
+        assertThatExceptionOfType(MisfitException.class).isThrownBy(() -> strict.decide(call("k")));
+    }
+
+    /** In a picture of all that is alive, after calls with a key have been decided every way, the key is not. */
+    @Test
+    void noKeyIsKept(@TempDir Path folder) throws Exception {
+        String kept = key(1);
+        List<Admission> admissions = askWithKey(2);
+
+        Path heap = folder.resolve("heap.hprof");
+        ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class).dumpHeap(heap.toString(), true);
+        String alive = Files.readString(heap, StandardCharsets.ISO_8859_1);
+
+        assertThat(alive.contains(kept)).isTrue();
+        assertThat(alive.contains(key(2))).isFalse();
+        assertThat(admissions).hasSize(6);
+        assertThat(limiter.decide(call("k"))).isInstanceOf(Admission.Refused.class);
+    }
+
+    private List<Admission> askWithKey(int seed) throws GuardUnavailableException {
+        GuardedCall call = call(key(seed));
+        List<Admission> admissions = new ArrayList<>();
+        for (boolean spent : new boolean[] {false, true, true}) {
+            ledger.spent = spent;
+            admissions.add(limiter.decide(call));
+            admissions.add(limiter.decide(call.cost(Cost.requests(1).input(10))));
+        }
+        assertThat(events.grants).hasSize(2);
+        assertThat(events.denials).hasSize(4);
+        return admissions;
+    }
+
+    /** Anew each time, so that the picture does not have it for being looked for. */
+    private static String key(int seed) {
+        StringBuilder key = new StringBuilder("sk-");
+        new Random(seed).ints(40, 'a', 'z' + 1).forEach(letter -> key.append((char) letter));
+        return key.toString();
+    }
+
+    private static GuardedCall call(String key) {
+        return GuardedCall.of("gpt-4o")
+                .with("apiKey", key)
+                .cost(Cost.requests(1).input(9));
+    }
+
+    private Limiter limiter(GuardListener listener) {
+        return limiter(List.of(BUDGET), listener);
+    }
+
+    private Limiter limiter(List<Budget> budgets, GuardListener listener) {
+        Fingerprint fingerprint = new Fingerprint(new byte[16]);
+        return new Limiter(
+                new Subjects(budgets, "p", "apiKey", fingerprint),
+                ledger,
+                PriceList.bundled(),
+                fingerprint,
+                WhenRedisFails.failClosed(),
+                Duration.ofMillis(500),
+                Duration.ofMinutes(1),
+                listener);
+    }
+
+    private static BudgetExceededException refused(Admission admission) {
+        return ((Admission.Refused) admission).exception();
+    }
+
+    private static Reservation granted(Admission admission) {
+        return ((Admission.Granted) admission).reservation();
+    }
+
+    /** Grants everything, or nothing. */
+    private static final class Counter implements Ledger {
+        private final List<List<Long>> settled = new ArrayList<>();
+        private boolean spent;
+
+        @Override
+        public Verdict reserve(List<Claim> claims, long deadlineNanos) {
+            if (spent) {
+                return new Verdict.Shortfall(claims.get(0), 0, 0, 3_600_000_000L);
+            }
+            List<Charge> charges = new ArrayList<>();
+            for (Claim claim : claims) {
+                long[] balances = new long[claim.amounts().length];
+                charges.add(new Charge(claim, balances, balances));
+            }
+            return new Verdict.Granted(charges, List.of());
+        }
+
+        @Override
+        public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, long deadlineNanos) {
+            return CompletableFuture.completedFuture(reserve(claims, deadlineNanos));
+        }
+
+        @Override
+        public void settle(List<Settled> settles, Runnable then) {
+            for (Settled each : settles) {
+                settled.add(Arrays.stream(each.actual()).boxed().toList());
+            }
+            then.run();
+        }
+
+        @Override
+        public List<List<Standing>> look(List<Subject> subjects, long deadlineNanos) {
+            return List.of();
+        }
+
+        @Override
+        public void flush(long deadlineNanos) {}
+
+        @Override
+        public void close() {}
+    }
+}
