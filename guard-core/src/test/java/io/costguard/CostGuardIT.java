@@ -95,12 +95,12 @@ class CostGuardIT {
     }
 
     @Test
-    void aCallMayFallUnderAHundredBudgetsOfTwentyLimits() throws Exception {
+    void aCallMayFallUnderAHundredBudgetsOfFiveHundredLimitsTogether() throws Exception {
         Budget[] budgets = new Budget[101];
         for (int i = 0; i < budgets.length; i++) {
             budgets[i] =
                     Budget.named("b" + i).where("one", i == 100 ? "more" : "*").per();
-            for (int j = 1; j <= 20; j++) {
+            for (int j = 1; j <= 5; j++) {
                 budgets[i] = budgets[i].limit(
                         Limit.requests(100).per(LONG.minusDays(j)).tokenBucket());
             }
@@ -111,10 +111,27 @@ class CostGuardIT {
         guard.acquire(call).settle(Cost.requests(1));
         guard.acquire(call).release();
 
-        assertThat(guard.status(call)).hasSize(2_000).allMatch(status -> status.balance() == 99);
+        assertThat(guard.status(call)).hasSize(500).allMatch(status -> status.balance() == 99);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> guard.acquire(call.with("one", "more")))
                 .withMessageContaining("falls under 101 budgets");
+    }
+
+    @Test
+    void aCallThatFallsUnderMoreThanFiveHundredLimitsIsRefusedByName() throws Exception {
+        Budget[] budgets = new Budget[26];
+        for (int i = 0; i < budgets.length; i++) {
+            budgets[i] = Budget.named("b" + i).per();
+            for (int j = 1; j <= 20; j++) {
+                budgets[i] = budgets[i].limit(
+                        Limit.requests(100).per(LONG.minusDays(j)).tokenBucket());
+            }
+        }
+        CostGuard guard = guard(budgets);
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> guard.acquire(GuardedCall.of("m")))
+                .withMessageContaining("falls under 520 limits, and may fall under 500");
     }
 
     @Test

@@ -13,6 +13,9 @@ import org.jspecify.annotations.Nullable;
 public final class Subjects {
     private static final long REMEMBERED = 10_000;
     private static final int MOST_OF_A_CALL = 100;
+    /** With all else that a batch has, they fit the stack of the script's interpreter. */
+    private static final int MOST_LIMITS_OF_A_CALL = 500;
+
     /** 78 bits: of a million subjects, two share a key once in 10^11 fleets. Each character more costs Redis memory. */
     private static final int DIGEST = 13;
     /** 16 bits: more than a cluster has slots. Two that are the same share a slot, no balance. */
@@ -62,6 +65,12 @@ public final class Subjects {
         if (found.size() > MOST_OF_A_CALL) {
             throw new MisfitException("the call falls under " + found.size() + " budgets, and may fall under "
                     + MOST_OF_A_CALL + " at most; narrow them with models(..), providers(..) or where(..)");
+        }
+        int limits = found.stream().mapToInt(subject -> subject.limits().size()).sum();
+        if (limits > MOST_LIMITS_OF_A_CALL) {
+            throw new MisfitException(
+                    "the call falls under " + limits + " limits, and may fall under " + MOST_LIMITS_OF_A_CALL
+                            + " at most; narrow their budgets with models(..), providers(..) or where(..)");
         }
         return List.copyOf(found);
     }
