@@ -38,6 +38,11 @@ final class Bare implements Contender {
     }
 
     @Override
+    public int keys() {
+        return 1;
+    }
+
+    @Override
     public void decide(int key) {
         redis.evalsha(sha, List.of(), List.of());
         decided.incrementAndGet();

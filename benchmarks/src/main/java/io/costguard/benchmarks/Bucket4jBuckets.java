@@ -22,10 +22,11 @@ final class Bucket4jBuckets implements Contender {
 
     /**
      * @param limits how many buckets are asked for each call
-     * @param batching with its batching of concurrent requests to one bucket
      */
-    Bucket4jBuckets(String url, int keys, int limits, boolean batching) {
-        name = "Bucket4j, " + (limits == 1 ? "1 bucket" : limits + " buckets") + (batching ? ", batching" : "");
+    Bucket4jBuckets(String url, int keys, int limits, Batching batching) {
+        name = "Bucket4j, "
+                + (limits == 1 ? "1 bucket" : limits + " buckets")
+                + (batching == Batching.ON ? ", batching" : "");
         redis = Bare.client(url);
         ProxyManager<String> manager = Bucket4jJedis.casBasedBuilder(redis)
                 .keyMapper(Mapper.STRING)
@@ -33,7 +34,7 @@ final class Bucket4jBuckets implements Contender {
                         ExpirationAfterWriteStrategy.basedOnTimeForRefillingBucketUpToMax(Duration.ofMinutes(1)))
                 .build();
         RemoteBucketBuilder<String> builder = manager.builder();
-        if (batching) {
+        if (batching == Batching.ON) {
             builder = builder.withOptimization(Optimizations.batching());
         }
         buckets = new BucketProxy[keys][limits];
@@ -53,6 +54,11 @@ final class Bucket4jBuckets implements Contender {
     @Override
     public String name() {
         return name;
+    }
+
+    @Override
+    public int keys() {
+        return buckets.length;
     }
 
     @Override

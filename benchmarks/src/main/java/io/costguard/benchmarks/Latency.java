@@ -1,52 +1,37 @@
 package io.costguard.benchmarks;
 
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 
-/**
- * What one caller waits for a decision: slots of calls, the contenders in another order each round, each figure against that of
- * the baseline in the same round.
- */
+/** What one caller waits for a decision: slots of calls, each of one contender and, where it has several subjects, any of them. */
 final class Latency {
     private static final int CALLS_A_SLOT = 200;
 
-    private final List<Contender> contenders;
     private final Rounds p50s = new Rounds();
     private final Rounds p99s = new Rounds();
+    private final Random random = new Random(1);
 
-    private Latency(List<Contender> contenders) {
-        this.contenders = contenders;
-    }
+    private Latency() {}
 
-    static Latency measure(List<Contender> contenders, int rounds) throws Exception {
-        Latency latency = new Latency(contenders);
-        for (int round = 0; round < rounds / 3; round++) {
-            latency.round(new Random(round));
-        }
-        latency.p50s.clear();
-        latency.p99s.clear();
-        for (int round = 0; round < rounds; round++) {
-            latency.round(new Random(round));
-        }
+    static Latency measure(List<? extends Contender> contenders, int rounds) throws Exception {
+        Latency warmUp = new Latency();
+        Rounds.interleave(contenders, rounds / 2, warmUp::slot);
+        Latency latency = new Latency();
+        Rounds.interleave(contenders, rounds, latency::slot);
         return latency;
     }
 
-    private void round(Random random) throws Exception {
-        List<Contender> order = new ArrayList<>(contenders);
-        Collections.shuffle(order, random);
-        for (Contender contender : order) {
-            long[] nanos = new long[CALLS_A_SLOT];
-            for (int i = 0; i < nanos.length; i++) {
-                long start = System.nanoTime();
-                contender.decide(0);
-                nanos[i] = System.nanoTime() - start;
-            }
-            long[] sorted = Sample.sorted(nanos);
-            p50s.add(contender, (double) Sample.at(sorted, 0.50));
-            p99s.add(contender, (double) Sample.at(sorted, 0.99));
+    private void slot(Contender contender) throws Exception {
+        long[] nanos = new long[CALLS_A_SLOT];
+        for (int i = 0; i < nanos.length; i++) {
+            int key = random.nextInt(contender.keys());
+            long start = System.nanoTime();
+            contender.decide(key);
+            nanos[i] = System.nanoTime() - start;
         }
+        long[] sorted = Sample.sorted(nanos);
+        p50s.add(contender, (double) Sample.at(sorted, 0.50));
+        p99s.add(contender, (double) Sample.at(sorted, 0.99));
     }
 
     /** In nanoseconds. */
@@ -54,6 +39,7 @@ final class Latency {
         return p50s;
     }
 
+    /** In nanoseconds. */
     Rounds p99() {
         return p99s;
     }

@@ -1,58 +1,78 @@
 package io.costguard.benchmarks;
 
-import io.costguard.Budget;
 import io.costguard.Cost;
 import io.costguard.CostGuard;
+import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
-import io.costguard.Limit;
-import io.costguard.LimitStatus;
 import io.costguard.Permit;
 import java.io.IOException;
-import java.time.Duration;
 
 /** Cost Guard with three limits: requests, tokens and dollars. */
 final class Ours implements Contender {
-    private static final Cost COST = Cost.requests(1).input(900).output(100).usd("0.001");
+    /** Half of what was reserved. */
+    private static final Cost ACTUAL = Cost.requests(1).input(400).output(100).nanoUsd(Work.NANO_USD / 2);
 
+    private final String name;
     private final CostGuard guard;
     private final GuardedCall[] calls;
-    private final boolean settles;
+    private final Ending ending;
 
-    /** @param settles gives half of the tokens and dollars back after each call, as a real one does */
-    Ours(String url, int keys, boolean settles) {
-        this.settles = settles;
-        guard = CostGuard.builder()
-                .redis(url)
-                .decisionTimeout(Duration.ofSeconds(10))
-                .budget(Budget.named(settles ? "settling" : "reserving")
-                        .per("model", "tenant")
-                        .limit(Limit.requests(Work.PER_HOUR).perHour().burst(Work.BURST))
-                        .limit(Limit.tokens(Work.PER_HOUR * 1_000).perHour().burst(Work.BURST * 1_000))
-                        .limit(Limit.usd("3.60").perHour().burst("1000000.00")))
+    /** What becomes of a call that was let go. */
+    private enum Ending {
+        RESERVED,
+        SETTLED
+    }
+
+    private Ours(String name, String url, int keys, Ending ending) {
+        this.name = name;
+        this.ending = ending;
+        guard = Work.guard(url)
+                .budget(Work.budget(ending.name(), Work.PER_HOUR).per("model", "tenant"))
                 .build();
         calls = new GuardedCall[keys];
         for (int i = 0; i < keys; i++) {
-            calls[i] = GuardedCall.of("gpt-4o-mini").with("tenant", "t" + i).cost(COST);
+            calls[i] = GuardedCall.of("gpt-4o-mini").with("tenant", "t" + i).cost(Work.COST);
         }
+    }
+
+    /** Only reserves. */
+    static Ours reserving(String url, int keys) {
+        return new Ours("Cost Guard", url, keys, Ending.RESERVED);
+    }
+
+    /** Settles each call by half of what was reserved, as a real one does. */
+    static Ours settling(String url, int keys) {
+        return new Ours("Cost Guard, reserve + settle", url, keys, Ending.SETTLED);
     }
 
     @Override
     public String name() {
-        return settles ? "Cost Guard, reserve + settle" : "Cost Guard";
+        return name;
+    }
+
+    @Override
+    public int keys() {
+        return calls.length;
     }
 
     @Override
     public void decide(int key) throws IOException {
         Permit permit = guard.acquire(calls[key]);
-        if (settles) {
-            permit.settle(Cost.requests(1).input(400).output(100).usd("0.0005"));
+        if (ending == Ending.SETTLED) {
+            permit.settle(ACTUAL);
         }
     }
 
+    /** By the tokens, which tell whether it was settled. */
     @Override
-    public long charged(int key) throws IOException {
-        LimitStatus requests = guard.status(calls[key]).get(0);
-        return requests.capacity() - requests.balance();
+    public long charged(int key) throws GuardUnavailableException {
+        long tokens = Work.used(guard.status(calls[key]).get(Work.TOKENS_LIMIT));
+        return tokens / (ending == Ending.SETTLED ? ACTUAL.input() + ACTUAL.output() : Work.TOKENS);
+    }
+
+    @Override
+    public void flush() throws GuardUnavailableException {
+        guard.flush();
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.costguard.benchmarks;
 
 import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
 
 /** Moves this process to another core, once its Redis has been started where it was. */
 final class Pinning {
@@ -9,8 +10,8 @@ final class Pinning {
     static void moveTo(int core) throws IOException, InterruptedException {
         String pid = String.valueOf(ProcessHandle.current().pid());
         int code = new ProcessBuilder("taskset", "-acp", String.valueOf(core), pid)
-                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                .inheritIO()
+                .redirectOutput(Redirect.DISCARD)
+                .redirectError(Redirect.INHERIT)
                 .start()
                 .waitFor();
         if (code != 0) {

@@ -32,6 +32,11 @@ final class RedissonLimiters implements Contender {
     }
 
     @Override
+    public int keys() {
+        return limiters.length;
+    }
+
+    @Override
     public void decide(int key) {
         RRateLimiter[] asked = limiters[key];
         for (int limit = 0; limit < asked.length; limit++) {

@@ -2,7 +2,6 @@ package io.costguard.benchmarks;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 
 /** Figures of the same thing, one a round; told by their median and quartiles. */
 record Sample(double[] sorted) {
@@ -11,6 +10,16 @@ record Sample(double[] sorted) {
         double[] sorted =
                 values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
         return new Sample(sorted);
+    }
+
+    /** Something that is counted once. */
+    static Sample of(double value) {
+        return new Sample(new double[] {value});
+    }
+
+    /** Each of them for one of so many. */
+    Sample dividedBy(double count) {
+        return new Sample(Arrays.stream(sorted).map(value -> value / count).toArray());
     }
 
     double median() {
@@ -32,8 +41,13 @@ record Sample(double[] sorted) {
         return copy;
     }
 
+    /** Its quartiles; empty where there is but one. */
+    String quartiles() {
+        return sorted.length == 1 ? "" : Report.number(at(0.25)) + " to " + Report.number(at(0.75));
+    }
+
     @Override
     public String toString() {
-        return String.format(Locale.ROOT, "%.3f [%.3f, %.3f]", median(), at(0.25), at(0.75));
+        return Report.number(median()) + " (" + quartiles() + ")";
     }
 }

@@ -1,6 +1,7 @@
 package io.costguard.benchmarks;
 
 import io.costguard.testing.RedisForTests;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import redis.clients.jedis.Jedis;
@@ -8,8 +9,8 @@ import redis.clients.jedis.Jedis;
 /** The Redis of this run, and what it tells of itself. */
 final class Server implements AutoCloseable {
     private static final Pattern EVALSHA = Pattern.compile("cmdstat_evalsha:calls=(\\d+),usec=(\\d+)");
-
-    private static final Pattern DATASET = Pattern.compile("used_memory:(\\d+)");
+    private static final Pattern USED = Pattern.compile("used_memory:(\\d+)");
+    private static final Pattern OF_CLIENTS = Pattern.compile("mem_clients_normal:(\\d+)");
 
     private final RedisForTests redis = RedisForTests.start("--save", "", "--hz", "10");
     private final Jedis jedis = new Jedis(redis.url());
@@ -17,8 +18,16 @@ final class Server implements AutoCloseable {
     /** What the server spent in scripts called by their SHA, since it was last forgotten. */
     record Spent(long calls, long micros) {}
 
+    /** A key, all that it takes included. */
+    record Key(String name, long bytes, long ttlMillis) {}
+
     String url() {
         return redis.url();
+    }
+
+    /** One of its databases, which know nothing of each other; {@link #url()} is the first, 0. */
+    String url(int database) {
+        return redis.url() + "/" + database;
     }
 
     String version() {
@@ -30,23 +39,44 @@ final class Server implements AutoCloseable {
     }
 
     Spent spent() {
-        Matcher matcher = EVALSHA.matcher(jedis.info("commandstats"));
-        return matcher.find()
-                ? new Spent(Long.parseLong(matcher.group(1)), Long.parseLong(matcher.group(2)))
-                : new Spent(0, 0);
+        Matcher matcher = found(EVALSHA, "commandstats");
+        return new Spent(Long.parseLong(matcher.group(1)), Long.parseLong(matcher.group(2)));
     }
 
+    /** Empties all of its databases. */
     void flush() {
         jedis.flushAll();
     }
 
+    long keys(int database) {
+        jedis.select(database);
+        try {
+            return jedis.dbSize();
+        } finally {
+            jedis.select(0);
+        }
+    }
+
+    /** The keys of the first database with such a name. */
+    List<Key> matching(String pattern) {
+        return jedis.keys(pattern).stream()
+                .sorted()
+                .map(name -> new Key(name, jedis.memoryUsage(name), jedis.pttl(name)))
+                .toList();
+    }
+
     /** In bytes, without what clients hold. */
     long usedMemory() {
-        Matcher matcher = DATASET.matcher(jedis.info("memory"));
+        return Long.parseLong(found(USED, "memory").group(1))
+                - Long.parseLong(found(OF_CLIENTS, "memory").group(1));
+    }
+
+    private Matcher found(Pattern pattern, String section) {
+        Matcher matcher = pattern.matcher(jedis.info(section));
         if (!matcher.find()) {
-            throw new IllegalStateException("Redis does not tell its memory");
+            throw new IllegalStateException("Redis does not tell " + pattern);
         }
-        return Long.parseLong(matcher.group(1));
+        return matcher;
     }
 
     @Override

@@ -1,0 +1,155 @@
+package io.costguard.benchmarks;
+
+import io.costguard.CostGuard;
+import io.costguard.GuardedCall;
+import io.costguard.jdk.GuardedHttpClient;
+import io.costguard.okhttp.CostGuardInterceptor;
+import java.io.IOException;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
+import okhttp3.MediaType;
+import okhttp3.OkHttpClient;
+import okhttp3.Request;
+import okhttp3.RequestBody;
+import okhttp3.Response;
+
+/** Chat completions, sent through an HTTP client to the provider and read to their end. */
+final class ChatCalls implements Contender {
+    private static final String AUTHORIZATION = "Authorization";
+    private static final String API_KEY = "sk-benchmarks";
+
+    private final String name;
+    private final LocalProvider provider;
+    private final Client client;
+    private final Counter counter;
+    private final AutoCloseable guard;
+    private final AtomicInteger sent = new AtomicInteger();
+
+    /** Sends a request's body and returns that of its answer, which is 200. */
+    private interface Client {
+        byte[] post(byte[] body) throws IOException, InterruptedException;
+    }
+
+    /** Tells how many calls there have been. */
+    private interface Counter {
+        long calls() throws IOException;
+    }
+
+    private ChatCalls(String name, LocalProvider provider, Client client, Counter counter, AutoCloseable guard) {
+        this.name = name;
+        this.provider = provider;
+        this.client = client;
+        this.counter = counter;
+        this.guard = guard;
+    }
+
+    static ChatCalls okHttp(LocalProvider provider) {
+        return unguarded("OkHttp", provider, okHttp(provider, new OkHttpClient()));
+    }
+
+    static ChatCalls guardedOkHttp(LocalProvider provider, String redisUrl) {
+        CostGuard guard = guard("okhttp", redisUrl);
+        OkHttpClient client = new OkHttpClient.Builder()
+                .addInterceptor(new CostGuardInterceptor(guard))
+                .build();
+        return guarded("guarded OkHttp", provider, okHttp(provider, client), guard);
+    }
+
+    static ChatCalls jdk(LocalProvider provider) {
+        return unguarded("JDK client", provider, jdk(provider, HttpClient.newHttpClient()));
+    }
+
+    static ChatCalls guardedJdk(LocalProvider provider, String redisUrl) {
+        CostGuard guard = guard("jdk", redisUrl);
+        HttpClient client = GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard);
+        return guarded("guarded JDK client", provider, jdk(provider, client), guard);
+    }
+
+    private static CostGuard guard(String budget, String redisUrl) {
+        return Work.guard(redisUrl).budget(Work.budget(budget, 1)).build();
+    }
+
+    private static ChatCalls unguarded(String name, LocalProvider provider, Client client) {
+        return new ChatCalls(name, provider, client, provider::answered, () -> {});
+    }
+
+    /** Counts by the tokens, which tell whether each call was settled by what its answer reports. */
+    private static ChatCalls guarded(String name, LocalProvider provider, Client client, CostGuard guard) {
+        GuardedCall like = GuardedCall.of(provider.model()).with("apiKey", API_KEY);
+        Counter counter = () -> Work.used(guard.status(like).get(Work.TOKENS_LIMIT)) / provider.reportedTokens();
+        return new ChatCalls(name, provider, client, counter, guard);
+    }
+
+    private static Client okHttp(LocalProvider provider, OkHttpClient client) {
+        MediaType json = MediaType.get("application/json");
+        String url = provider.url().toString();
+        return body -> {
+            Request request = new Request.Builder()
+                    .url(url)
+                    .header(AUTHORIZATION, "Bearer " + API_KEY)
+                    .post(RequestBody.create(body, json))
+                    .build();
+            try (Response response = client.newCall(request).execute()) {
+                check(response.code());
+                return Objects.requireNonNull(response.body()).bytes();
+            }
+        };
+    }
+
+    private static Client jdk(LocalProvider provider, HttpClient client) {
+        return body -> {
+            HttpRequest request = HttpRequest.newBuilder(provider.url())
+                    .version(HttpClient.Version.HTTP_1_1)
+                    .header(AUTHORIZATION, "Bearer " + API_KEY)
+                    .header("Content-Type", "application/json")
+                    .POST(BodyPublishers.ofByteArray(body))
+                    .build();
+            HttpResponse<byte[]> response = client.send(request, BodyHandlers.ofByteArray());
+            check(response.statusCode());
+            return response.body();
+        };
+    }
+
+    private static void check(int status) {
+        if (status != 200) {
+            throw new IllegalStateException("answered with " + status);
+        }
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public int keys() {
+        return 1;
+    }
+
+    @Override
+    public void decide(int key) throws IOException, InterruptedException {
+        byte[] answer = client.post(provider.request(sent.incrementAndGet()));
+        if (answer.length != provider.answerLength()) {
+            throw new IllegalStateException("an answer of " + answer.length + " bytes");
+        }
+    }
+
+    @Override
+    public long charged(int key) throws IOException {
+        return counter.calls();
+    }
+
+    @Override
+    public void close() {
+        try {
+            guard.close();
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}
