@@ -26,8 +26,7 @@ final class ChatCalls implements Contender {
     private final String name;
     private final LocalProvider provider;
     private final Client client;
-    private final Counter counter;
-    private final AutoCloseable guard;
+    private final Ledger ledger;
     private final AtomicInteger sent = new AtomicInteger();
 
     /** Sends a request's body and returns that of its answer, which is 200. */
@@ -35,21 +34,57 @@ final class ChatCalls implements Contender {
         byte[] post(byte[] body) throws IOException, InterruptedException;
     }
 
-    /** Tells how many calls there have been. */
-    private interface Counter {
+    /** Who knows how many calls there have been. */
+    private interface Ledger {
         long calls() throws IOException;
+
+        void flush() throws IOException;
+
+        void close();
     }
 
-    private ChatCalls(String name, LocalProvider provider, Client client, Counter counter, AutoCloseable guard) {
+    /** The provider counts what it answers. */
+    private record Answers(LocalProvider provider) implements Ledger {
+        @Override
+        public long calls() {
+            return provider.answered();
+        }
+
+        @Override
+        public void flush() {}
+
+        @Override
+        public void close() {}
+    }
+
+    /** Redis counts tokens, which tell whether each call was settled by what its answer reports. */
+    private record Tokens(LocalProvider provider, CostGuard guard) implements Ledger {
+        @Override
+        public long calls() throws IOException {
+            GuardedCall like = GuardedCall.of(provider.model()).with("apiKey", API_KEY);
+            return Work.used(guard.status(like).get(Work.TOKENS_LIMIT)) / provider.reportedTokens();
+        }
+
+        @Override
+        public void flush() throws IOException {
+            guard.flush();
+        }
+
+        @Override
+        public void close() {
+            guard.close();
+        }
+    }
+
+    private ChatCalls(String name, LocalProvider provider, Client client, Ledger ledger) {
         this.name = name;
         this.provider = provider;
         this.client = client;
-        this.counter = counter;
-        this.guard = guard;
+        this.ledger = ledger;
     }
 
     static ChatCalls okHttp(LocalProvider provider) {
-        return unguarded("OkHttp", provider, okHttp(provider, new OkHttpClient()));
+        return new ChatCalls("OkHttp", provider, okHttp(provider, new OkHttpClient()), new Answers(provider));
     }
 
     static ChatCalls guardedOkHttp(LocalProvider provider, String redisUrl) {
@@ -57,32 +92,21 @@ final class ChatCalls implements Contender {
         OkHttpClient client = new OkHttpClient.Builder()
                 .addInterceptor(new CostGuardInterceptor(guard))
                 .build();
-        return guarded("guarded OkHttp", provider, okHttp(provider, client), guard);
+        return new ChatCalls("guarded OkHttp", provider, okHttp(provider, client), new Tokens(provider, guard));
     }
 
     static ChatCalls jdk(LocalProvider provider) {
-        return unguarded("JDK client", provider, jdk(provider, HttpClient.newHttpClient()));
+        return new ChatCalls("JDK client", provider, jdk(provider, HttpClient.newHttpClient()), new Answers(provider));
     }
 
     static ChatCalls guardedJdk(LocalProvider provider, String redisUrl) {
         CostGuard guard = guard("jdk", redisUrl);
         HttpClient client = GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard);
-        return guarded("guarded JDK client", provider, jdk(provider, client), guard);
+        return new ChatCalls("guarded JDK client", provider, jdk(provider, client), new Tokens(provider, guard));
     }
 
     private static CostGuard guard(String budget, String redisUrl) {
         return Work.guard(redisUrl).budget(Work.budget(budget, 1)).build();
-    }
-
-    private static ChatCalls unguarded(String name, LocalProvider provider, Client client) {
-        return new ChatCalls(name, provider, client, provider::answered, () -> {});
-    }
-
-    /** Counts by the tokens, which tell whether each call was settled by what its answer reports. */
-    private static ChatCalls guarded(String name, LocalProvider provider, Client client, CostGuard guard) {
-        GuardedCall like = GuardedCall.of(provider.model()).with("apiKey", API_KEY);
-        Counter counter = () -> Work.used(guard.status(like).get(Work.TOKENS_LIMIT)) / provider.reportedTokens();
-        return new ChatCalls(name, provider, client, counter, guard);
     }
 
     private static Client okHttp(LocalProvider provider, OkHttpClient client) {
@@ -141,15 +165,16 @@ final class ChatCalls implements Contender {
 
     @Override
     public long charged(int key) throws IOException {
-        return counter.calls();
+        return ledger.calls();
+    }
+
+    @Override
+    public void flush() throws IOException {
+        ledger.flush();
     }
 
     @Override
     public void close() {
-        try {
-            guard.close();
-        } catch (Exception e) {
-            throw new IllegalStateException(e);
-        }
+        ledger.close();
     }
 }

@@ -56,7 +56,8 @@ final class Growth {
     }
 
     private static Rounds measure(Bench bench, List<? extends Contender> contenders) throws Exception {
-        return Latency.measure(contenders, bench.effort().of(30, 90)).p50();
+        return Latency.measure(contenders, bench.effort(), bench.effort().of(20, 90))
+                .p50();
     }
 
     private static void row(Report report, Rounds p50s, Contender more, Contender one) {

@@ -16,7 +16,8 @@ final class GuardedHttp {
                 Contender guardedJdk = Contender.checked(ChatCalls.guardedJdk(provider, url))) {
             Rounds p50s = Latency.measure(
                             List.of(bare, okHttp, guardedOkHttp, jdk, guardedJdk),
-                            bench.effort().of(24, 90))
+                            bench.effort(),
+                            bench.effort().of(15, 90))
                     .p50();
             Report report = bench.report();
             report.heading("guarded HTTP call less unguarded, 3 limits");

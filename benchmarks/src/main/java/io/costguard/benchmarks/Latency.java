@@ -13,9 +13,10 @@ final class Latency {
 
     private Latency() {}
 
-    static Latency measure(List<? extends Contender> contenders, int rounds) throws Exception {
-        Latency warmUp = new Latency();
-        Rounds.interleave(contenders, rounds / 2, warmUp::slot);
+    static Latency measure(List<? extends Contender> contenders, Effort effort, int rounds) throws Exception {
+        for (Contender contender : contenders) {
+            WarmUp.run(contender, Thread::new, 1, effort);
+        }
         Latency latency = new Latency();
         Rounds.interleave(contenders, rounds, latency::slot);
         return latency;
@@ -32,6 +33,8 @@ final class Latency {
         long[] sorted = Sample.sorted(nanos);
         p50s.add(contender, (double) Sample.at(sorted, 0.50));
         p99s.add(contender, (double) Sample.at(sorted, 0.99));
+        // What is left to be settled is not the next one's to bear.
+        contender.flush();
     }
 
     /** In nanoseconds. */

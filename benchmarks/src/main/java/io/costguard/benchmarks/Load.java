@@ -21,12 +21,19 @@ final class Load {
         this.nanos = nanos;
     }
 
+    /** Lets it run for so long. */
+    static void run(Contender contender, ThreadFactory threads, int callers, int millis) throws Exception {
+        new Load(threads, callers, millis * 1_000_000L).slot(contender);
+    }
+
     /** Slots of so many milliseconds; each caller's calls go over the contender's subjects in turn. */
-    static Load measure(List<Contender> contenders, ThreadFactory threads, int callers, int rounds, long millis)
+    static Load measure(
+            List<Contender> contenders, ThreadFactory threads, int callers, Effort effort, int rounds, int millis)
             throws Exception {
-        Load warmUp = new Load(threads, callers, millis * 1_000_000);
-        Rounds.interleave(contenders, 1, warmUp::slot);
-        Load load = new Load(threads, callers, millis * 1_000_000);
+        for (Contender contender : contenders) {
+            WarmUp.run(contender, threads, callers, effort);
+        }
+        Load load = new Load(threads, callers, millis * 1_000_000L);
         Rounds.interleave(contenders, rounds, load::slot);
         return load;
     }

@@ -10,7 +10,8 @@ final class LocalDenials {
         String url = bench.server().url();
         try (Contender bare = Contender.checked(new Bare(url));
                 SpentBudget spent = new SpentBudget(url)) {
-            Rounds p50s = Latency.measure(List.of(bare, spent), bench.effort().of(60, 180))
+            Rounds p50s = Latency.measure(
+                            List.of(bare, spent), bench.effort(), bench.effort().of(45, 180))
                     .p50();
             spent.checkAllButAFewWereLocal();
             Report report = bench.report();

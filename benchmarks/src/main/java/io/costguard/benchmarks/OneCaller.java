@@ -15,7 +15,8 @@ final class OneCaller {
                 Contender limiters = Contender.checked(new RedissonLimiters(url, 1, 3))) {
             Latency latency = Latency.measure(
                     List.of(bare, ours, settling, buckets, limiters),
-                    bench.effort().of(30, 90));
+                    bench.effort(),
+                    bench.effort().of(20, 90));
             Report report = bench.report();
             report.heading("one caller, 3 limits");
             row(report, "p50 against bare EVALSHA", latency.p50(), ours, bare, 1.20);

@@ -30,7 +30,9 @@ final class ServerTime {
                     new Task(hot, CALLERS, 4 * calls),
                     new Task(settling, CALLERS, 4 * calls),
                     new Task(many, CALLERS, 4 * calls));
-            Rounds.interleave(tasks, 2, new ServerTime(bench.server())::slot);
+            for (Task task : tasks) {
+                WarmUp.run(task.contender, Thread::new, task.callers, bench.effort());
+            }
             ServerTime time = new ServerTime(bench.server());
             Rounds.interleave(tasks, bench.effort().of(7, 45), time::slot);
 
