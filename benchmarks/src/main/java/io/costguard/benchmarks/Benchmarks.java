@@ -8,7 +8,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /**
- * Runs all benchmarks, and says which goals they meet; exit status 1 where one is short. {@code ./benchmarks/run} pins it, once on
+ * Runs all benchmarks, and says which goals they meet; exit status 1 where one is short, 2 where nothing was run. {@code ./benchmarks/run} pins it, once on
  * the core of its Redis and once on another, and passes its arguments on.
  */
 public final class Benchmarks {
@@ -96,6 +96,7 @@ public final class Benchmarks {
                 case "--pinned" -> pinned = value(arguments, ++i);
                 case "--json" -> json = Path.of(value(arguments, ++i));
                 case "--only" -> only.addAll(List.of(value(arguments, ++i).split(",")));
+                case "--help" -> throw new IllegalArgumentException("nothing is run for --help");
                 default -> throw new IllegalArgumentException("unknown argument " + arguments[i]);
             }
         }

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** What one caller waits for a decision as Redis holds more: each size is a database of its own, so that all are measured at once. */
+/** What one caller waits for a decision as Redis holds more. Each size is a database of its own: all are measured side by side. */
 final class Growth {
     private static final int FILLING_CALLERS = 64;
     private static final int OPEN = 10_000;

@@ -65,7 +65,7 @@ final class ManyCallers {
 
     private static void rate(Report report, Load load, Contender ours, Contender peer, double goal) {
         report.atLeast(
-                "rate, " + peer.name(),
+                "rate against " + peer.name(),
                 Report.perSecond(load.rates().of(ours).median()),
                 Report.perSecond(load.rates().of(peer).median()),
                 load.rates().ratio(ours, peer),
@@ -74,7 +74,7 @@ final class ManyCallers {
 
     private static void p99(Report report, Load load, Contender ours, Contender peer) {
         report.atMost(
-                "p99, " + peer.name(),
+                "p99 against " + peer.name(),
                 Report.time(load.p99().of(ours).median()),
                 Report.time(load.p99().of(peer).median()),
                 load.p99().ratio(ours, peer),

@@ -39,9 +39,9 @@ final class Memory {
 
     private static void openReservations(Server server, Report report) throws Exception {
         try (OpenReservations open = Contender.checked(new OpenReservations(server.url(), OPEN))) {
-            long before = server.usedMemory();
+            long before = server.keysMemory();
             open.open(OPEN);
-            double each = (double) (server.usedMemory() - before) / OPEN;
+            double each = (double) (server.keysMemory() - before) / OPEN;
             open.checkOpen();
             // Where there is less than a byte for each, there is nothing for any.
             report.atMost("an open reservation, one of 10,000 more", Report.bytes(each), "", Sample.of(each), 1);

@@ -27,7 +27,10 @@ record Sample(double[] sorted) {
     }
 
     double at(double quantile) {
-        return sorted[(int) Math.min(sorted.length - 1, Math.round(quantile * (sorted.length - 1)))];
+        double place = quantile * (sorted.length - 1);
+        int below = (int) place;
+        int above = Math.min(below + 1, sorted.length - 1);
+        return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
     }
 
     /** Where {@code sorted} holds single calls: its quantiles. */

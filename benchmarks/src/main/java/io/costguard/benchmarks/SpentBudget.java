@@ -1,5 +1,6 @@
 package io.costguard.benchmarks;
 
+import io.costguard.Budget;
 import io.costguard.CostGuard;
 import io.costguard.GuardListener;
 import io.costguard.GuardListener.Denied.By;
@@ -9,7 +10,7 @@ import io.costguard.Limit;
 import java.time.Duration;
 import java.util.concurrent.atomic.LongAdder;
 
-/** Cost Guard with three limits and a fourth that is spent: every call is denied, nearly all of them without asking Redis. */
+/** Cost Guard with three limits, the dollars of which are spent: every call is denied, nearly all of them without asking Redis. */
 final class SpentBudget implements Contender {
     /** How many calls one decision here is: one alone takes not much longer than reading the clock. */
     static final int AT_ONCE = 100;
@@ -33,9 +34,13 @@ final class SpentBudget implements Contender {
         guard = Work.guard(url)
                 // Longer than the default, so that hardly any slot has a denial of Redis in it.
                 .preCheck(Duration.ofMinutes(1))
-                .budget(Work.budget("spent", Work.PER_HOUR)
+                .budget(Budget.named("spent")
                         .per("model", "tenant")
-                        .limit(Limit.requests(1).perDay()))
+                        .limit(Limit.requests(Work.PER_HOUR).perHour().burst(Work.BURST))
+                        .limit(Limit.tokens(Work.PER_HOUR * Work.TOKENS)
+                                .perHour()
+                                .burst(Work.BURST * Work.TOKENS))
+                        .limit(Limit.usd(Work.usd(1)).perDay().tokenBucket()))
                 .listener(denials)
                 .build();
         if (guard.tryAcquire(call).isEmpty()) {

@@ -5,7 +5,7 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import java.io.IOException;
 
-/** Cost Guard with so many subjects, each of which stays in Redis for two hours. Calls are made as they come: keeping them is too much. */
+/** Cost Guard with so many subjects that its calls are made as they come: keeping them all takes too much. */
 final class Subjects implements Contender {
     private final CostGuard guard;
     private final int keys;
@@ -13,7 +13,7 @@ final class Subjects implements Contender {
     Subjects(String url, int keys) {
         this.keys = keys;
         guard = Work.guard(url)
-                // One call takes an hour to refill, and until then Redis keeps its subject.
+                // One call takes an hour to refill, and until then at least Redis keeps its subject.
                 .budget(Work.budget("subjects", 1).per("model", "tenant"))
                 .build();
     }

@@ -54,7 +54,8 @@ final class Work {
         return limit.capacity() - limit.balance();
     }
 
-    private static BigDecimal usd(long calls) {
+    /** What so many calls cost. */
+    static BigDecimal usd(long calls) {
         return BigDecimal.valueOf(calls * NANO_USD, 9);
     }
 }
