@@ -12,7 +12,7 @@ final class Growth {
     private Growth() {}
 
     static void run(Bench bench) throws Exception {
-        subjects(bench, List.of(1, 1_000, bench.effort().of(50_000, 1_000_000)));
+        subjects(bench, List.of(1, 1_000, bench.effort().of(30_000, 1_000_000)));
         bench.server().flush();
         openReservations(bench);
     }

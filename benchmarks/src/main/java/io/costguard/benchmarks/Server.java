@@ -1,6 +1,7 @@
 package io.costguard.benchmarks;
 
 import io.costguard.testing.RedisForTests;
+import java.net.URI;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -12,8 +13,11 @@ final class Server implements AutoCloseable {
     private static final Pattern USED = Pattern.compile("used_memory:(\\d+)");
     private static final Pattern OF_CLIENTS = Pattern.compile("mem_clients_normal:(\\d+)");
 
+    /** How long it may take to throw a million subjects away. */
+    private static final int FLUSH_MILLIS = 60_000;
+
     private final RedisForTests redis = RedisForTests.start("--save", "", "--hz", "10");
-    private final Jedis jedis = new Jedis(redis.url());
+    private final Jedis jedis = new Jedis(URI.create(redis.url()), FLUSH_MILLIS);
 
     /** What the server spent in scripts called by their SHA, since it was last forgotten. */
     record Spent(long calls, long micros) {}

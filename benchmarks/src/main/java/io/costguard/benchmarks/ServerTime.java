@@ -34,7 +34,7 @@ final class ServerTime {
                 WarmUp.run(task.contender, Thread::new, task.callers, bench.effort());
             }
             ServerTime time = new ServerTime(bench.server());
-            Rounds.interleave(tasks, bench.effort().of(7, 45), time::slot);
+            Rounds.interleave(tasks, bench.effort().of(5, 45), time::slot);
 
             Report report = bench.report();
             report.heading("server time a decision, 3 limits");
