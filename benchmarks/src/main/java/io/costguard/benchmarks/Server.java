@@ -1,10 +1,11 @@
 package io.costguard.benchmarks;
 
 import io.costguard.testing.RedisForTests;
-import java.net.URI;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import redis.clients.jedis.DefaultJedisClientConfig;
+import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 
 /** The Redis of this run, and what it tells of itself. */
@@ -17,7 +18,12 @@ final class Server implements AutoCloseable {
     private static final int FLUSH_MILLIS = 60_000;
 
     private final RedisForTests redis = RedisForTests.start("--save", "", "--hz", "10");
-    private final Jedis jedis = new Jedis(URI.create(redis.url()), FLUSH_MILLIS);
+    private final Jedis jedis = new Jedis(
+            new HostAndPort(redis.host(), redis.port()),
+            DefaultJedisClientConfig.builder()
+                    .autoNegotiateProtocol(false)
+                    .socketTimeoutMillis(FLUSH_MILLIS)
+                    .build());
 
     /** What the server spent in scripts called by their SHA, since it was last forgotten. */
     record Spent(long calls, long micros) {}
