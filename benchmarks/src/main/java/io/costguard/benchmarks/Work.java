@@ -21,7 +21,7 @@ final class Work {
     static final long PER_HOUR = 360;
 
     /** How many calls each limit can hold: more than any run makes. */
-    static final long BURST = 1_000_000_000;
+    static final long BURST = 100_000_000;
 
     /** Where limits stand in a budget. */
     static final int REQUESTS_LIMIT = 0;

@@ -7,6 +7,8 @@ import io.costguard.limit.Ledger;
 import io.costguard.limit.Standing;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
+import io.costguard.redis.BatchSender.NotRunException;
+import io.costguard.redis.BatchSender.UnknownOutcomeException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -18,6 +20,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -27,16 +30,20 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * The ledger in Redis.
  *
- * <p><b>Batches.</b> Reserves and settles wait in two queues. Whoever finds a free {@link Lane} leads: it takes what waits,
- * has the script decide it as one batch, and hands out the answers. A caller leads with its own thread, so that an idle process
- * adds no hand-over; callers that find no free lane park, and are woken by their answer or to lead the next batch. A daemon
- * thread, the pump, leads for those who have no thread: settles, a millisecond after they came, and asynchronous reserves. A
- * caller that is alone leaves settles to it; should it be denied while some were on their way, it is asked again behind them.
+ * <p><b>Batches.</b> Reserves and settles wait in two queues. Whoever may lead takes a free {@link Lane} and what waits, has the
+ * script decide it as one batch, and hands out the answers. A caller leads with its own thread, so that an idle process adds no
+ * hand-over; callers that may not lead park, and are woken by their answer or to lead the next batch. A few callers each lead for
+ * themselves; of many, one leads at a time, and another only with a full batch: what waits meanwhile makes the next batch larger.
+ * A daemon thread, the pump, leads for those who have no thread: settles, a millisecond after they came, and asynchronous
+ * reserves. A caller that is alone leaves settles to it; should it be denied while some were on their way, it is asked again
+ * behind them.
+ *
+ * <p><b>Deadlines.</b> A leader ends with its own deadline. Those who wait park without one, which is cheaper; while there are any,
+ * a watch looks every few milliseconds for those whose deadline is over.
  *
  * <p><b>Unknown outcomes.</b> A batch whose reply is lost is sent again under its number until its leader's deadline. After that
  * its reserves fail, and its lane goes to the pump, which cancels that number: the script undoes what it granted, or takes the
@@ -50,24 +57,25 @@ public final class RedisLedger implements Ledger {
     private static final Logger log = LoggerFactory.getLogger(RedisLedger.class);
 
     private static final int LANES = 4;
-    private static final int CALLS_A_BATCH = 64;
+    private static final int ASKS_A_BATCH = 64;
+    private static final int SETTLES_A_BATCH = 256;
     private static final int SETTLES_KEPT = 1 << 16;
-    private static final long LANE_TTL_MILLIS = 60_000;
     private static final long LANE_IDLE_NANOS = TimeUnit.SECONDS.toNanos(30);
     private static final long GATHER_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
-    private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-    private static final Set<String> PASSING = Set.of("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN");
-    private static final Set<String> REFUSING =
-            Set.of("OOM", "READONLY", "MISCONF", "NOREPLICAS", "NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE", "MOVED");
+    private static final Executor SOON = CompletableFuture.delayedExecutor(10, TimeUnit.MILLISECONDS, Runnable::run);
 
-    private final Redis redis;
-    private final Script script;
+    private final BatchSender sender;
     private final ServerClock clock;
     private final long timeoutNanos;
 
     private final Queue<Lane> freeLanes = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger leading = new AtomicInteger();
     private final Queue<Ask> asks = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger asksWaiting = new AtomicInteger();
+    private final AtomicInteger undecided = new AtomicInteger();
+    private final Queue<Ask> watched = new ConcurrentLinkedQueue<>();
+    private final AtomicBoolean watching = new AtomicBoolean();
     private final Queue<Settling> settles = new ConcurrentLinkedQueue<>();
     private final AtomicInteger settlesWaiting = new AtomicInteger();
     private final Set<Settling> unsettled = ConcurrentHashMap.newKeySet();
@@ -81,6 +89,7 @@ public final class RedisLedger implements Ledger {
     /** A call that wants to be decided, and whoever waits for that. */
     private static final class Ask {
         final Batch.Call.Reserve call;
+        final long deadlineNanos;
         final @Nullable Thread caller;
         final CompletableFuture<Verdict> answer = new CompletableFuture<>();
         /** In a batch already: there is nothing to lead for it. */
@@ -88,8 +97,9 @@ public final class RedisLedger implements Ledger {
         /** Asked again, since it was denied while something that may give back was on its way. */
         volatile boolean again;
 
-        Ask(List<Claim> claims, @Nullable Thread caller) {
+        Ask(List<Claim> claims, long deadlineNanos, @Nullable Thread caller) {
             this.call = new Batch.Call.Reserve(claims);
+            this.deadlineNanos = deadlineNanos;
             this.caller = caller;
         }
     }
@@ -106,7 +116,7 @@ public final class RedisLedger implements Ledger {
         }
     }
 
-    /** What travels together, in this order; the script decides the settles first. */
+    /** What travels together, in this order. */
     private record Cargo(List<Ask> asks, List<Settling> settles, Batch batch) {
         static Cargo empty() {
             return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch());
@@ -115,36 +125,10 @@ public final class RedisLedger implements Ledger {
         boolean isEmpty() {
             return asks.isEmpty() && settles.isEmpty();
         }
-
-        boolean hasRoom() {
-            return asks.size() + settles.size() < CALLS_A_BATCH && batch.hasRoom();
-        }
     }
 
     /** A batch that may have run. */
     private record Unknown(Lane lane, Cargo cargo) {}
-
-    /** A batch that did not run, and why. */
-    private static final class NotRunException extends Exception {
-        private static final long serialVersionUID = 1L;
-
-        NotRunException(String message, @Nullable Throwable cause) {
-            super(message, cause, false, false);
-        }
-    }
-
-    /** A batch of which the leader does not know whether it ran, or has run. */
-    private static final class UnknownOutcomeException extends Exception {
-        private static final long serialVersionUID = 1L;
-
-        UnknownOutcomeException(Throwable cause) {
-            super(cause.getMessage(), cause, false, false);
-        }
-
-        UnknownOutcomeException(String message) {
-            super(message, null, false, false);
-        }
-    }
 
     /** @param timeout how long a decision may take */
     public RedisLedger(Redis redis, String keyPrefix, Duration timeout) {
@@ -152,10 +136,9 @@ public final class RedisLedger implements Ledger {
     }
 
     RedisLedger(Redis redis, Script script, String keyPrefix, Duration timeout) {
-        this.redis = redis;
-        this.script = script;
         this.timeoutNanos = timeout.toNanos();
         this.clock = new ServerClock(System::nanoTime);
+        this.sender = new BatchSender(redis, script, clock, timeout);
         byte[] client = new byte[12];
         ThreadLocalRandom.current().nextBytes(client);
         for (int i = 0; i < LANES; i++) {
@@ -171,28 +154,40 @@ public final class RedisLedger implements Ledger {
 
     @Override
     public Verdict reserve(List<Claim> claims, long deadlineNanos) throws GuardUnavailableException {
-        Ask ask = new Ask(claims, Thread.currentThread());
+        Ask ask = new Ask(claims, deadlineNanos, Thread.currentThread());
         boolean interrupted = false;
-        asks.add(ask);
+        boolean parked = false;
+        undecided.incrementAndGet();
+        enqueue(ask);
         try {
             while (!ask.answer.isDone()) {
                 // An interrupted thread cannot park, and a virtual one loses its socket; a decision soon ends.
                 interrupted |= Thread.interrupted();
-                long left = deadlineNanos - clock.nanoTime();
-                Lane lane = left > 0 && !closed && !ask.taken ? freeLanes.poll() : null;
+                Lane lane = ask.taken ? null : laneToLead();
                 if (lane != null) {
                     lead(lane, asksAndMaybeSettles(), deadlineNanos);
-                } else if (left > 0 && !closed) {
-                    LockSupport.parkNanos(this, left);
                 } else {
-                    ask.answer.completeExceptionally(new GuardUnavailableException(
-                            closed ? "the guard is closed" : "Redis did not decide within " + timeoutText()));
+                    if (!parked) {
+                        watch(ask);
+                        parked = true;
+                    }
+                    LockSupport.park(this);
                 }
             }
             return result(ask);
+        } catch (Throwable e) {
+            // It led others, and nobody is left to hear of its own answer.
+            if (!fail(ask, e)
+                    && !ask.answer.isCompletedExceptionally()
+                    && ask.answer.join() instanceof Verdict.Granted granted) {
+                giveBack(granted);
+            }
+            throw e;
         } finally {
             // Whoever gave up may have been the one that was woken to lead.
-            wakeNextLeader();
+            if (ask.answer.isCompletedExceptionally()) {
+                wakeNextLeader();
+            }
             if (interrupted) {
                 Thread.currentThread().interrupt();
             }
@@ -201,27 +196,32 @@ public final class RedisLedger implements Ledger {
 
     @Override
     public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, long deadlineNanos) {
-        Ask ask = new Ask(claims, null);
-        asks.add(ask);
+        Ask ask = new Ask(claims, deadlineNanos, null);
+        undecided.incrementAndGet();
+        enqueue(ask);
+        watch(ask);
         wakeNextLeader();
-        return ask.answer
-                .orTimeout(Math.max(1, deadlineNanos - clock.nanoTime()), TimeUnit.NANOSECONDS)
-                // The caller's continuations are not for the thread of whoever led.
-                .handleAsync((verdict, failure) -> {
-                    if (failure instanceof TimeoutException) {
-                        throw new CompletionException(
-                                new GuardUnavailableException("Redis did not decide within " + timeoutText(), failure));
-                    } else if (failure != null) {
-                        throw new CompletionException(failure);
-                    }
-                    return verdict;
-                });
+        // The caller's continuations are not for the thread of whoever led.
+        return ask.answer.handleAsync((verdict, failure) -> {
+            if (failure != null) {
+                throw new CompletionException(failure);
+            }
+            return verdict;
+        });
+    }
+
+    private void enqueue(Ask ask) {
+        asksWaiting.incrementAndGet();
+        asks.add(ask);
+        if (closed) {
+            fail(ask, new GuardUnavailableException("the guard is closed"));
+        }
     }
 
     @Override
     public void settle(List<Settled> settled, Runnable then) {
         if (settlesWaiting.get() >= SETTLES_KEPT || closed) {
-            giveUp(1, closed ? "the guard is closed" : "too many wait for Redis");
+            giveUp(settled.size(), closed ? "the guard is closed" : "too many wait for Redis");
             return;
         }
         AtomicInteger left = new AtomicInteger(settled.size());
@@ -252,7 +252,7 @@ public final class RedisLedger implements Ledger {
         Lane none = new Lane(subjects.get(0).key(), clock.nanoTime());
         try {
             while (true) {
-                Batch.Result result = send(Batch.Mode.LOOK, none, batch, deadlineNanos)
+                Batch.Result result = sender.send(Batch.Mode.LOOK, none, batch, deadlineNanos)
                         .results()
                         .get(0);
                 if (result instanceof Batch.Result.Looked looked) {
@@ -297,9 +297,84 @@ public final class RedisLedger implements Ledger {
         closed = true;
         LockSupport.unpark(pump);
         for (Ask ask : asks) {
-            LockSupport.unpark(ask.caller);
+            fail(ask, new GuardUnavailableException("the guard is closed"));
         }
-        redis.close();
+        sender.close();
+    }
+
+    // ------------------------------------------------------------------------------------------------ who may lead
+
+    private boolean mayLead() {
+        int leaders = leading.get();
+        return leaders == 0 || (leaders < LANES && (asksWaiting.get() >= ASKS_A_BATCH || undecided.get() <= LANES));
+    }
+
+    private @Nullable Lane laneToLead() {
+        return mayLead() && !closed ? take() : null;
+    }
+
+    private @Nullable Lane take() {
+        Lane lane = freeLanes.poll();
+        if (lane != null) {
+            leading.incrementAndGet();
+        }
+        return lane;
+    }
+
+    private void release(Lane lane) {
+        freeLanes.add(lane);
+        leading.decrementAndGet();
+        wakeNextLeader();
+    }
+
+    private void toPump(Lane lane, Cargo cargo) {
+        unknown.add(new Unknown(lane, cargo));
+        leading.decrementAndGet();
+        LockSupport.unpark(pump);
+        wakeNextLeader();
+    }
+
+    private void wakeNextLeader() {
+        Ask next = asks.peek();
+        while (next != null && next.answer.isDone()) {
+            if (asks.remove(next)) {
+                asksWaiting.decrementAndGet();
+            }
+            next = asks.peek();
+        }
+        if (next != null && mayLead() && !freeLanes.isEmpty()) {
+            LockSupport.unpark(next.caller == null ? pump : next.caller);
+        }
+    }
+
+    // ----------------------------------------------------------------------------------------------------- the watch
+
+    /** Has its deadline looked after. */
+    private void watch(Ask ask) {
+        watched.add(ask);
+        if (!watching.get() && watching.compareAndSet(false, true)) {
+            SOON.execute(this::lookAfterDeadlines);
+        }
+    }
+
+    private void lookAfterDeadlines() {
+        long now = clock.nanoTime();
+        List<Ask> waiting = new ArrayList<>();
+        for (Ask ask = watched.poll(); ask != null; ask = watched.poll()) {
+            if (ask.deadlineNanos - now <= 0) {
+                fail(ask, new GuardUnavailableException("Redis did not decide within " + timeoutText()));
+            } else if (!ask.answer.isDone()) {
+                waiting.add(ask);
+            }
+        }
+        watched.addAll(waiting);
+        if (waiting.isEmpty()) {
+            watching.set(false);
+            if (watched.isEmpty() || !watching.compareAndSet(false, true)) {
+                return;
+            }
+        }
+        SOON.execute(this::lookAfterDeadlines);
     }
 
     // ------------------------------------------------------------------------------------------- leading a batch
@@ -310,19 +385,27 @@ public final class RedisLedger implements Ledger {
             release(lane);
             return true;
         }
+        wakeNextLeader();
         List<Batch.Result> results;
         boolean settlesElsewhere = unsettled.size() > cargo.settles.size();
         try {
             if (lane.idleFor(LANE_IDLE_NANOS, clock.nanoTime())) {
                 lane.renew();
             }
-            results = send(Batch.Mode.RUN, lane, cargo.batch, deadlineNanos).results();
+            results = sender.send(Batch.Mode.RUN, lane, cargo.batch, deadlineNanos)
+                    .results();
             lane.advance(clock.nanoTime());
         } catch (NotRunException e) {
             settlesApart |= !cargo.settles.isEmpty();
             cargo.settles.forEach(this::enqueue);
+            for (Ask ask : cargo.asks) {
+                if (e.getCause() == null && ask.deadlineNanos - clock.nanoTime() > 0) {
+                    again(ask);
+                } else {
+                    fail(ask, unavailable(e));
+                }
+            }
             release(lane);
-            cargo.asks.forEach(ask -> fail(ask, unavailable(e)));
             return false;
         } catch (UnknownOutcomeException e) {
             toPump(lane, cargo);
@@ -340,13 +423,11 @@ public final class RedisLedger implements Ledger {
         return true;
     }
 
-    /**
-     * What a caller leads. One that is alone leaves the settles to the pump, which gathers them: they would make it wait.
-     */
+    /** What a caller leads. One that is alone leaves the settles to the pump, which gathers them: they would make it wait. */
     private Cargo asksAndMaybeSettles() {
         Cargo cargo = Cargo.empty();
         addAsks(cargo);
-        if (!settlesApart && (cargo.asks.size() > 1 || settlesWaiting.get() >= CALLS_A_BATCH / 2)) {
+        if (!settlesApart && (cargo.asks.size() > 1 || settlesWaiting.get() >= ASKS_A_BATCH)) {
             addSettles(cargo);
         }
         return cargo;
@@ -366,11 +447,12 @@ public final class RedisLedger implements Ledger {
     }
 
     private void addAsks(Cargo cargo) {
-        while (cargo.hasRoom()) {
+        while (cargo.asks.size() < ASKS_A_BATCH && cargo.batch.hasRoom()) {
             Ask ask = asks.poll();
             if (ask == null) {
                 return;
             }
+            asksWaiting.decrementAndGet();
             if (!ask.answer.isDone()) {
                 ask.taken = true;
                 cargo.asks.add(ask);
@@ -380,7 +462,7 @@ public final class RedisLedger implements Ledger {
     }
 
     private void addSettles(Cargo cargo) {
-        while (cargo.hasRoom()) {
+        while (cargo.settles.size() < SETTLES_A_BATCH && cargo.batch.hasRoom()) {
             Settling settling = settles.poll();
             if (settling == null) {
                 return;
@@ -389,77 +471,6 @@ public final class RedisLedger implements Ledger {
             cargo.settles.add(settling);
             cargo.batch.add(settling.call);
         }
-    }
-
-    private void toPump(Lane lane, Cargo cargo) {
-        unknown.add(new Unknown(lane, cargo));
-        LockSupport.unpark(pump);
-    }
-
-    /**
-     * Sends a batch under the lane's number until there is an answer or the deadline is over.
-     *
-     * @throws NotRunException if it certainly had no effect: the number is unused
-     */
-    private Batch.Reply send(Batch.Mode mode, Lane lane, Batch batch, long deadlineNanos)
-            throws NotRunException, UnknownOutcomeException {
-        boolean mayHaveRun = false;
-        boolean interrupted = false;
-        try {
-            while (true) {
-                long left = deadlineNanos - clock.nanoTime();
-                JedisException failure;
-                try {
-                    Batch.Reply reply = sendOnce(mode, lane, batch, left);
-                    boolean refused = reply.status() == Batch.Status.LANE_REFUSED;
-                    if (mode == Batch.Mode.RUN && refused && mayHaveRun) {
-                        throw new UnknownOutcomeException("Redis lost what it remembered of this process");
-                    } else if (mode == Batch.Mode.RUN && refused) {
-                        lane.renew();
-                    } else if (reply.status() != Batch.Status.LATE) {
-                        return reply;
-                    } else if (left <= 0) {
-                        throw new NotRunException("it came too late", null);
-                    }
-                    continue;
-                } catch (JedisException e) {
-                    failure = e;
-                    interrupted |= Thread.interrupted();
-                }
-                boolean refused = REFUSING.contains(code(failure));
-                mayHaveRun |= !refused && !PASSING.contains(code(failure));
-                if (refused || left <= PAUSE_NANOS) {
-                    if (mayHaveRun) {
-                        throw new UnknownOutcomeException(failure);
-                    }
-                    throw new NotRunException(String.valueOf(failure.getMessage()), failure);
-                }
-                LockSupport.parkNanos(this, PAUSE_NANOS);
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
-    }
-
-    private Batch.Reply sendOnce(Batch.Mode mode, Lane lane, Batch batch, long leftNanos) {
-        long serverMicros = clock.micros();
-        // Where the server's time is not known yet, its answer to a late batch tells it.
-        long notAfterMicros = serverMicros > 0 ? serverMicros + leftNanos / 1_000 : 0;
-        long laneTtlMillis = LANE_TTL_MILLIS + timeoutNanos / 1_000_000;
-        byte[] request = batch.request(mode, lane.number(), notAfterMicros, laneTtlMillis, serverMicros);
-        // Half of what is left, so that a reply that is lost leaves time to ask for it again.
-        long attemptNanos = Math.max(leftNanos / 2, PAUSE_NANOS);
-        Batch.Reply reply = batch.read(script.run(redis, batch.keys(lane.key()), request, attemptNanos));
-        clock.told(reply.micros());
-        return reply;
-    }
-
-    private static String code(JedisException failure) {
-        String message = failure.getMessage() == null ? "" : failure.getMessage();
-        int end = message.indexOf(' ');
-        return end < 0 ? message : message.substring(0, end);
     }
 
     /** @param settlesElsewhere whether something was to be settled, and not by this batch, when it was sent */
@@ -503,11 +514,12 @@ public final class RedisLedger implements Ledger {
 
     private void decided(Ask ask, Batch.Result result) {
         if (result instanceof Batch.Result.Decided decided) {
-            boolean taken = ask.answer.complete(decided.verdict());
-            if (!taken && decided.verdict() instanceof Verdict.Granted granted) {
+            if (ask.answer.complete(decided.verdict())) {
+                undecided.decrementAndGet();
+                LockSupport.unpark(ask.caller);
+            } else if (decided.verdict() instanceof Verdict.Granted granted) {
                 giveBack(granted);
             }
-            LockSupport.unpark(ask.caller);
         } else if (result instanceof Batch.Result.Refused refused) {
             fail(ask, refused.why());
         } else {
@@ -517,7 +529,16 @@ public final class RedisLedger implements Ledger {
 
     private void again(Ask ask) {
         ask.taken = false;
-        asks.add(ask);
+        enqueue(ask);
+    }
+
+    private boolean fail(Ask ask, Throwable why) {
+        boolean first = ask.answer.completeExceptionally(why);
+        if (first) {
+            undecided.decrementAndGet();
+            LockSupport.unpark(ask.caller);
+        }
+        return first;
     }
 
     /** For a caller that was let go when it had given up already. */
@@ -537,7 +558,11 @@ public final class RedisLedger implements Ledger {
         if (result instanceof Batch.Result.Refused refused) {
             giveUp(1, refused.why().getMessage());
         } else {
-            settling.then.run();
+            try {
+                settling.then.run();
+            } catch (RuntimeException e) {
+                log.error("what follows a settle failed", e);
+            }
         }
         unsettled.remove(settling);
         settling.done.complete(true);
@@ -546,27 +571,6 @@ public final class RedisLedger implements Ledger {
     private void giveUp(int count, @Nullable String why) {
         if (count > 0) {
             log.warn("{} settles were given up: {}; what they would have given back stays charged", count, why);
-        }
-    }
-
-    private void fail(Ask ask, GuardUnavailableException why) {
-        ask.answer.completeExceptionally(why);
-        LockSupport.unpark(ask.caller);
-    }
-
-    private void release(Lane lane) {
-        freeLanes.add(lane);
-        wakeNextLeader();
-    }
-
-    private void wakeNextLeader() {
-        Ask next = asks.peek();
-        while (next != null && next.answer.isDone()) {
-            asks.remove(next);
-            next = asks.peek();
-        }
-        if (next != null && !freeLanes.isEmpty()) {
-            LockSupport.unpark(next.caller == null ? pump : next.caller);
         }
     }
 
@@ -579,7 +583,7 @@ public final class RedisLedger implements Ledger {
                 boolean cancels = !unknown.isEmpty() && clock.nanoTime() - cancelAgainNanos >= 0;
                 if (cancels) {
                     cancelAgainNanos = clock.nanoTime() + (cancelUnknown() ? 0 : RETRY_NANOS);
-                } else if (asyncWaits() || !settles.isEmpty()) {
+                } else if (asyncMayLead() || !settles.isEmpty()) {
                     leadForOthers();
                 } else {
                     pumpSleeps = true;
@@ -590,7 +594,8 @@ public final class RedisLedger implements Ledger {
                     }
                     pumpSleeps = false;
                 }
-            } catch (RuntimeException e) {
+            } catch (Throwable e) {
+                // Nobody else would settle or cancel.
                 log.error("a batch failed in a way that nobody expected", e);
                 LockSupport.parkNanos(this, RETRY_NANOS);
             }
@@ -598,22 +603,27 @@ public final class RedisLedger implements Ledger {
     }
 
     private void leadForOthers() {
-        if (!asyncWaits()) {
+        if (!asyncMayLead()) {
             LockSupport.parkNanos(this, GATHER_NANOS);
         }
-        Lane lane = freeLanes.poll();
+        Lane lane = take();
         if (lane == null) {
             LockSupport.parkNanos(this, GATHER_NANOS);
             return;
         }
-        if (!lead(lane, settlesAndMaybeAsks(), clock.nanoTime() + timeoutNanos) && !asyncWaits()) {
+        Cargo cargo = settlesAndMaybeAsks();
+        long deadlineNanos = clock.nanoTime() + timeoutNanos;
+        for (Ask ask : cargo.asks) {
+            deadlineNanos = deadlineNanos - ask.deadlineNanos > 0 ? ask.deadlineNanos : deadlineNanos;
+        }
+        if (!lead(lane, cargo, deadlineNanos) && !asyncMayLead()) {
             LockSupport.parkNanos(this, RETRY_NANOS);
         }
     }
 
-    private boolean asyncWaits() {
+    private boolean asyncMayLead() {
         Ask next = asks.peek();
-        return next != null && next.caller == null;
+        return next != null && next.caller == null && mayLead();
     }
 
     /** Tries to learn, and undo, what became of the oldest unknown batch; says whether it did. */
@@ -625,7 +635,7 @@ public final class RedisLedger implements Ledger {
         Lane lane = oldest.lane;
         Cargo cargo = oldest.cargo;
         try {
-            Batch.Reply reply = send(Batch.Mode.CANCEL, lane, cargo.batch, clock.nanoTime() + timeoutNanos);
+            Batch.Reply reply = sender.send(Batch.Mode.CANCEL, lane, cargo.batch, clock.nanoTime() + timeoutNanos);
             if (reply.status() == Batch.Status.LANE_REFUSED) {
                 lane.renew();
                 giveUp(cargo.settles.size(), "Redis lost what it remembered of this process");
@@ -644,7 +654,8 @@ public final class RedisLedger implements Ledger {
                 }
             }
             unknown.remove(oldest);
-            release(lane);
+            freeLanes.add(lane);
+            wakeNextLeader();
             return true;
         } catch (NotRunException | UnknownOutcomeException e) {
             log.debug("a batch of which nobody knows whether it ran could not be cancelled yet", e);

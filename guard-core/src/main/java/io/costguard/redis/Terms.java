@@ -35,8 +35,8 @@ final class Terms {
     private static final int BYTES_A_NAME = 3 + 4;
     private static final int BYTES_A_BALANCE = 7 + 3;
     private static final int BOUNDS = 5;
-    /** A bucket that holds more parts of a unit would leave too little of 2^53 for its debts. */
-    private static final long MOST_PARTS_HELD = 1L << 46;
+    /** A bucket that holds more parts of a unit would leave less of 2^53 for its debts than seven times as much. */
+    private static final long MOST_PARTS_HELD = 1L << 50;
 
     private static final long MOST_PARTS_A_UNIT = (1L << 32) - 1;
     /** 67 seconds: longer than any decision may take. */

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 final class LedgerModel {
     private static final long STANDS_STILL = 10_000_000;
     private static final long ERAS = 1L << 24;
-    private static final BigInteger DEEPEST = BigInteger.valueOf(-(1L << 52));
+    private static final BigInteger DEEPEST = BigInteger.valueOf((1L << 50) - (1L << 53));
     private static final long LONGEST = 3_155_760_000_000_000L;
     private static final BigInteger MAX = BigInteger.valueOf((1L << 53) - 1);
 

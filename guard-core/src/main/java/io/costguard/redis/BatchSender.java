@@ -1,0 +1,123 @@
+package io.costguard.redis;
+
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * Has a batch run by the script, under the number of its lane: what is sent again counts once. Safe for use by many threads, each
+ * with a lane of its own.
+ */
+final class BatchSender {
+    static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
+    private static final long LANE_TTL_MILLIS = 60_000;
+    private static final Set<String> PASSING = Set.of("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN");
+    private static final Set<String> REFUSING =
+            Set.of("OOM", "READONLY", "MISCONF", "NOREPLICAS", "NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE", "MOVED");
+
+    private final Redis redis;
+    private final Script script;
+    private final ServerClock clock;
+    private final long laneTtlMillis;
+
+    BatchSender(Redis redis, Script script, ServerClock clock, Duration timeout) {
+        this.redis = redis;
+        this.script = script;
+        this.clock = clock;
+        this.laneTtlMillis = LANE_TTL_MILLIS + timeout.toMillis();
+    }
+
+    /** A batch that did not run; without a cause where it only came too late. */
+    static final class NotRunException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        NotRunException(String message, @Nullable Throwable cause) {
+            super(message, cause, false, false);
+        }
+    }
+
+    /** A batch of which nobody knows whether it ran, or has run. */
+    static final class UnknownOutcomeException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        UnknownOutcomeException(String message, @Nullable Throwable cause) {
+            super(message, cause, false, false);
+        }
+    }
+
+    /**
+     * Sends a batch until there is an answer or the deadline is over.
+     *
+     * @throws NotRunException if it certainly had no effect: the number is unused
+     */
+    Batch.Reply send(Batch.Mode mode, Lane lane, Batch batch, long deadlineNanos)
+            throws NotRunException, UnknownOutcomeException {
+        boolean mayHaveRun = false;
+        boolean interrupted = false;
+        try {
+            while (true) {
+                long left = deadlineNanos - clock.nanoTime();
+                JedisException failure;
+                try {
+                    Batch.Reply reply = sendOnce(mode, lane, batch, left);
+                    boolean refused = reply.status() == Batch.Status.LANE_REFUSED;
+                    if (mode == Batch.Mode.RUN && refused && mayHaveRun) {
+                        throw new UnknownOutcomeException("Redis lost what it remembered of this process", null);
+                    } else if (mode == Batch.Mode.RUN && refused) {
+                        lane.renew();
+                    } else if (reply.status() != Batch.Status.LATE) {
+                        return reply;
+                    } else if (left <= 0) {
+                        throw new NotRunException("it came too late", null);
+                    }
+                    continue;
+                } catch (JedisException e) {
+                    failure = e;
+                    interrupted |= Thread.interrupted();
+                    // A pool that was waited for has swallowed the flag.
+                    interrupted |= e.getCause() instanceof InterruptedException;
+                }
+                boolean refused = REFUSING.contains(code(failure));
+                mayHaveRun |= !refused && !PASSING.contains(code(failure));
+                if (refused || left <= PAUSE_NANOS) {
+                    String message = String.valueOf(failure.getMessage());
+                    if (mayHaveRun) {
+                        throw new UnknownOutcomeException(message, failure);
+                    }
+                    throw new NotRunException(message, failure);
+                }
+                LockSupport.parkNanos(this, PAUSE_NANOS);
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private Batch.Reply sendOnce(Batch.Mode mode, Lane lane, Batch batch, long leftNanos) {
+        long serverMicros = clock.micros();
+        // Where the server's time is not known yet, its answer to a late batch tells it.
+        long notAfterMicros = serverMicros > 0 ? serverMicros + leftNanos / 1_000 : 0;
+        byte[] request = batch.request(mode, lane.number(), notAfterMicros, laneTtlMillis, serverMicros);
+        // Half of what is left, so that a reply that is lost leaves time to ask for it again.
+        long attemptNanos = Math.max(leftNanos / 2, PAUSE_NANOS);
+        Batch.Reply reply = batch.read(script.run(redis, batch.keys(lane.key()), request, attemptNanos));
+        clock.told(reply.micros());
+        return reply;
+    }
+
+    void close() {
+        redis.close();
+    }
+
+    private static String code(JedisException failure) {
+        String message = failure.getMessage() == null ? "" : failure.getMessage();
+        int end = message.indexOf(' ');
+        return end < 0 ? message : message.substring(0, end);
+    }
+}
