@@ -93,6 +93,26 @@ class LeaderIT {
         assertChargedOnce(ledger, subject, SHORT, callers);
     }
 
+    /** What kills leaders strikes the thread that leads for asynchronous calls and settles just as well. */
+    @ParameterizedTest
+    @EnumSource
+    void anErrorOnTheLedgersOwnThreadStrandsNobodyAndNothingIsChargedTwice(Kind kind) throws Exception {
+        assumeTrue(kind.isThere());
+        Deadly fault = new Deadly("");
+        RedisLedger ledger = ledger(fault);
+        Subject subject = subject(SHORT);
+        Callers callers = new Callers(ledger, subject, PATIENT);
+
+        callers.start(kind, CALLERS, 200, random);
+        callers.join(PATIENT.plusSeconds(10));
+
+        assertThat(callers.failures)
+                .as(told(callers))
+                .allSatisfy(failure -> assertThat(failure).hasRootCauseInstanceOf(LeaderDied.class));
+        fault.over = true;
+        assertChargedOnce(ledger, subject, SHORT, callers);
+    }
+
     // ------------------------------------------------------------------------------------------------- interrupted
 
     @ParameterizedTest
@@ -100,6 +120,15 @@ class LeaderIT {
     void anInterruptedLeaderIsDecidedWithItsBatchAndKeepsItsFlag(Kind kind) throws Exception {
         assumeTrue(kind.isThere());
         interrupt(kind, opened(new RedisLedger(Redis.at(server.url(), PATIENT), prefix, PATIENT)));
+    }
+
+    /** Leaders wait for a connection of a client like that, and are interrupted there too. */
+    @ParameterizedTest
+    @EnumSource
+    void anInterruptedLeaderOfAClientWithOneConnectionIsDecidedAndKeepsItsFlag(Kind kind) throws Exception {
+        assumeTrue(kind.isThere());
+        FaultyClient client = opened(new FaultyClient(server, 1, new FaultyClient.Fault() {}));
+        interrupt(kind, opened(new RedisLedger(Redis.of(client), prefix, PATIENT)));
     }
 
     private void interrupt(Kind kind, RedisLedger ledger) throws Exception {
@@ -261,6 +290,7 @@ class LeaderIT {
         final AtomicInteger after = new AtomicInteger();
         private final String victims;
         private final Random random = new Random(seed);
+        volatile boolean over;
 
         Deadly(String victims) {
             this.victims = victims;
@@ -277,7 +307,7 @@ class LeaderIT {
         }
 
         private void dieSometimes(AtomicInteger count) {
-            if (Thread.currentThread().getName().startsWith(victims) && random.nextInt(8) == 0) {
+            if (!over && Thread.currentThread().getName().startsWith(victims) && random.nextInt(8) == 0) {
                 count.incrementAndGet();
                 throw new LeaderDied();
             }
