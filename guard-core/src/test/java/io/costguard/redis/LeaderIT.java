@@ -270,6 +270,41 @@ class LeaderIT {
         awaitBalance(subject, PLENTY - charged, "seed " + seed);
     }
 
+    /** Nothing was sent but in vain: who has the time can be asked for again. */
+    @Test
+    void aCallerWithTimeLeftIsDecidedThoughItsLeaderRanOutOfTime() throws Exception {
+        Gate gate = new Gate();
+        RedisLedger ledger = ledger(gate);
+        Subject subject = subject(PLENTY);
+        learnTheTime(ledger, subject);
+        List<Single> others = takingAllLanes(gate, ledger, subject);
+        long givingUp = System.nanoTime() + LEAST.toNanos();
+        Single impatient = new Single(Kind.PLATFORM, ledger, subject, givingUp);
+        gate.await(impatient);
+        Single patient = new Single(Kind.PLATFORM, ledger, subject, System.nanoTime() + PATIENT.toNanos());
+        gate.await(patient);
+
+        gate.closed = false;
+        gate.closedBefore = true;
+        gate.release(others.get(0));
+        await(impatient, "leads, or gives up", () -> gate.holds(impatient) || impatient.isDone());
+        gate.closedBefore = false;
+        while (System.nanoTime() - givingUp < 0) {
+            Thread.onSpinWait();
+        }
+        gate.release(impatient);
+
+        await(patient, "is decided", () -> {
+            gate.release(patient);
+            return patient.isDone();
+        });
+        others.forEach(gate::release);
+        for (Single each : others) {
+            await(each, "ends", each::isDone);
+        }
+        assertThat(patient.failure).as("seed " + seed).isNull();
+    }
+
     // --------------------------------------------------------------------------------------------------- the words
 
     /** Callers that lead, and are held, until there is nothing left to lead with; the last of them has given up. */
@@ -319,10 +354,13 @@ class LeaderIT {
         private final Map<Thread, CountDownLatch> held = new ConcurrentHashMap<>();
         private final Map<Thread, Boolean> sending = new ConcurrentHashMap<>();
         volatile boolean closed;
+        /** Holds them before they asked, too. */
+        volatile boolean closedBefore;
 
         @Override
         public void beforeItIsSent() {
             sending.put(Thread.currentThread(), true);
+            holdIf(closedBefore);
         }
 
         @Override
