@@ -39,9 +39,11 @@ final class Batch {
     private final Map<Terms, Integer> terms = new LinkedHashMap<>();
     private final List<Settling> settles = new ArrayList<>();
     private final List<Settling> settleOf = new ArrayList<>();
-    private final List<Call.Reserve> reserves = new ArrayList<>();
+    private final List<Reserving> reserves = new ArrayList<>();
+    private @Nullable Place lastPlace;
     private int termsFields;
     private int callFields;
+    private int formatBytes = HEAD_FORMAT.length + 1;
 
     /** A subject of the batch, which counts from 1. */
     private static final class Place {
@@ -57,6 +59,9 @@ final class Batch {
             this.terms = Terms.of(subject.budget());
         }
     }
+
+    /** A call that wants to be decided, and where its claims are. */
+    private record Reserving(Call.Reserve call, Place[] places) {}
 
     /** What is settled at one subject: of one call, or of several that were charged in the same eras. */
     private static final class Settling {
@@ -151,17 +156,22 @@ final class Batch {
     void add(Call call) {
         calls.add(call);
         if (call instanceof Call.Reserve reserve) {
-            reserves.add(reserve);
-            callFields++;
-            for (Claim claim : reserve.claims()) {
-                callFields += 1 + place(claim.subject()).subject.limits().size();
+            Place[] places = new Place[reserve.claims().size()];
+            for (int i = 0; i < places.length; i++) {
+                places[i] = place(reserve.claims().get(i).subject());
+                callFields += 1 + places[i].subject.limits().size();
+                formatBytes += places[i].terms.reserveFormat().length;
             }
+            callFields++;
+            formatBytes++;
+            reserves.add(new Reserving(reserve, places));
         } else if (call instanceof Call.Settle settle) {
             Place place = place(settle.settled().charge().claim().subject());
             if (place.lastSettle == null || !place.lastSettle.add(settle.settled())) {
                 place.lastSettle = new Settling(place, settle.settled());
                 settles.add(place.lastSettle);
                 callFields += 1 + 2 * place.lastSettle.eras.length;
+                formatBytes += place.terms.settleFormat().length;
             }
             settleOf.add(place.lastSettle);
         } else if (call instanceof Call.Look look) {
@@ -170,14 +180,20 @@ final class Batch {
     }
 
     private Place place(Subject subject) {
+        if (lastPlace != null && lastPlace.subject.equals(subject)) {
+            return lastPlace;
+        }
         Place place = subjects.get(subject);
         if (place == null) {
             place = new Place(subject, subjects.size() + 1);
             subjects.put(subject, place);
+            formatBytes++;
             if (terms.putIfAbsent(place.terms, termsFields) == null) {
                 termsFields += place.terms.fields();
+                formatBytes += place.terms.format().length;
             }
         }
+        lastPlace = place;
         return place;
     }
 
@@ -196,7 +212,7 @@ final class Batch {
     }
 
     byte[] request(Mode mode, long number, long notAfterMicros, long laneTtlMillis, long serverMicros) {
-        ByteBuffer format = ByteBuffer.allocate(formatSize()).put(HEAD_FORMAT);
+        ByteBuffer format = ByteBuffer.allocate(formatBytes).put(HEAD_FORMAT);
         ByteBuffer out = ByteBuffer.allocate(size());
         out.position(2 + format.capacity());
         out.put(mode.code)
@@ -226,14 +242,15 @@ final class Batch {
                         .putLong(settling.more[i]);
             }
         }
-        for (Call.Reserve reserve : reserves) {
+        for (Reserving reserving : reserves) {
+            List<Claim> claims = reserving.call.claims();
             format.put((byte) 'B');
-            out.put((byte) reserve.claims().size());
-            for (Claim claim : reserve.claims()) {
-                Place place = place(claim.subject());
+            out.put((byte) claims.size());
+            for (int i = 0; i < reserving.places.length; i++) {
+                Place place = reserving.places[i];
                 format.put(place.terms.reserveFormat());
-                out.putShort((short) (place.number | (claim.subject().budget().isDryRun() ? DRY_RUN : 0)));
-                for (long amount : claim.amounts()) {
+                out.putShort((short) (place.number | (place.subject.budget().isDryRun() ? DRY_RUN : 0)));
+                for (long amount : claims.get(i).amounts()) {
                     out.putLong(amount);
                 }
             }
@@ -243,25 +260,9 @@ final class Batch {
         return request;
     }
 
-    private int formatSize() {
-        int size = HEAD_FORMAT.length + subjects.size() + 1 + reserves.size();
-        for (Terms each : terms.keySet()) {
-            size += each.format().length;
-        }
-        for (Settling settling : settles) {
-            size += settling.place.terms.settleFormat().length;
-        }
-        for (Call.Reserve reserve : reserves) {
-            for (Claim claim : reserve.claims()) {
-                size += place(claim.subject()).terms.reserveFormat().length;
-            }
-        }
-        return size;
-    }
-
     /** At most so many bytes: eight a field, but for the terms, which know. */
     private int size() {
-        int size = 2 + formatSize() + HEAD_BYTES + 2 * (subjects.size() + 1) + 8 * callFields;
+        int size = 2 + formatBytes + HEAD_BYTES + 2 * (subjects.size() + 1) + 8 * callFields;
         for (Terms each : terms.keySet()) {
             size += each.size();
         }
@@ -292,12 +293,13 @@ final class Batch {
         }
         Result[] results = new Result[calls.size()];
         int settle = 0;
+        int reserve = 0;
         for (int i = 0; i < results.length; i++) {
             Call call = calls.get(i);
             if (call instanceof Call.Settle) {
                 results[i] = settled(settleOf.get(settle++), flags);
-            } else if (call instanceof Call.Reserve reserve) {
-                results[i] = reserved(in, reserve, flags, states);
+            } else if (call instanceof Call.Reserve) {
+                results[i] = reserved(in, reserves.get(reserve++), flags, states);
             } else if (call instanceof Call.Look look) {
                 results[i] = looked(in, look, flags, states);
             }
@@ -315,25 +317,28 @@ final class Batch {
         };
     }
 
-    private Result reserved(ByteBuffer in, Call.Reserve call, byte[] flags, Terms.State[] states) {
+    private Result reserved(ByteBuffer in, Reserving reserving, byte[] flags, Terms.State[] states) {
+        List<Claim> claims = reserving.call.claims();
         byte code = in.get();
         return switch (code) {
-            case 0 -> unusable(call.claims().stream().map(Claim::subject).toList(), flags);
-            case 1, 3 -> new Result.Decided(granted(in, call.claims(), code == 3, states));
-            case 2 -> new Result.Decided(shortfall(in, call.claims().get(in.get() - 1)));
-            case 4 -> new Result.Refused(refusal(call.claims().get(in.get() - 1).subject(), (byte) 0));
+            case 0 -> unusable(claims.stream().map(Claim::subject).toList(), flags);
+            case 1, 3 -> new Result.Decided(granted(in, reserving, code == 3, states));
+            case 2 -> new Result.Decided(shortfall(in, claims.get(in.get() - 1)));
+            case 4 -> new Result.Refused(refusal(claims.get(in.get() - 1).subject(), (byte) 0));
             default -> throw unknown(code);
         };
     }
 
-    private Verdict.Granted granted(ByteBuffer in, List<Claim> claims, boolean withDryRuns, Terms.State[] states) {
-        List<Charge> charges = new ArrayList<>(claims.size());
+    private static Verdict.Granted granted(
+            ByteBuffer in, Reserving reserving, boolean withDryRuns, Terms.State[] states) {
+        List<Charge> charges = new ArrayList<>(reserving.places.length);
         List<Verdict.Shortfall> dryRuns = withDryRuns ? new ArrayList<>() : List.of();
-        for (Claim claim : claims) {
+        for (int i = 0; i < reserving.places.length; i++) {
+            Claim claim = reserving.call.claims().get(i);
             if (withDryRuns && in.get() == 0) {
                 dryRuns.add(shortfall(in, claim));
             } else {
-                Terms.State state = states[place(claim.subject()).number - 1];
+                Terms.State state = states[reserving.places[i].number - 1];
                 charges.add(new Charge(claim, state.eras(), state.balances()));
             }
         }

@@ -39,11 +39,11 @@ import org.slf4j.LoggerFactory;
  * hand-over; callers that may not lead park, and are woken by their answer or to lead the next batch. A few callers each lead for
  * themselves; of many, one leads at a time, and another only with a full batch: what waits meanwhile makes the next batch larger.
  * A daemon thread, the pump, leads for those who have no thread: settles, a millisecond after they came, and asynchronous
- * reserves. A caller that is alone leaves settles to it; should it be denied while some were on their way, it is asked again
+ * reserves. A batch that is slow holds nobody up: after a few milliseconds the next may lead. A caller that is alone leaves settles to it; should it be denied while some were on their way, it is asked again
  * behind them.
  *
  * <p><b>Deadlines.</b> A leader ends with its own deadline. Those who wait park without one, which is cheaper; while there are any,
- * a watch looks every few milliseconds for those whose deadline is over.
+ * a watch looks every few milliseconds for those whose deadline is over, or who may lead by now.
  *
  * <p><b>Unknown outcomes.</b> A batch whose reply is lost is sent again under its number until its leader's deadline. After that
  * its reserves fail, and its lane goes to the pump, which cancels that number: the script undoes what it granted, or takes the
@@ -61,6 +61,9 @@ public final class RedisLedger implements Ledger {
     private static final int SETTLES_A_BATCH = 256;
     private static final int SETTLES_KEPT = 1 << 16;
     private static final long LANE_IDLE_NANOS = TimeUnit.SECONDS.toNanos(30);
+    /** A batch that takes longer holds up nobody any more. */
+    private static final long SLOW_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+
     private static final long GATHER_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final Executor SOON = CompletableFuture.delayedExecutor(10, TimeUnit.MILLISECONDS, Runnable::run);
@@ -71,6 +74,7 @@ public final class RedisLedger implements Ledger {
 
     private final Queue<Lane> freeLanes = new ConcurrentLinkedQueue<>();
     private final AtomicInteger leading = new AtomicInteger();
+    private volatile long begunNanos;
     private final Queue<Ask> asks = new ConcurrentLinkedQueue<>();
     private final AtomicInteger asksWaiting = new AtomicInteger();
     private final AtomicInteger undecided = new AtomicInteger();
@@ -306,7 +310,12 @@ public final class RedisLedger implements Ledger {
 
     private boolean mayLead() {
         int leaders = leading.get();
-        return leaders == 0 || (leaders < LANES && (asksWaiting.get() >= ASKS_A_BATCH || undecided.get() <= LANES));
+        if (leaders == 0 || leaders == LANES) {
+            return leaders == 0;
+        }
+        return asksWaiting.get() >= ASKS_A_BATCH
+                || undecided.get() <= LANES
+                || clock.nanoTime() - begunNanos > SLOW_NANOS;
     }
 
     private @Nullable Lane laneToLead() {
@@ -374,6 +383,7 @@ public final class RedisLedger implements Ledger {
                 return;
             }
         }
+        wakeNextLeader();
         SOON.execute(this::lookAfterDeadlines);
     }
 
@@ -385,6 +395,7 @@ public final class RedisLedger implements Ledger {
             release(lane);
             return true;
         }
+        begunNanos = clock.nanoTime();
         wakeNextLeader();
         List<Batch.Result> results;
         boolean settlesElsewhere = unsettled.size() > cargo.settles.size();
@@ -515,8 +526,7 @@ public final class RedisLedger implements Ledger {
     private void decided(Ask ask, Batch.Result result) {
         if (result instanceof Batch.Result.Decided decided) {
             if (ask.answer.complete(decided.verdict())) {
-                undecided.decrementAndGet();
-                LockSupport.unpark(ask.caller);
+                ended(ask);
             } else if (decided.verdict() instanceof Verdict.Granted granted) {
                 giveBack(granted);
             }
@@ -535,10 +545,16 @@ public final class RedisLedger implements Ledger {
     private boolean fail(Ask ask, Throwable why) {
         boolean first = ask.answer.completeExceptionally(why);
         if (first) {
-            undecided.decrementAndGet();
-            LockSupport.unpark(ask.caller);
+            ended(ask);
         }
         return first;
+    }
+
+    private void ended(Ask ask) {
+        undecided.decrementAndGet();
+        if (ask.caller != Thread.currentThread()) {
+            LockSupport.unpark(ask.caller);
+        }
     }
 
     /** For a caller that was let go when it had given up already. */

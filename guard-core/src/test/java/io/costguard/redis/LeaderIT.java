@@ -387,7 +387,7 @@ class LeaderIT {
         }
 
         private boolean isInLine(Single caller) {
-            return caller.thread.getState() == Thread.State.TIMED_WAITING && !sending.containsKey(caller.thread);
+            return caller.thread.getState() == Thread.State.WAITING && !sending.containsKey(caller.thread);
         }
 
         void release(Single caller) {

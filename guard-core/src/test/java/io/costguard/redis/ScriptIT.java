@@ -463,7 +463,8 @@ class ScriptIT {
                 hugeBalance,
                 hugeDebt);
         refused(subject("huge", Limit.requests(Cost.MAX_AMOUNT).perHour()), "damaged", hugeRemainder);
-        refused(good, "version", "nan".getBytes(StandardCharsets.UTF_8), "1e308".getBytes(StandardCharsets.UTF_8));
+        refused(good, "version", "nan".getBytes(StandardCharsets.UTF_8));
+        refused(good, "damaged", "1e308".getBytes(StandardCharsets.UTF_8));
     }
 
     @Test
