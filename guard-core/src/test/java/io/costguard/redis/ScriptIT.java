@@ -257,6 +257,37 @@ class ScriptIT {
     }
 
     @Test
+    void settlesOfOneSubjectAreGivenBackAndChargedTogether() {
+        Subject subject = subject(
+                "s", Limit.requests(1_000).perHour(), Limit.tokens(1_000).perHour());
+        Charge one = granted(subject, 1, 100).charges().get(0);
+        Charge two = granted(subject, 1, 200).charges().get(0);
+        Charge three = granted(subject, 1, 300).charges().get(0);
+
+        List<Batch.Result> results = run(
+                new Batch.Call.Settle(new Settled(one, new long[] {1, 40})),
+                new Batch.Call.Settle(new Settled(two, new long[] {0, 0})),
+                new Batch.Call.Settle(new Settled(three, new long[] {1, 350})));
+
+        assertThat(results).hasSize(3).containsOnly(new Batch.Result.Done());
+        assertThat(balances(subject)).containsExactly(1_000L - 2, 1_000L - 40 - 350);
+    }
+
+    @Test
+    void settlesOfDifferentErasAreToldApart() {
+        Subject subject = subject("s", Limit.requests(100).perHour());
+        Charge early = granted(subject, 10).charges().get(0);
+        tick(HOUR);
+        Charge late = granted(subject, 20).charges().get(0);
+
+        run(
+                new Batch.Call.Settle(new Settled(early, new long[] {0})),
+                new Batch.Call.Settle(new Settled(late, new long[] {5})));
+
+        assertThat(balances(subject)).containsExactly(95L);
+    }
+
+    @Test
     void usageAboveTheEstimateIsDebtThatTheNextWindowPaysOff() {
         Subject subject = subject("s", Limit.requests(10).perHour().fixedWindow());
         Charge charge = granted(subject, 10).charges().get(0);
@@ -286,6 +317,19 @@ class ScriptIT {
     }
 
     // --------------------------------------------------------------------------------------------- the limits of a key
+
+    @Test
+    void aBucketThatMustBeToldOtherwiseKeepsItsBalance() {
+        Limit plain = Limit.tokens(6_000).perHour();
+        Limit odd = Limit.tokens(999_999_937).perHour().burst(Cost.MAX_AMOUNT);
+        granted(subject("s", plain), 2_500);
+
+        assertThat(balances(subject("s", odd))).containsExactly(3_500L);
+        granted(subject("s", odd), 500);
+        assertThat(balances(subject("s", plain))).containsExactly(3_000L);
+        granted(subject("s", Limit.tokens(7_000).perHour()), 1_000);
+        assertThat(balances(subject("s", plain))).containsExactly(2_000L);
+    }
 
     @Test
     void addingRemovingAndReorderingLimitsNeverMixesTwoBalances() {
