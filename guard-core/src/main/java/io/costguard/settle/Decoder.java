@@ -5,10 +5,12 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
+import org.jspecify.annotations.Nullable;
 
 /** Undoes a response's content encoding on a copy, piece by piece: none, gzip (RFC 1952) and deflate (RFC 1950). */
 final class Decoder {
     private static final long MOST_DECODED = 1L << 30;
+    private static final int PIECE = 8_192;
     private static final int HEADER_CRC = 2;
     private static final int HEADER_EXTRA = 4;
     private static final int HEADER_NAME = 8;
@@ -17,8 +19,10 @@ final class Decoder {
     private static final int[] MAGIC = {0x1f, 0x8b, 8};
 
     private final Encoding encoding;
-    private final Inflater inflater;
-    private final byte[] out = new byte[8_192];
+    /** Of an encoding that has one. */
+    private final @Nullable Inflater inflater;
+
+    private byte[] out = new byte[0];
     private long decoded;
     private Header header = Header.FIXED;
     private int headerBytes;
@@ -50,7 +54,7 @@ final class Decoder {
 
     private Decoder(Encoding encoding) {
         this.encoding = encoding;
-        this.inflater = new Inflater(encoding == Encoding.GZIP);
+        this.inflater = encoding == Encoding.NONE ? null : new Inflater(encoding == Encoding.GZIP);
     }
 
     /** The decoder of an encoding, if it is one that can be undone here. */
@@ -65,10 +69,10 @@ final class Decoder {
 
     /** @throws DataFormatException where the bytes are not what the encoding says, or far too many */
     void decode(ByteBuffer in, Sink sink) throws DataFormatException {
-        if (encoding == Encoding.NONE) {
+        if (inflater == null) {
             while (in.hasRemaining()) {
-                int count = Math.min(out.length, in.remaining());
-                in.get(out, 0, count);
+                int count = Math.min(PIECE, in.remaining());
+                in.get(out(count), 0, count);
                 sink.accept(out, 0, count);
             }
             return;
@@ -79,7 +83,7 @@ final class Decoder {
         }
         inflater.setInput(in);
         while (!inflater.finished()) {
-            int count = inflater.inflate(out);
+            int count = inflater.inflate(out(PIECE));
             if (count == 0) {
                 return;
             }
@@ -90,6 +94,13 @@ final class Decoder {
             sink.accept(out, 0, count);
         }
         inflater.end();
+    }
+
+    private byte[] out(int length) {
+        if (out.length < length) {
+            out = new byte[length];
+        }
+        return out;
     }
 
     private void headerByte(int b) throws DataFormatException {
