@@ -7,6 +7,7 @@ import io.costguard.describe.Tokenizers;
 import io.costguard.describe.Usage;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -17,24 +18,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Finds usage in a response while its bytes pass, and counts the text of the answer in case there is none. A stream of events and a
- * plain JSON body are read alike: a body is a stream of one event. Keeps no more than one event, and forgets texts once counted.
+ * Finds usage in a response while its bytes pass, and counts the text of the answer where there is none. A stream of events and a
+ * plain JSON body are read alike: a body is a stream of one event. Keeps no more than one event and the latest of the text, which is
+ * counted when it is asked for, or when there is too much of it to keep.
  *
  * <p>It never throws and never changes what it is given: whatever goes wrong in here switches it off, and what it saw until then
  * counts. Fed by one thread at a time.
  */
 public final class Meter implements Dialect.ResponseReader {
     private static final Logger log = LoggerFactory.getLogger(Meter.class);
-    private static final int COUNTED_AT_ONCE = 2_048;
+    private static final int MOST_UNCOUNTED = 8_192;
 
     private final Dialect dialect;
-    private final Tokenizers.Counter counter;
+    private final String model;
     private final @Nullable Decoder decoder;
     private final Map<String, Long> counts = new HashMap<>();
     private final Map<String, Long> countsOfEvent = new HashMap<>();
-    private final StringBuilder uncounted = new StringBuilder();
     private final StringBuilder error = new StringBuilder();
     private @Nullable Framing framing;
+    private StringBuilder uncounted = new StringBuilder();
     private long outputCounted;
     private boolean nonsense;
     private boolean off;
@@ -56,7 +58,7 @@ public final class Meter implements Dialect.ResponseReader {
      */
     public Meter(Dialect dialect, String model, String contentType, String contentEncoding) {
         this.dialect = dialect;
-        this.counter = Tokenizers.of(model);
+        this.model = model;
         this.decoder = Decoder.of(contentEncoding).orElse(null);
         this.off = decoder == null;
         String type = contentType.toLowerCase(Locale.ROOT);
@@ -86,9 +88,8 @@ public final class Meter implements Dialect.ResponseReader {
     public Metered result() {
         Optional<Usage> usage = Optional.empty();
         try {
-            flushText();
             if (!counts.isEmpty() && !nonsense) {
-                usage = Optional.of(dialect.usage(Map.copyOf(counts)));
+                usage = Optional.of(dialect.usage(Collections.unmodifiableMap(counts)));
             }
         } catch (RuntimeException e) {
             off = true;
@@ -100,7 +101,9 @@ public final class Meter implements Dialect.ResponseReader {
         } else if (ended || framing.isComplete()) {
             state = Metered.State.COMPLETE;
         }
-        return new Metered(usage, outputCounted, error.toString(), state);
+        long counted = outputCounted;
+        String rest = uncounted.toString();
+        return new Metered(usage, () -> counted + count(rest), error.toString(), state);
     }
 
     private void decoded(byte[] bytes, int offset, int length) {
@@ -143,9 +146,11 @@ public final class Meter implements Dialect.ResponseReader {
 
     @Override
     public void text(String text) {
-        uncounted.append(text);
-        if (uncounted.length() >= COUNTED_AT_ONCE) {
-            flushText();
+        if (uncounted.length() + text.length() > MOST_UNCOUNTED) {
+            outputCounted += count(uncounted.append(text).toString());
+            uncounted = new StringBuilder();
+        } else {
+            uncounted.append(text);
         }
     }
 
@@ -161,11 +166,8 @@ public final class Meter implements Dialect.ResponseReader {
         ended = true;
     }
 
-    private void flushText() {
-        if (!uncounted.isEmpty()) {
-            outputCounted += counter.count(uncounted.toString());
-            uncounted.setLength(0);
-        }
+    private long count(String text) {
+        return Tokenizers.of(model).count(text);
     }
 
     /** A body that is one JSON document. */

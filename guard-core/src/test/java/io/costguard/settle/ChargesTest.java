@@ -12,6 +12,7 @@ import io.costguard.settle.Charges.Charged;
 import java.net.URI;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,6 +44,16 @@ class ChargesTest {
     @MethodSource("statuses")
     void reportedUsageCountsWhateverTheStatus(int status) {
         assertThat(answered(status, metered(Optional.of(USAGE), 0, "", Metered.State.COMPLETE), OPENAI))
+                .isEqualTo(new Charged(USED, Outcome.REPORTED));
+    }
+
+    @Test
+    void outputIsNotCountedWhereUsageIsReported() {
+        LongSupplier nobodyCounts = () -> {
+            throw new AssertionError("counted");
+        };
+
+        assertThat(answered(200, new Metered(Optional.of(USAGE), nobodyCounts, "", Metered.State.COMPLETE), OPENAI))
                 .isEqualTo(new Charged(USED, Outcome.REPORTED));
     }
 

@@ -95,6 +95,15 @@ class MeterTest {
     }
 
     @Test
+    void aLongAnswerWithoutUsageIsCountedAsItPasses() {
+        String line = "The quick brown fox jumps over the lazy dog, and then it has a rest under the tree.";
+        String stream = ("data: {\"choices\":[{\"delta\":{\"content\":\" " + line + "\"}}]}\n\n").repeat(1_000);
+        long tokens = Tokenizers.of("gpt-4o").count((" " + line).repeat(1_000));
+
+        assertThat(metered(OPENAI, "text/event-stream", stream).outputCounted()).isBetween(tokens, tokens * 101 / 100);
+    }
+
+    @Test
     void ofSeveralReportsInAStreamTheLastCounts() {
         Metered metered = metered(OPENAI, "text/event-stream", """
                 data: {"usage":{"prompt_tokens":9,"completion_tokens":40}}
