@@ -8,6 +8,8 @@ import io.costguard.settle.Meter;
 import io.costguard.settle.Metered;
 import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +35,7 @@ public final class Exchange {
     /** What the caller reads the answer from: if that is forgotten before the end, the answer is cut there. */
     public void endsAtTheLatestWith(Object body) {
         Course watched = course;
-        CLEANER.register(body, watched::forgotten);
+        watched.watch(CLEANER.register(body, watched::forgotten));
     }
 
     /** It never left this process: everything is given back. */
@@ -83,12 +85,22 @@ public final class Exchange {
         private int status;
         private boolean answered;
         private boolean ended;
+        /** Which see to it that the call ends; what has ended is not left for the garbage collector to look at. */
+        private final List<Cleaner.Cleanable> watches = new ArrayList<>(1);
 
         Course(Reservation reservation, Optional<Dialect> dialect, String model, Charges charges) {
             this.reservation = reservation;
             this.dialect = dialect;
             this.model = model;
             this.charges = charges;
+        }
+
+        synchronized void watch(Cleaner.Cleanable watch) {
+            if (ended) {
+                watch.clean();
+            } else {
+                watches.add(watch);
+            }
         }
 
         synchronized void answered(int statusCode, Function<String, Optional<String>> headers) {
@@ -121,10 +133,15 @@ public final class Exchange {
         }
 
         synchronized void complete() {
-            end(new Ending.Answered(status, metered()));
+            if (!ended) {
+                end(new Ending.Answered(status, metered()));
+            }
         }
 
         synchronized void cut() {
+            if (ended) {
+                return;
+            }
             Metered metered = metered();
             end(
                     metered.state() == Metered.State.COMPLETE
@@ -146,6 +163,9 @@ public final class Exchange {
                     log.warn("a call could not be settled, and keeps its estimate", e);
                     reservation.close();
                 }
+                meter = null;
+                watches.forEach(Cleaner.Cleanable::clean);
+                watches.clear();
             }
         }
 
