@@ -14,23 +14,28 @@ public final class Estimator {
     /** Of a body that cannot be read: as many as the densest text has. */
     private static final long BYTES_A_TOKEN = 2;
 
-    private static final JsonPaths MODEL = JsonPaths.of("model");
-
     private final PriceList prices;
 
     public Estimator(PriceList prices) {
         this.prices = prices;
     }
 
-    /** Reads a request: its model first, so that its texts are counted by that model's tokenizer. */
+    /** Reads a request. */
     public RequestFacts read(Dialect dialect, byte[] body) {
-        List<String> models = new ArrayList<>();
-        boolean readable = JsonScan.read(body, 0, body.length, MODEL, field -> models.add(field.text()));
-        Reader reader = new Reader(Tokenizers.of(ModelNames.canonical(dearest(models))));
-        readable &=
+        Reader reader = new Reader();
+        boolean readable =
                 JsonScan.read(body, 0, body.length, dialect.requestPaths(), field -> dialect.request(field, reader));
-        long input = readable ? reader.tokens : body.length / BYTES_A_TOKEN;
-        return new RequestFacts(List.copyOf(models), input, reader.cap, reader.choices, readable);
+        long input = readable ? reader.tokens + textTokens(reader) : body.length / BYTES_A_TOKEN;
+        return new RequestFacts(List.copyOf(reader.models), input, reader.cap, reader.choices, readable);
+    }
+
+    private long textTokens(Reader reader) {
+        Tokenizers.Counter counter = Tokenizers.of(ModelNames.canonical(dearest(reader.models)));
+        long tokens = 0;
+        for (String text : reader.texts) {
+            tokens += counter.count(text);
+        }
+        return tokens;
     }
 
     /** What is known of a request whose body was not read. */
@@ -56,6 +61,9 @@ public final class Estimator {
     }
 
     private String dearest(List<String> models) {
+        if (models.size() == 1) {
+            return models.get(0);
+        }
         String dearest = "";
         long most = -1;
         for (String model : models) {
@@ -72,22 +80,23 @@ public final class Estimator {
     }
 
     private static final class Reader implements Dialect.RequestReader {
-        private final Tokenizers.Counter counter;
+        private final List<String> models = new ArrayList<>(1);
+        /** Their model, and so their tokenizer, is known once all of the request was read. */
+        private final List<String> texts = new ArrayList<>();
+
         private final Set<String> kinds = new HashSet<>();
         private long tokens;
         private OptionalLong cap = OptionalLong.empty();
         private long choices = 1;
 
-        private Reader(Tokenizers.Counter counter) {
-            this.counter = counter;
+        @Override
+        public void model(String name) {
+            models.add(name);
         }
 
         @Override
-        public void model(String name) {}
-
-        @Override
         public void text(String text) {
-            tokens += counter.count(text);
+            texts.add(text);
         }
 
         @Override

@@ -1,7 +1,6 @@
 package io.costguard.describe;
 
 import com.knuddels.jtokkit.Encodings;
-import com.knuddels.jtokkit.api.Encoding;
 import com.knuddels.jtokkit.api.EncodingType;
 import java.util.List;
 import java.util.Map;
@@ -16,7 +15,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * there the heuristic counts, so that no call waits for it.
  */
 public final class Tokenizers {
-    private static final Map<EncodingType, CompletableFuture<Encoding>> LOADED = new ConcurrentHashMap<>();
+    private static final Map<EncodingType, CompletableFuture<Counter>> LOADED = new ConcurrentHashMap<>();
 
     /** By prefix, first match wins. */
     private static final List<Map.Entry<String, EncodingType>> FAMILIES = List.of(
@@ -43,9 +42,9 @@ public final class Tokenizers {
     public static Counter of(String model) {
         for (Map.Entry<String, EncodingType> family : FAMILIES) {
             if (model.startsWith(family.getKey())) {
-                CompletableFuture<Encoding> encoding = loading(family.getValue());
-                if (encoding.isDone() && !encoding.isCompletedExceptionally()) {
-                    return encoding.join()::countTokensOrdinary;
+                CompletableFuture<Counter> tokenizer = loading(family.getValue());
+                if (tokenizer.isDone() && !tokenizer.isCompletedExceptionally()) {
+                    return tokenizer.join();
                 }
             }
         }
@@ -56,28 +55,28 @@ public final class Tokenizers {
     public static CompletableFuture<Void> loaded(String model) {
         for (Map.Entry<String, EncodingType> family : FAMILIES) {
             if (model.startsWith(family.getKey())) {
-                return loading(family.getValue()).thenAccept(encoding -> {});
+                return loading(family.getValue()).thenAccept(tokenizer -> {});
             }
         }
         return CompletableFuture.completedFuture(null);
     }
 
-    private static CompletableFuture<Encoding> loading(EncodingType type) {
+    private static CompletableFuture<Counter> loading(EncodingType type) {
         return LOADED.computeIfAbsent(type, key -> {
-            CompletableFuture<Encoding> encoding = new CompletableFuture<>();
+            CompletableFuture<Counter> tokenizer = new CompletableFuture<>();
             Thread loader = new Thread(
                     () -> {
                         try {
-                            encoding.complete(
-                                    Encodings.newLazyEncodingRegistry().getEncoding(key));
+                            tokenizer.complete(new WordCounter(
+                                    Encodings.newLazyEncodingRegistry().getEncoding(key)::countTokensOrdinary));
                         } catch (RuntimeException | LinkageError e) {
-                            encoding.completeExceptionally(e);
+                            tokenizer.completeExceptionally(e);
                         }
                     },
                     "costguard-tokenizer");
             loader.setDaemon(true);
             loader.start();
-            return encoding;
+            return tokenizer;
         });
     }
 
@@ -86,9 +85,14 @@ public final class Tokenizers {
      * three, and ideographs about one each; each is counted a little higher here, since other tokenizers cut finer.
      */
     static long heuristic(String text) {
+        return (long) Math.ceil(guess(text, 0, text.length()));
+    }
+
+    /** {@link #heuristic} of a part of a text, not rounded. */
+    static double guess(String text, int from, int to) {
         double tokens = 0;
-        int i = 0;
-        while (i < text.length()) {
+        int i = from;
+        while (i < to) {
             int c = text.codePointAt(i);
             i += Character.charCount(c);
             if (c < 128) {
@@ -99,7 +103,7 @@ public final class Tokenizers {
                 tokens += Character.isLetter(c) ? 0.7 : 1.5;
             }
         }
-        return (long) Math.ceil(tokens);
+        return tokens;
     }
 
     private static double asciiWeight(int c) {

@@ -1,0 +1,155 @@
+package io.costguard.describe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.knuddels.jtokkit.Encodings;
+import com.knuddels.jtokkit.api.Encoding;
+import com.knuddels.jtokkit.api.EncodingType;
+import io.costguard.testing.Recordings;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class WordCounterTest {
+    private static final Map<EncodingType, Encoding> ENCODINGS = new ConcurrentHashMap<>();
+
+    private static final String ENGLISH =
+            "The quick brown fox doesn't jump over the lazy dog; it has a rest under the tree, and then (at 10:45) it goes. ";
+    private static final String CHINESE =
+            "\u4eba\u5de5\u667a\u80fd\u662f\u8ba1\u7b97\u673a\u79d1\u5b66\u7684\u4e00\u4e2a\u5206\u652f\uff0c\u5b83\u4f01\u56fe\u4e86\u89e3\u667a\u80fd\u7684\u5b9e\u8d28\u3002";
+
+    /** What the tokenizers tell apart, and what stands near it. */
+    private static final List<String> PIECES = List.of(
+            "a",
+            "word",
+            "Word",
+            "WORD",
+            "camelCase",
+            "is",
+            "s",
+            "'",
+            "'s",
+            "'ll",
+            "'LL",
+            "'x",
+            "1",
+            "12345",
+            " ",
+            "  ",
+            "   ",
+            "\t",
+            "\n",
+            "\r\n",
+            " \n",
+            ".",
+            ",",
+            ";",
+            "//",
+            "/",
+            "\"",
+            "{\"",
+            "\":",
+            "\\n",
+            "<|endoftext|>",
+            "_",
+            "-",
+            "--",
+            "\u00e9",
+            "e\u0301",
+            "\u0130",
+            "\u0416\u0443\u043a",
+            "\u4eba\u5de5",
+            "\u0661\u0662",
+            "\u01c5",
+            "\u02b0",
+            "\ud83d\ude00",
+            "\u00a0",
+            "\u3000",
+            "\u0000",
+            "\u2019");
+
+    @ParameterizedTest
+    @EnumSource(names = {"O200K_BASE", "CL100K_BASE"})
+    void theSumOfTheWordsIsTheCountOfTheText(EncodingType type) {
+        Encoding encoding = encoding(type);
+        WordCounter counter = new WordCounter(encoding::countTokensOrdinary);
+        long seed = new Random().nextLong();
+        Random random = new Random(seed);
+        for (int i = 0; i < 20_000; i++) {
+            StringBuilder text = new StringBuilder();
+            for (int piece = random.nextInt(20); piece >= 0; piece--) {
+                text.append(PIECES.get(random.nextInt(PIECES.size())));
+            }
+            assertThat(counter.count(text.toString()))
+                    .as("seed %d: %s", seed, text)
+                    .isEqualTo(encoding.countTokensOrdinary(text.toString()));
+        }
+        for (Recordings.Exchange exchange : Recordings.all()) {
+            String text = new String(exchange.request(), StandardCharsets.UTF_8).replaceAll("[A-Za-z0-9+/]{400,}", "");
+            assertThat(counter.count(text)).isEqualTo(encoding.countTokensOrdinary(text));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"O200K_BASE", "CL100K_BASE"})
+    void longTextsAreCountedToWithinFivePerCent(EncodingType type) {
+        Encoding encoding = encoding(type);
+        Random random = new Random(1);
+        StringBuilder hexadecimal = new StringBuilder();
+        random.ints(8_000)
+                .forEach(each -> hexadecimal.append(Integer.toHexString(each)).append(' '));
+        StringBuilder mixed = new StringBuilder();
+        random.ints(2_000, 0, 100_000)
+                .forEach(each ->
+                        mixed.append(each).append(ENGLISH, 0, each % 100).append(CHINESE, 0, each % 20));
+        for (String text :
+                List.of(ENGLISH.repeat(900), CHINESE.repeat(3_000), hexadecimal.toString(), mixed.toString())) {
+            long real = encoding.countTokensOrdinary(text);
+            assertThat(new WordCounter(encoding::countTokensOrdinary).count(text))
+                    .isBetween(real * 95 / 100, real * 105 / 100);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"O200K_BASE", "CL100K_BASE"})
+    void whatWasCountedBeforeIsNotCountedAgain(EncodingType type) {
+        Encoding encoding = encoding(type);
+        AtomicLong asked = new AtomicLong();
+        WordCounter counter = new WordCounter(text -> {
+            asked.addAndGet(text.length());
+            return encoding.countTokensOrdinary(text);
+        });
+        counter.count(ENGLISH);
+        counter.count(CHINESE);
+        asked.set(0);
+
+        counter.count(ENGLISH.repeat(10));
+        counter.count(CHINESE);
+
+        // "The" where a sentence goes on is not "The" where a text begins; and two words may share a slot.
+        assertThat(asked).hasValueLessThan(ENGLISH.length() / 4);
+    }
+
+    @Test
+    void ofAMegabyteOfNewWordsFewAreCounted() {
+        AtomicLong asked = new AtomicLong();
+        WordCounter counter = new WordCounter(text -> asked.addAndGet(text.length()) > 0 ? 1 : 0);
+        StringBuilder text = new StringBuilder();
+        new Random(1).ints(100_000).forEach(each -> text.append(each).append(' '));
+
+        counter.count(text.toString());
+
+        assertThat(asked).hasValueLessThan(8_192 + text.length() / 8);
+    }
+
+    private static Encoding encoding(EncodingType type) {
+        return ENCODINGS.computeIfAbsent(
+                type, any -> Encodings.newLazyEncodingRegistry().getEncoding(any));
+    }
+}
