@@ -7,8 +7,7 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.json.async.NonBlockingJsonParser;
 import java.io.IOException;
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.Arrays;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -33,21 +32,21 @@ public final class JsonScan {
 
     private final JsonParser parser;
     private final Consumer<Field> fields;
-    private final Deque<Frame> open = new ArrayDeque<>();
-    /** What is wanted of the member whose name was read last. */
-    private JsonPaths.@Nullable Node member;
+    /** What is wanted in each object or array that is open. */
+    private JsonPaths.@Nullable Node[] open = new JsonPaths.@Nullable Node[16];
+
+    private int depth;
+    /** What is wanted of the value that comes next. */
+    private JsonPaths.@Nullable Node next;
 
     private boolean readable = true;
     private boolean complete;
     private long fedSinceToken;
 
-    /** An open object or array, and what is wanted in it. */
-    private record Frame(JsonPaths.@Nullable Node node, JsonToken start) {}
-
     private JsonScan(JsonParser parser, JsonPaths paths, Consumer<Field> fields) {
         this.parser = parser;
         this.fields = fields;
-        this.member = paths.root;
+        this.next = paths.root;
     }
 
     /** A reading of a document that comes in pieces. */
@@ -106,7 +105,7 @@ public final class JsonScan {
                     token = parser.nextToken()) {
                 fedSinceToken = 0;
                 accept(token);
-                if (open.isEmpty()) {
+                if (depth == 0) {
                     // A bare value is not looked at to its end, and no provider's document.
                     complete = token.isStructEnd();
                     readable = complete;
@@ -119,32 +118,46 @@ public final class JsonScan {
     }
 
     private void accept(JsonToken token) throws IOException {
-        if (token == JsonToken.FIELD_NAME) {
-            JsonPaths.Node object = open.getFirst().node();
-            member = object == null ? null : object.member(parser.currentName());
-            if (object != null && object.everything != null) {
-                fields.accept(new Field(object.everything, Field.Kind.NAME, parser.currentName()));
+        switch (token) {
+            case FIELD_NAME -> {
+                JsonPaths.Node object = open[depth - 1];
+                next = object == null ? null : object.member(parser.currentName());
+                if (object != null && object.everything != null) {
+                    fields.accept(new Field(object.everything, Field.Kind.NAME, parser.currentName()));
+                }
             }
-        } else if (token.isStructStart()) {
-            open.push(new Frame(place(), token));
-        } else if (token.isStructEnd()) {
-            open.pop();
-        } else {
-            JsonPaths.Node here = place();
-            String path = here == null ? null : here.everything != null ? here.everything : here.path;
-            if (path != null) {
-                fields.accept(new Field(path, kind(token), parser.getText()));
+            case START_OBJECT, START_ARRAY -> open();
+            case END_OBJECT, END_ARRAY -> {
+                depth--;
+                nextInArray();
+            }
+            default -> {
+                String path = next == null ? null : next.everything != null ? next.everything : next.path;
+                if (path != null) {
+                    fields.accept(new Field(path, kind(token), parser.getText()));
+                }
             }
         }
     }
 
-    /** What is wanted of the value that begins here. */
-    private JsonPaths.@Nullable Node place() {
-        Frame container = open.peek();
-        if (container == null || container.start() == JsonToken.START_OBJECT) {
-            return member;
+    private void open() throws IOException {
+        if (next == null && depth > 0 && !parser.canParseAsync()) {
+            parser.skipChildren();
+            return;
         }
-        return container.node() == null ? null : container.node().item();
+        if (depth == open.length) {
+            open = Arrays.copyOf(open, 2 * depth);
+        }
+        open[depth++] = next;
+        nextInArray();
+    }
+
+    /** Of an array, all values are wanted alike; of an object, the next name tells. */
+    private void nextInArray() {
+        if (depth > 0 && parser.getParsingContext().inArray()) {
+            JsonPaths.Node array = open[depth - 1];
+            next = array == null ? null : array.item();
+        }
     }
 
     private static Field.Kind kind(JsonToken token) {
