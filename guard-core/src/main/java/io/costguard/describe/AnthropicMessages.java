@@ -1,6 +1,5 @@
 package io.costguard.describe;
 
-import java.net.URI;
 import java.util.Map;
 
 /**
@@ -66,8 +65,8 @@ final class AnthropicMessages implements Dialect {
     }
 
     @Override
-    public boolean speaksFor(String method, URI uri) {
-        return method.equals("POST") && Dialects.pathEnds(uri, "/v1/messages");
+    public boolean speaksFor(String method, String path) {
+        return method.equals("POST") && path.endsWith("/v1/messages");
     }
 
     @Override

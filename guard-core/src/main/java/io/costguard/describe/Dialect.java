@@ -1,6 +1,5 @@
 package io.costguard.describe;
 
-import java.net.URI;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -16,8 +15,8 @@ public interface Dialect {
     /** The {@code provider} attribute of its calls. */
     String provider();
 
-    /** Whether a request is one of its own. */
-    boolean speaksFor(String method, URI uri);
+    /** Whether a request is one of its own, by the path of its URL, decoded. */
+    boolean speaksFor(String method, String path);
 
     /** The headers that may hold the API key, in lower case, in the order in which they are looked at. */
     default List<String> keyHeaders() {

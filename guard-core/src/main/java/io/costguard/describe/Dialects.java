@@ -21,16 +21,17 @@ public final class Dialects {
 
     /** The first that speaks for a request. */
     public static Optional<Dialect> of(String method, URI uri) {
+        return of(method, uri.getPath() == null ? "" : uri.getPath());
+    }
+
+    /** The first that speaks for a request, by the path of its URL, decoded. */
+    public static Optional<Dialect> of(String method, String path) {
         for (Dialect dialect : ALL) {
-            if (dialect.speaksFor(method, uri)) {
+            if (dialect.speaksFor(method, path)) {
                 return Optional.of(dialect);
             }
         }
         return Optional.empty();
-    }
-
-    static boolean pathEnds(URI uri, String path) {
-        return uri.getPath() != null && uri.getPath().endsWith(path);
     }
 
     static long tokensOfBase64(String data) {

@@ -1,6 +1,5 @@
 package io.costguard.describe;
 
-import java.net.URI;
 import java.util.Map;
 
 /**
@@ -64,8 +63,8 @@ final class OpenAiChat implements Dialect {
     }
 
     @Override
-    public boolean speaksFor(String method, URI uri) {
-        return method.equals("POST") && Dialects.pathEnds(uri, "/chat/completions");
+    public boolean speaksFor(String method, String path) {
+        return method.equals("POST") && path.endsWith("/chat/completions");
     }
 
     @Override

@@ -8,7 +8,6 @@ import io.costguard.describe.Dialects;
 import io.costguard.describe.Estimator;
 import io.costguard.limit.Limiter;
 import io.costguard.settle.Charges;
-import java.net.URI;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -46,14 +45,15 @@ public final class HttpGuard {
     /**
      * A call that is about to be sent; empty if it is to be sent as if there were no guard.
      *
+     * @param path of the URL, decoded
      * @param headers the request's, by name, whatever its case
      */
-    public Optional<HttpCall> begin(String method, URI uri, Function<String, Optional<String>> headers) {
-        Optional<Dialect> dialect = Dialects.of(method, uri);
+    public Optional<HttpCall> begin(
+            String method, String host, String path, Function<String, Optional<String>> headers) {
+        Optional<Dialect> dialect = Dialects.of(method, path);
         if (limiter == null || (dialect.isEmpty() && unknownCalls == UnknownCalls.PASS_THROUGH)) {
             return Optional.empty();
         }
-        String host = uri.getHost() == null ? "" : uri.getHost();
         return Optional.of(new HttpCall(limiter, estimator, charges, dialect, host, headers));
     }
 }

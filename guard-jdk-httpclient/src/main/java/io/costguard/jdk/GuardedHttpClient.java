@@ -10,6 +10,7 @@ import java.net.Authenticator;
 import java.net.ConnectException;
 import java.net.CookieHandler;
 import java.net.ProxySelector;
+import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
@@ -18,6 +19,7 @@ import java.net.http.HttpResponse.BodyHandler;
 import java.net.http.HttpResponse.PushPromiseHandler;
 import java.net.http.WebSocket;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -155,10 +157,12 @@ public final class GuardedHttpClient extends HttpClient {
     }
 
     private Optional<HttpCall> begin(HttpRequest request) {
+        URI uri = request.uri();
         return guard.http()
                 .begin(
                         request.method(),
-                        request.uri(),
+                        Objects.requireNonNullElse(uri.getHost(), ""),
+                        Objects.requireNonNullElse(uri.getPath(), ""),
                         name -> request.headers().firstValue(name));
     }
 

@@ -15,6 +15,7 @@ import java.util.Optional;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import okhttp3.Call;
+import okhttp3.HttpUrl;
 import okhttp3.Interceptor;
 import okhttp3.MediaType;
 import okhttp3.Protocol;
@@ -62,7 +63,8 @@ public final class CostGuardInterceptor implements Interceptor {
                 : guard.http()
                         .begin(
                                 request.method(),
-                                request.url().uri(),
+                                request.url().host(),
+                                path(request.url()),
                                 name -> Optional.ofNullable(request.header(name)));
         if (begun.isEmpty()) {
             return chain.proceed(request);
@@ -99,7 +101,13 @@ public final class CostGuardInterceptor implements Interceptor {
             exchange.neverSent();
             return response;
         }
-        return metered(response.newBuilder().request(request).build(), exchange);
+        return metered(response.newBuilder().request(request), response, exchange);
+    }
+
+    /** Decoded; as a URI only if need be, since making one takes a microsecond. */
+    private static String path(HttpUrl url) {
+        String encoded = url.encodedPath();
+        return encoded.indexOf('%') < 0 ? encoded : url.uri().getPath();
     }
 
     /** Of a call without a body: whether no attempt of it made a connection. */
@@ -116,14 +124,15 @@ public final class CostGuardInterceptor implements Interceptor {
                 || failure instanceof SSLPeerUnverifiedException;
     }
 
-    private static Response metered(Response response, Exchange exchange) {
+    private static Response metered(Response.Builder metered, Response response, Exchange exchange) {
         exchange.answered(response.code(), name -> Optional.ofNullable(response.header(name)));
         ResponseBody body = response.body();
         if (body == null) {
             exchange.complete();
-            return response;
+        } else {
+            metered.body(new MeteredBody(body, exchange));
         }
-        return response.newBuilder().body(new MeteredBody(body, exchange)).build();
+        return metered.build();
     }
 
     private static Response response(Request request, LocalAnswer answer) {
