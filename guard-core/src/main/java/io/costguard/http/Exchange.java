@@ -19,16 +19,16 @@ import org.slf4j.LoggerFactory;
 /**
  * A call that was let go. The adapter tells what becomes of it: {@link #neverSent}, {@link #noAnswer}, or {@link #answered} and then
  * the bytes of the body as they pass, and {@link #complete} or {@link #cut}. The first end counts; what comes after has no effect.
- * An exchange that is forgotten without an end, as when a response is never closed, ends as cut, and is reported with the place where
- * the call was made. Bytes are told by one thread at a time; ends may come from any.
+ * An exchange that is forgotten without an end, as when a response is never closed, ends as cut, and is reported, with the place where
+ * the call was made if that was noted. Bytes are told by one thread at a time; ends may come from any.
  */
 public final class Exchange {
     private static final Cleaner CLEANER = Cleaner.create();
 
     private final Course course;
 
-    Exchange(Reservation reservation, Optional<Dialect> dialect, String model, Charges charges) {
-        course = new Course(reservation, dialect, model, charges);
+    Exchange(Reservation reservation, Optional<Dialect> dialect, String model, Charges charges, CallSites sites) {
+        course = new Course(reservation, dialect, model, charges, sites);
         endsAtTheLatestWith(this);
     }
 
@@ -80,7 +80,8 @@ public final class Exchange {
         private final Optional<Dialect> dialect;
         private final String model;
         private final Charges charges;
-        private final Throwable made = new Throwable("the call was made here");
+        private final CallSites sites;
+        private final @Nullable Throwable made;
         private @Nullable Meter meter;
         private int status;
         private boolean answered;
@@ -88,11 +89,13 @@ public final class Exchange {
         /** Which see to it that the call ends; what has ended is not left for the garbage collector to look at. */
         private final List<Cleaner.Cleanable> watches = new ArrayList<>(1);
 
-        Course(Reservation reservation, Optional<Dialect> dialect, String model, Charges charges) {
+        Course(Reservation reservation, Optional<Dialect> dialect, String model, Charges charges, CallSites sites) {
             this.reservation = reservation;
             this.dialect = dialect;
             this.model = model;
             this.charges = charges;
+            this.sites = sites;
+            this.made = sites.here();
         }
 
         synchronized void watch(Cleaner.Cleanable watch) {
@@ -172,9 +175,11 @@ public final class Exchange {
         private synchronized void forgotten() {
             if (!ended) {
                 log.warn(
-                        "the response of {} was never closed; close it, whatever becomes of the call",
+                        "the response of {} was never closed; close it, whatever becomes of the call{}",
                         reservation.call(),
+                        made == null ? " (where the next one is made will be told)" : "",
                         made);
+                sites.oneWasForgotten();
                 cut();
             }
         }

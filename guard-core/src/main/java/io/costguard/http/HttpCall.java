@@ -29,6 +29,7 @@ public final class HttpCall {
     private final Limiter limiter;
     private final Estimator estimator;
     private final Charges charges;
+    private final CallSites sites;
     private final Optional<Dialect> dialect;
     private final String host;
     private final Function<String, Optional<String>> headers;
@@ -38,12 +39,14 @@ public final class HttpCall {
             Limiter limiter,
             Estimator estimator,
             Charges charges,
+            CallSites sites,
             Optional<Dialect> dialect,
             String host,
             Function<String, Optional<String>> headers) {
         this.limiter = limiter;
         this.estimator = estimator;
         this.charges = charges;
+        this.sites = sites;
         this.dialect = dialect;
         this.host = host;
         this.headers = headers;
@@ -156,8 +159,8 @@ public final class HttpCall {
             }
             return new Admittance.Answered(LocalAnswer.denied(refused, dialect));
         }
-        return new Admittance.Admitted(
-                new Exchange(((Admission.Granted) admission).reservation(), dialect, estimator.model(facts), charges));
+        return new Admittance.Admitted(new Exchange(
+                ((Admission.Granted) admission).reservation(), dialect, estimator.model(facts), charges, sites));
     }
 
     private Admittance unavailable(GuardUnavailableException why, Denials denials) throws IOException {

@@ -17,6 +17,7 @@ public final class HttpGuard {
     private final @Nullable Limiter limiter;
     private final Estimator estimator;
     private final Charges charges;
+    private final CallSites sites = new CallSites();
     private final Denials denials;
     private final UnknownCalls unknownCalls;
 
@@ -54,6 +55,6 @@ public final class HttpGuard {
         if (limiter == null || (dialect.isEmpty() && unknownCalls == UnknownCalls.PASS_THROUGH)) {
             return Optional.empty();
         }
-        return Optional.of(new HttpCall(limiter, estimator, charges, dialect, host, headers));
+        return Optional.of(new HttpCall(limiter, estimator, charges, sites, dialect, host, headers));
     }
 }

@@ -194,7 +194,13 @@ class FaultsOfOurOwnIT {
                 events);
         Function<String, Optional<String>> headers = name -> Optional.empty();
         return new HttpCall(
-                limiter, new Estimator(prices), new Charges(prices), Optional.of(dialect), "api.test", headers);
+                limiter,
+                new Estimator(prices),
+                new Charges(prices),
+                new CallSites(),
+                Optional.of(dialect),
+                "api.test",
+                headers);
     }
 
     private static Dialect failing(String stage, Supplier<Throwable> bug) {
