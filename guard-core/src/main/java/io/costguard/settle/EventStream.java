@@ -9,6 +9,7 @@ import java.util.Arrays;
  */
 final class EventStream {
     private static final int LONGEST_EVENT = 4 << 20;
+    private static final byte[] LINE_FEED = {'\n'};
     private static final byte[] DATA = {'d', 'a', 't', 'a', ':'};
 
     private final Listener listener;
@@ -45,7 +46,18 @@ final class EventStream {
     }
 
     void accept(byte[] bytes, int offset, int count) {
-        for (int i = offset; i < offset + count; i++) {
+        int end = offset + count;
+        for (int i = offset; i < end; i++) {
+            if (line == Line.DATA || line == Line.OTHER) {
+                int from = i;
+                i = lineEnd(bytes, from, end);
+                if (line == Line.DATA) {
+                    append(bytes, from, i - from);
+                }
+                if (i == end) {
+                    return;
+                }
+            }
             byte b = bytes[i];
             if (b == '\n' && afterCarriageReturn) {
                 afterCarriageReturn = false;
@@ -59,6 +71,14 @@ final class EventStream {
         }
     }
 
+    private static int lineEnd(byte[] bytes, int from, int end) {
+        int at = from;
+        while (at < end && bytes[at] != '\n' && bytes[at] != '\r') {
+            at++;
+        }
+        return at;
+    }
+
     private void inLine(byte b) {
         switch (line) {
             case BEGINS -> {
@@ -67,7 +87,7 @@ final class EventStream {
                     if (matched == DATA.length) {
                         line = Line.DATA_BEGINS;
                         if (hasData) {
-                            append((byte) '\n');
+                            append(LINE_FEED, 0, 1);
                         }
                         hasData = true;
                     }
@@ -78,11 +98,10 @@ final class EventStream {
             case DATA_BEGINS -> {
                 line = Line.DATA;
                 if (b != ' ') {
-                    append(b);
+                    append(new byte[] {b}, 0, 1);
                 }
             }
-            case DATA -> append(b);
-            case OTHER -> {}
+            case DATA, OTHER -> {} // which are taken up to the end of the line at once
         }
     }
 
@@ -103,15 +122,16 @@ final class EventStream {
         tooLong = false;
     }
 
-    private void append(byte b) {
-        if (length == LONGEST_EVENT) {
+    private void append(byte[] bytes, int offset, int count) {
+        if (count > LONGEST_EVENT - length) {
             tooLong = true;
             everTooLong = true;
             return;
         }
-        if (length == data.length) {
-            data = Arrays.copyOf(data, length * 2);
+        if (length + count > data.length) {
+            data = Arrays.copyOf(data, Math.max(length + count, length * 2));
         }
-        data[length++] = b;
+        System.arraycopy(bytes, offset, data, length, count);
+        length += count;
     }
 }
