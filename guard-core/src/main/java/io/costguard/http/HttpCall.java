@@ -30,6 +30,7 @@ public final class HttpCall {
     private final Estimator estimator;
     private final Charges charges;
     private final CallSites sites;
+    private final KnownCalls calls;
     private final Optional<Dialect> dialect;
     private final String host;
     private final Function<String, Optional<String>> headers;
@@ -40,6 +41,7 @@ public final class HttpCall {
             Estimator estimator,
             Charges charges,
             CallSites sites,
+            KnownCalls calls,
             Optional<Dialect> dialect,
             String host,
             Function<String, Optional<String>> headers) {
@@ -47,6 +49,7 @@ public final class HttpCall {
         this.estimator = estimator;
         this.charges = charges;
         this.sites = sites;
+        this.calls = calls;
         this.dialect = dialect;
         this.host = host;
         this.headers = headers;
@@ -146,9 +149,8 @@ public final class HttpCall {
         if (dialect.isEmpty()) {
             return GuardedCall.of(host).cost(Cost.requests(1).nanoUsd(0));
         }
-        GuardedCall call = GuardedCall.of(estimator.model(facts))
-                .with("provider", dialect.get().provider())
-                .with("apiKey", dialect.get().apiKey(headers));
+        GuardedCall call = calls.of(
+                estimator.model(facts), dialect.get().provider(), dialect.get().apiKey(headers));
         return call.cost(estimator.estimate(facts, limiter.assumedOutput(call)));
     }
 

@@ -18,6 +18,7 @@ public final class HttpGuard {
     private final Estimator estimator;
     private final Charges charges;
     private final CallSites sites = new CallSites();
+    private final KnownCalls calls = new KnownCalls();
     private final Denials denials;
     private final UnknownCalls unknownCalls;
 
@@ -55,6 +56,6 @@ public final class HttpGuard {
         if (limiter == null || (dialect.isEmpty() && unknownCalls == UnknownCalls.PASS_THROUGH)) {
             return Optional.empty();
         }
-        return Optional.of(new HttpCall(limiter, estimator, charges, sites, dialect, host, headers));
+        return Optional.of(new HttpCall(limiter, estimator, charges, sites, calls, dialect, host, headers));
     }
 }

@@ -198,6 +198,7 @@ class FaultsOfOurOwnIT {
                 new Estimator(prices),
                 new Charges(prices),
                 new CallSites(),
+                new KnownCalls(),
                 Optional.of(dialect),
                 "api.test",
                 headers);
