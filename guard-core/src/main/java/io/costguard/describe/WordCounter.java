@@ -8,10 +8,10 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * whole texts come again with each turn of a conversation. What it keeps of a word is its count and 48 bits of a digest under a seed
  * of its own, in a table of a fixed size in which the last word of a slot stays; nothing of a text can be told from that.
  *
- * <p>Texts are cut where OpenAI's tokenizers always cut, between an ASCII letter or digit and an ASCII character that is none, but
- * for the apostrophe of a contraction. Neither looks across such a place, so that the sum is the count. Where there is none for long,
- * as in Chinese, they are cut all the same, which adds a token or two to hundreds. Of a text with too many new words some are counted,
- * and the others estimated by what those came to.
+ * <p>Texts are cut where OpenAI's tokenizers always cut, between an ASCII letter and an ASCII character that is none, but for the
+ * apostrophe of a contraction, and around the digits of a number, of which each three are a token. Neither looks across such a place, so
+ * that the sum is the count. Where there is none for long, as in Chinese, they are cut all the same, which adds a token or two to
+ * hundreds. Of a text with too many new words some are counted, and the others estimated by what those came to.
  *
  * <p>Safe for use by many threads.
  */
@@ -40,27 +40,51 @@ final class WordCounter implements Tokenizers.Counter {
         Sum sum = new Sum(text);
         int from = 0;
         long hash = seed;
-        boolean inWord = false;
+        boolean afterLetter = false;
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
-            boolean letterOrDigit = isLetterOrDigit(c);
-            boolean cut = inWord && !letterOrDigit && c < 128 && c != '\'';
-            if (cut || isTooLong(text, from, i)) {
+            boolean letter = isLetter(c);
+            int numberEnd = isDigit(c) ? numberEnd(text, i) : i;
+            boolean wordEnds = afterLetter && !letter && c < 128 && c != '\'';
+            if (wordEnds || numberEnd > i || isTooLong(text, from, i)) {
                 sum.add(from, i, hash);
                 from = i;
                 hash = seed;
             }
-            hash = (hash ^ c) * MULTIPLIER;
-            inWord = letterOrDigit;
+            if (numberEnd > i) {
+                sum.addNumber(numberEnd - i);
+                from = numberEnd;
+                i = numberEnd - 1;
+            } else {
+                hash = (hash ^ c) * MULTIPLIER;
+            }
+            afterLetter = letter;
         }
-        if (from < text.length()) {
-            sum.add(from, text.length(), hash);
-        }
+        sum.add(from, text.length(), hash);
         return sum.tokens();
     }
 
-    private static boolean isLetterOrDigit(char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    private static boolean isLetter(char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    }
+
+    private static boolean isDigit(char c) {
+        return c >= '0' && c <= '9';
+    }
+
+    /**
+     * Where a number ends that begins there; there where it is none by itself. White space before it goes with other white space before
+     * that, and digits of other scripts go with these.
+     */
+    private static int numberEnd(String text, int from) {
+        char before = from > 0 ? text.charAt(from - 1) : '.';
+        char beforeThat = from > 1 ? text.charAt(from - 2) : '.';
+        boolean apart = before < 128 && !isDigit(before) && (before > ' ' || (beforeThat > ' ' && beforeThat < 128));
+        int end = from;
+        while (apart && end < text.length() && isDigit(text.charAt(end))) {
+            end++;
+        }
+        return end == text.length() || text.charAt(end) < 128 ? end : from;
     }
 
     private static boolean isTooLong(String text, int from, int to) {
@@ -84,7 +108,14 @@ final class WordCounter implements Tokenizers.Counter {
             this.text = text;
         }
 
+        void addNumber(int digits) {
+            counted += (digits + 2) / 3;
+        }
+
         void add(int from, int to, long digest) {
+            if (from == to) {
+                return;
+            }
             // Multiplied, a bit tells on those above it only; these are the ones that name the slot.
             long hash = digest ^ digest >>> 32;
             int slot = (int) (hash & COUNT);

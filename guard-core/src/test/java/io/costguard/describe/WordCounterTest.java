@@ -39,6 +39,10 @@ class WordCounterTest {
             "'LL",
             "'x",
             "1",
+            "7",
+            "42",
+            "007",
+            "123",
             "12345",
             " ",
             "  ",
@@ -89,6 +93,10 @@ class WordCounterTest {
             assertThat(counter.count(text.toString()))
                     .as("seed %d: %s", seed, text)
                     .isEqualTo(encoding.countTokensOrdinary(text.toString()));
+        }
+        for (int number = 0; number < 10_000; number++) {
+            assertThat(counter.count("no. " + number)).isEqualTo(encoding.countTokensOrdinary("no. " + number));
+            assertThat(counter.count("0" + number)).isEqualTo(encoding.countTokensOrdinary("0" + number));
         }
         for (Recordings.Exchange exchange : Recordings.all()) {
             String text = new String(exchange.request(), StandardCharsets.UTF_8).replaceAll("[A-Za-z0-9+/]{400,}", "");
@@ -141,7 +149,10 @@ class WordCounterTest {
         AtomicLong asked = new AtomicLong();
         WordCounter counter = new WordCounter(text -> asked.addAndGet(text.length()) > 0 ? 1 : 0);
         StringBuilder text = new StringBuilder();
-        new Random(1).ints(100_000).forEach(each -> text.append(each).append(' '));
+        new Random(1)
+                .ints(100_000, 0, Integer.MAX_VALUE)
+                .forEach(each -> text.append(Integer.toString(each, 26).replaceAll("[0-9]", "z"))
+                        .append(' '));
 
         counter.count(text.toString());
 
