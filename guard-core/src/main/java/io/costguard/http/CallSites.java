@@ -4,9 +4,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Notes where calls are made, for the report of one whose response is forgotten. A stack trace takes longer than all else the guard
- * does in this process: so a place is noted of the first calls, which is where a mistake shows, then of one in many, and once a
- * response was forgotten of each. Safe for use by many threads.
+ * Notes where calls are made, for the report of one whose response is forgotten. A stack trace takes microseconds, more the deeper the
+ * stack: so a place is noted of the first calls, among which a mistake mostly shows, then of one in many, and of each once a response
+ * was forgotten. Safe for use by many threads.
  */
 final class CallSites {
     private static final int FIRST = 1_000;

@@ -44,7 +44,8 @@ import org.jspecify.annotations.Nullable;
  * the call is at. WebSockets are not guarded. A client is closed by closing this one, on Java 21 and newer.
  *
  * <p>A call is settled when its body has ended, was cut, or was cancelled. Close a body that is an {@code InputStream} or a
- * {@code Stream}: one that is forgotten is settled, and reported with the place of its call, once the garbage collector finds it.
+ * {@code Stream}: one that is forgotten is settled, and reported, once the garbage collector finds it; with the place of its call, if that is among
+ * the first or one in many later, or if another was forgotten before.
  */
 public final class GuardedHttpClient extends HttpClient {
     private final HttpClient client;

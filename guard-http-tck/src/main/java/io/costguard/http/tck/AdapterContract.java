@@ -182,6 +182,17 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    void aPathIsTheSameHoweverItIsEncoded(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        URI encoded = URI.create(PROVIDER.baseUrl() + "/v1/ch%61t/completions");
+
+        client(guard(roomy()), Denials.answer(), mode).send(to(encoded)).bytes();
+
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.REPORTED);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
     void theProviderGetsTheRequestAsItWasMade(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         List<LoggedRequest> seen = record();
