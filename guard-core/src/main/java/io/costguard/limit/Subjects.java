@@ -18,7 +18,7 @@ public final class Subjects {
 
     /** 78 bits: of a million subjects, two share a key once in 10^11 fleets. Each character more costs Redis memory. */
     private static final int DIGEST = 13;
-    /** 16 bits: more than a cluster has slots. Two that are the same share a slot, no balance. */
+    /** 16 bits at least: more than a cluster has slots. Two that are the same share a slot, no balance. */
     private static final int PARTITION = 4;
 
     private final List<Budget> budgets;
@@ -90,11 +90,12 @@ public final class Subjects {
             parts.add(value);
         }
         String[] all = parts.toArray(String[]::new);
+        String digest = fingerprint.dense(all);
         String partition = budget.countedPer().contains(partitionBy)
                 ? partition(call.getOrDefault(partitionBy, ""))
-                : fingerprint.of(all);
-        String digest = fingerprint.dense(all).substring(0, DIGEST);
-        return new Subject(keyPrefix + ":{" + partition.substring(0, PARTITION) + "}:" + digest, budget);
+                : digest.substring(DIGEST);
+        String key = keyPrefix + ":{" + partition.substring(0, PARTITION) + "}:" + digest.substring(0, DIGEST);
+        return new Subject(key, budget);
     }
 
     private String partition(String value) {

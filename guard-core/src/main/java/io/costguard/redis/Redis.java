@@ -98,7 +98,10 @@ public sealed interface Redis extends AutoCloseable {
             }
             arguments.add(argument);
             try (Connection connection = connections.getConnection()) {
-                connection.setSoTimeout(Math.max(1, (int) Math.min(Integer.MAX_VALUE, timeoutNanos / 1_000_000)));
+                int timeoutMillis = Math.max(1, (int) Math.min(Integer.MAX_VALUE, timeoutNanos / 1_000_000));
+                if (connection.getSoTimeout() != timeoutMillis) {
+                    connection.setSoTimeout(timeoutMillis);
+                }
                 return connection.executeCommand(arguments);
             }
         }

@@ -104,7 +104,8 @@ final class Terms {
     }
 
     static Terms of(Budget budget) {
-        return KNOWN.get(budget, known -> new Terms(known.limits()));
+        Terms terms = KNOWN.getIfPresent(budget);
+        return terms != null ? terms : KNOWN.get(budget, unknown -> new Terms(unknown.limits()));
     }
 
     /** How many fields of a request they are. */
