@@ -269,7 +269,7 @@ public final class CostGuard implements AutoCloseable {
         }
 
         /**
-         * The guard. Does not connect yet: Redis may come up later.
+         * The guard. Does not wait for Redis, which may come up later; a connection is made meanwhile.
          *
          * @throws IllegalArgumentException where budgets, limits or settings make no sense; it says which, and what to do
          */

@@ -11,11 +11,15 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
 import okhttp3.MediaType;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.RequestBody;
 import okhttp3.Response;
+import org.jspecify.annotations.Nullable;
 
 /** An HTTP client of the user's, with the guard on it. */
 interface Client {
@@ -23,10 +27,17 @@ interface Client {
     /** Makes the call of a recorded exchange, and reads its answer to the end. */
     Answer send(Exchange exchange) throws IOException, InterruptedException;
 
-    /** What came back: of the provider, or of the guard in its place. */
-    record Answer(int status, long retryAfterMillis) {
-        static Answer of(int status, String retryAfterMillis) {
-            return new Answer(status, Long.parseLong(retryAfterMillis));
+    /** What came back: of the provider, or of the guard in its place, which then may say when to come back. */
+    record Answer(Optional<Duration> comeBackAfter) {
+        private static final Duration WHEN_REDIS_CANNOT_DECIDE = Duration.ofMillis(200);
+
+        static Answer of(int status, UnaryOperator<@Nullable String> header) {
+            if (header.apply("x-cost-guard") == null || status == 402) {
+                return new Answer(Optional.empty());
+            }
+            String millis = header.apply("retry-after-ms");
+            return new Answer(
+                    Optional.of(millis == null ? WHEN_REDIS_CANNOT_DECIDE : Duration.ofMillis(Long.parseLong(millis))));
         }
     }
 
@@ -49,7 +60,7 @@ interface Client {
                         if (response.body() != null) {
                             response.body().bytes();
                         }
-                        return Answer.of(response.code(), String.valueOf(response.header("retry-after-ms", "0")));
+                        return Answer.of(response.code(), response::header);
                     }
                 };
             }
@@ -72,7 +83,7 @@ interface Client {
                     HttpResponse<byte[]> response = client.send(request, BodyHandlers.ofByteArray());
                     return Answer.of(
                             response.statusCode(),
-                            response.headers().firstValue("retry-after-ms").orElse("0"));
+                            name -> response.headers().firstValue(name).orElse(null));
                 };
             }
         };

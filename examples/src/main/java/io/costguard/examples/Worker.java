@@ -10,7 +10,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 
-/** One process of the fleet: makes its calls, tells each as it happens, and comes back later when it is denied. */
+/** One process of the fleet: makes its calls, tells each as it happens, and comes back later where the guard does not let it go. */
 final class Worker {
     private Worker() {}
 
@@ -25,8 +25,8 @@ final class Worker {
             for (int i = 0; i < calls; i++) {
                 Exchange exchange = exchanges.get(random.nextInt(exchanges.size()));
                 Client.Answer answer = client.send(exchange);
-                while (answer.status() == 429) {
-                    Thread.sleep(answer.retryAfterMillis());
+                while (answer.comeBackAfter().isPresent()) {
+                    Thread.sleep(answer.comeBackAfter().get().toMillis());
                     answer = client.send(exchange);
                 }
             }

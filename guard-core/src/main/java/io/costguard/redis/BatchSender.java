@@ -50,6 +50,18 @@ final class BatchSender {
     }
 
     /**
+     * Makes a connection, has the server know the script, and learns its time: so that the first batch need not.
+     *
+     * @throws JedisException if Redis is not there yet
+     */
+    void connect(Lane unused, long timeoutNanos) {
+        Batch empty = new Batch();
+        byte[] request = empty.request(Batch.Mode.LOOK, unused.number(), 0, laneTtlMillis, 0);
+        clock.told(empty.read(script.runWhole(redis, empty.keys(unused.key()), request, timeoutNanos))
+                .micros());
+    }
+
+    /**
      * Sends a batch until there is an answer or the deadline is over.
      *
      * @throws NotRunException if it certainly had no effect: the number is unused

@@ -149,7 +149,8 @@ public final class RedisLedger implements Ledger {
             String lane = keyPrefix + ":{lane-" + HexFormat.of().formatHex(client) + "-" + i + "}";
             freeLanes.add(new Lane(lane, clock.nanoTime()));
         }
-        pump = new Thread(this::pump, "costguard-ledger");
+        Lane none = new Lane(keyPrefix + ":{lane-none}", clock.nanoTime());
+        pump = new Thread(() -> pump(none), "costguard-ledger");
         pump.setDaemon(true);
         pump.start();
     }
@@ -592,7 +593,12 @@ public final class RedisLedger implements Ledger {
 
     // -------------------------------------------------------------------------------------------------- the pump
 
-    private void pump() {
+    private void pump(Lane none) {
+        try {
+            sender.connect(none, timeoutNanos);
+        } catch (RuntimeException e) {
+            log.debug("Redis is not there yet; the first call will try again", e);
+        }
         long cancelAgainNanos = clock.nanoTime();
         while (!closed) {
             try {

@@ -38,8 +38,12 @@ final class Script {
             if (e.getMessage() == null || !e.getMessage().startsWith("NOSCRIPT")) {
                 throw e;
             }
-            return (byte[]) redis.eval(text, keys, argument, timeoutNanos);
+            return runWhole(redis, keys, argument, timeoutNanos);
         }
+    }
+
+    byte[] runWhole(Redis redis, List<byte[]> keys, byte[] argument, long timeoutNanos) {
+        return (byte[]) redis.eval(text, keys, argument, timeoutNanos);
     }
 
     private static String sha1(byte[] text) {
