@@ -12,7 +12,7 @@ final class Growth {
     private Growth() {}
 
     static void run(Bench bench) throws Exception {
-        subjects(bench, List.of(1, 1_000, bench.effort().of(30_000, 1_000_000)));
+        subjects(bench, List.of(1, 1_000, bench.effort().of(20_000, 1_000_000)));
         bench.server().flush();
         openReservations(bench);
     }
@@ -56,7 +56,7 @@ final class Growth {
     }
 
     private static Rounds measure(Bench bench, List<? extends Contender> contenders) throws Exception {
-        return Latency.measure(contenders, bench.effort(), bench.effort().of(20, 90))
+        return Latency.measure(contenders, bench.effort(), bench.effort().of(10, 90))
                 .p50();
     }
 

@@ -6,8 +6,8 @@ import java.time.Duration;
 final class Memory {
     private static final int CALLERS = 256;
 
-    /** Nearly as many as a hash table of 2^15 holds before it grows; with fewer, more of it is empty. */
-    private static final int SUBJECTS = 30_000;
+    /** Nearly as many as a hash table of 2^13 holds before it grows; with fewer, more of it is empty. */
+    private static final int SUBJECTS = 7_500;
 
     private static final int OPEN = 10_000;
 

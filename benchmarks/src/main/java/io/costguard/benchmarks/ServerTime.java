@@ -23,7 +23,7 @@ final class ServerTime {
                 Contender hot = Contender.checked(Ours.reserving(url, 1));
                 Contender settling = Contender.checked(Ours.settling(url, 1));
                 Contender many = Contender.checked(Ours.reserving(url, 1_000))) {
-            int calls = bench.effort().of(2_000, 5_000);
+            int calls = bench.effort().of(1_000, 5_000);
             List<Task> tasks = List.of(
                     new Task(bare, 1, calls),
                     new Task(alone, 1, calls),
@@ -34,7 +34,7 @@ final class ServerTime {
                 WarmUp.run(task.contender, Thread::new, task.callers, bench.effort());
             }
             ServerTime time = new ServerTime(bench.server());
-            Rounds.interleave(tasks, bench.effort().of(5, 45), time::slot);
+            Rounds.interleave(tasks, bench.effort().of(3, 45), time::slot);
 
             Report report = bench.report();
             report.heading("server time a decision, 3 limits");

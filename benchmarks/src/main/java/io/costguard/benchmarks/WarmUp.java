@@ -23,12 +23,12 @@ final class WarmUp {
 
     static void run(Contender contender, ThreadFactory threads, int callers, Effort effort) throws Exception {
         long start = System.nanoTime();
-        long atMost = TimeUnit.SECONDS.toNanos(effort.of(2, 15));
+        long atMost = TimeUnit.MILLISECONDS.toNanos(effort.of(1_000, 15_000));
         int idle = 0;
         while (idle < IDLE_PIECES && System.nanoTime() - start < atMost) {
             idle = compiles(contender, threads, Math.min(callers, FEW)) ? 0 : idle + 1;
         }
-        if (callers > FEW) {
+        if (callers > FEW && effort == Effort.FULL) {
             Load.run(contender, threads, callers, IDLE_PIECES * PIECE_MILLIS);
         }
     }
