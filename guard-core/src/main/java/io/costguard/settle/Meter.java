@@ -5,10 +5,13 @@ import io.costguard.describe.Field;
 import io.costguard.describe.JsonScan;
 import io.costguard.describe.Tokenizers;
 import io.costguard.describe.Usage;
+import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -19,8 +22,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Finds usage in a response while its bytes pass, and counts the text of the answer where there is none. A stream of events and a
- * plain JSON body are read alike: a body is a stream of one event. Keeps no more than one event and the latest of the text, which is
- * counted when it is asked for, or when there is too much of it to keep.
+ * plain JSON body are read alike: a body is a stream of one event. Keeps no more than one event, or the body while it is short, and the
+ * latest of the text, which is counted when it is asked for, or when there is too much of it to keep.
  *
  * <p>It never throws and never changes what it is given: whatever goes wrong in here switches it off, and what it saw until then
  * counts. Fed by one thread at a time.
@@ -28,6 +31,9 @@ import org.slf4j.LoggerFactory;
 public final class Meter implements Dialect.ResponseReader {
     private static final Logger log = LoggerFactory.getLogger(Meter.class);
     private static final int MOST_UNCOUNTED = 8_192;
+
+    /** A longer document is read as it comes. */
+    private static final int LONGEST_KEPT = 1 << 16;
 
     private final Dialect dialect;
     private final String model;
@@ -45,6 +51,9 @@ public final class Meter implements Dialect.ResponseReader {
     /** How a body is cut into events. */
     private interface Framing {
         void accept(byte[] bytes, int offset, int length);
+
+        /** Reads what it may have kept. */
+        void read();
 
         /** Whether what came so far makes sense. */
         boolean isReadable();
@@ -88,6 +97,9 @@ public final class Meter implements Dialect.ResponseReader {
     public Metered result() {
         Optional<Usage> usage = Optional.empty();
         try {
+            if (framing != null) {
+                framing.read();
+            }
             if (!counts.isEmpty() && !nonsense) {
                 usage = Optional.of(dialect.usage(Collections.unmodifiableMap(counts)));
             }
@@ -170,27 +182,64 @@ public final class Meter implements Dialect.ResponseReader {
         return Tokenizers.of(model).count(text);
     }
 
-    /** A body that is one JSON document. */
+    /**
+     * A body that is one JSON document. A short one is kept and read at once, by the parser that also reads requests and events: that
+     * takes half the time, and Java need not compile another one. One that is long, or turns out not to be whole, is read in pieces,
+     * which tells what there is before the place where it breaks off.
+     */
     private final class Document implements Framing {
-        private final JsonScan scan = JsonScan.incremental(dialect.responsePaths(), Meter.this::field);
+        private final ByteArrayOutputStream kept = new ByteArrayOutputStream(1_024);
+        private @Nullable JsonScan pieces;
+        private boolean readAtOnce;
 
         @Override
         public void accept(byte[] bytes, int offset, int length) {
-            scan.feed(bytes, offset, length);
+            if (readAtOnce) {
+                return;
+            }
+            if (pieces == null && kept.size() + length <= LONGEST_KEPT) {
+                kept.write(bytes, offset, length);
+            } else {
+                feed(bytes, offset, length);
+            }
+        }
+
+        @Override
+        public void read() {
+            if (pieces != null || readAtOnce) {
+                return;
+            }
+            byte[] all = kept.toByteArray();
+            List<Field> fields = new ArrayList<>();
+            readAtOnce = JsonScan.read(all, 0, all.length, dialect.responsePaths(), fields::add);
+            if (readAtOnce) {
+                fields.forEach(Meter.this::field);
+                eventEnds();
+            } else {
+                feed(all, 0, 0);
+            }
+        }
+
+        private void feed(byte[] bytes, int offset, int length) {
+            if (pieces == null) {
+                pieces = JsonScan.incremental(dialect.responsePaths(), Meter.this::field);
+                pieces.feed(kept.toByteArray(), 0, kept.size());
+            }
+            pieces.feed(bytes, offset, length);
             eventEnds();
-            if (!scan.isReadable()) {
+            if (!pieces.isReadable()) {
                 counts.clear();
             }
         }
 
         @Override
         public boolean isReadable() {
-            return scan.isReadable();
+            return pieces == null || pieces.isReadable();
         }
 
         @Override
         public boolean isComplete() {
-            return scan.isComplete();
+            return readAtOnce || (pieces != null && pieces.isComplete());
         }
     }
 
@@ -203,6 +252,9 @@ public final class Meter implements Dialect.ResponseReader {
         public void accept(byte[] bytes, int offset, int length) {
             stream.accept(bytes, offset, length);
         }
+
+        @Override
+        public void read() {} // as it comes
 
         private void event(byte[] data, int length) {
             if (length == 6 && new String(data, 0, length, StandardCharsets.US_ASCII).equals("[DONE]")) {

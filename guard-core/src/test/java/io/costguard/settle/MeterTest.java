@@ -220,6 +220,35 @@ class MeterTest {
                 .isEmpty();
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {0, 100_000})
+    void aDocumentThatIsCutTellsWhatPassed(int length) {
+        String usage = """
+                {"id":"%s","usage":{"prompt_tokens":9,"completion_tokens":40}""".formatted("x".repeat(length));
+
+        Metered cut = metered(OPENAI, "application/json", usage + ",\"choices\":[{");
+
+        assertThat(cut.usage()).contains(new Usage(9, 0, 0, 40));
+        assertThat(cut.state()).isEqualTo(Metered.State.PARTIAL);
+        assertThat(metered(OPENAI, "application/json", usage + "}").state()).isEqualTo(Metered.State.COMPLETE);
+        assertThat(metered(OPENAI, "application/json", usage.substring(0, usage.length() - 2))
+                        .usage())
+                .contains(new Usage(9, 0, 0, 0));
+    }
+
+    @Test
+    void askedHalfWayADocumentGoesOn() {
+        byte[] body = """
+                {"usage":{"prompt_tokens":9,"completion_tokens":40}}""".getBytes(StandardCharsets.UTF_8);
+        Meter meter = new Meter(OPENAI, "gpt-4o", "application/json", "");
+        meter.accept(ByteBuffer.wrap(body, 0, 30));
+        assertThat(meter.result().usage()).contains(new Usage(9, 0, 0, 0));
+
+        meter.accept(ByteBuffer.wrap(body, 30, body.length - 30));
+        assertThat(meter.result().usage()).contains(new Usage(9, 0, 0, 40));
+        assertThat(meter.result().state()).isEqualTo(Metered.State.COMPLETE);
+    }
+
     @Test
     void anEscapedKeyIsTheKey() {
         Metered metered = metered(
