@@ -20,7 +20,9 @@ import org.jspecify.annotations.Nullable;
  * hold the API key: nothing here keeps that, or the call, alive.
  */
 final class Askings {
-    private static final int REMEMBERED = 1 << 10;
+    /** Several times as many as a busy process has callers of, as two that share a slot take turns in it. */
+    private static final int REMEMBERED = 1 << 13;
+
     private static final String KEY = "apiKey";
 
     private final Subjects subjects;
