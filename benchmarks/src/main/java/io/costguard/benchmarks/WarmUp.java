@@ -5,7 +5,10 @@ import java.lang.management.ManagementFactory;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 
-/** Lets a contender run until Java has compiled what it runs: that takes a second or several, on a core that others use too. */
+/**
+ * Lets a contender run until Java has compiled what it runs: that takes a second or several, on a core that others use too, and half a
+ * minute or more for an HTTP client and a guard around it.
+ */
 final class WarmUp {
     private static final CompilationMXBean COMPILER = ManagementFactory.getCompilationMXBean();
     private static final int PIECE_MILLIS = 150;
@@ -13,8 +16,10 @@ final class WarmUp {
     /** Where less than this part of a piece was spent compiling, what is left to compile is hardly what runs. */
     private static final double IDLE = 0.1;
 
-    /** A compilation is counted when it ends, which can take longer than one piece. */
+    /** A compilation is counted when it ends, which can take longer than one piece, and longer than several of a large method. */
     private static final int IDLE_PIECES = 3;
+
+    private static final int IDLE_PIECES_FULL = 10;
 
     /** Enough to meet in a batch; of more, each takes from the compiler's share of the core. */
     private static final int FEW = 4;
@@ -23,9 +28,10 @@ final class WarmUp {
 
     static void run(Contender contender, ThreadFactory threads, int callers, Effort effort) throws Exception {
         long start = System.nanoTime();
-        long atMost = TimeUnit.MILLISECONDS.toNanos(effort.of(1_000, 15_000));
+        long atMost = TimeUnit.MILLISECONDS.toNanos(effort.of(1_000, 60_000));
+        int enough = effort.of(IDLE_PIECES, IDLE_PIECES_FULL);
         int idle = 0;
-        while (idle < IDLE_PIECES && System.nanoTime() - start < atMost) {
+        while (idle < enough && System.nanoTime() - start < atMost) {
             idle = compiles(contender, threads, Math.min(callers, FEW)) ? 0 : idle + 1;
         }
         if (callers > FEW && effort == Effort.FULL) {
