@@ -1,6 +1,7 @@
 package io.costguard;
 
 import java.io.IOException;
+import java.time.Duration;
 
 /**
  * A call was denied by a budget, and not sent; nothing was charged for it.
@@ -13,17 +14,30 @@ public class BudgetExceededException extends IOException {
     private static final long serialVersionUID = 1L;
 
     private final Denial denial;
+    private final Duration waited;
 
     private record Repeated(Denial denial) {}
 
     @SuppressWarnings("this-escape") // Throwable does the same, and earlier
     public BudgetExceededException(Denial denial) {
+        this(denial, Duration.ZERO);
+    }
+
+    @SuppressWarnings("this-escape") // likewise
+    private BudgetExceededException(Denial denial, Duration waited) {
         this.denial = denial;
+        this.waited = waited;
         super.fillInStackTrace();
     }
 
     private BudgetExceededException(Repeated repeated) {
         this.denial = repeated.denial();
+        this.waited = Duration.ZERO;
+    }
+
+    /** One for a call that has waited in vain. */
+    public static BudgetExceededException after(Duration waited, Denial denial) {
+        return new BudgetExceededException(denial, waited);
     }
 
     /** One without a stack trace, for a denial that repeats another. */
@@ -36,9 +50,14 @@ public class BudgetExceededException extends IOException {
         return denial;
     }
 
+    /** How long the call waited in vain; zero if it was denied at once. */
+    public Duration waited() {
+        return waited;
+    }
+
     @Override
     public String getMessage() {
-        return denial.toString();
+        return waited.isZero() ? denial.toString() : denial + "; the call waited " + waited.toMillis() + " ms in vain";
     }
 
     /** Does nothing while the exception is being made: the constructors here decide. */

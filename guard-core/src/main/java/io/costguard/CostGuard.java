@@ -54,6 +54,8 @@ import redis.clients.jedis.UnifiedJedis;
 public final class CostGuard implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(CostGuard.class);
 
+    private static final Duration FOR_EVER = Duration.ofSeconds(Long.MAX_VALUE);
+
     private final @Nullable Limiter limiter;
     private final HttpGuard http;
 
@@ -67,7 +69,7 @@ public final class CostGuard implements AutoCloseable {
     }
 
     /**
-     * Reserves what the call is expected to cost, in all of its budgets.
+     * Reserves what the call is expected to cost, in all of its budgets; waits for its turn, if it may.
      *
      * @throws BudgetExceededException if a budget does not cover it
      * @throws CostExceedsCapacityException if it asks more than a limit can ever hold
@@ -78,16 +80,29 @@ public final class CostGuard implements AutoCloseable {
         if (Thread.currentThread().isInterrupted()) {
             throw new InterruptedIOException("interrupted before the call was let go");
         }
-        return permit(admit(call));
+        if (limiter == null) {
+            return Reservation.uncounted(call);
+        }
+        try {
+            return permit(limiter.admit(call, FOR_EVER, () -> false));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted while the call waited for its turn");
+        }
     }
 
-    /** {@link #acquire} without holding a thread; fails with what that throws. */
+    /**
+     * {@link #acquire} without holding a thread; fails with what that throws. Cancelled, it leaves the line, or gives back what it is
+     * granted.
+     */
     public CompletableFuture<Permit> acquireAsync(GuardedCall call) {
         if (limiter == null) {
             return CompletableFuture.completedFuture(Reservation.uncounted(call));
         }
         CompletableFuture<Permit> result = new CompletableFuture<>();
-        CompletableFuture<Admission> unused = limiter.decideAsync(call).whenComplete((admission, failure) -> {
+        CompletableFuture<Admission> admitted = limiter.admitAsync(call, FOR_EVER);
+        CompletableFuture<Permit> unusedToo = result.whenComplete((permit, failure) -> admitted.cancel(false));
+        CompletableFuture<Admission> unused = admitted.whenComplete((admission, failure) -> {
             if (admission instanceof Admission.Granted granted) {
                 if (!result.complete(granted.reservation())) {
                     granted.reservation().release();
@@ -161,6 +176,7 @@ public final class CostGuard implements AutoCloseable {
         private @Nullable String redisUrl;
         private @Nullable UnifiedJedis redisClient;
         private final List<Budget> budgets = new ArrayList<>();
+        private WhenExhausted whenExhausted = WhenExhausted.reject();
         private WhenRedisFails whenRedisFails = WhenRedisFails.failClosed();
         private Denials denials = Denials.answer();
         private UnknownCalls unknownCalls = UnknownCalls.guardRequests();
@@ -195,9 +211,9 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
-        /** What becomes of a call whose budget is spent: {@link WhenExhausted#reject()}, which is all there is yet. */
+        /** What becomes of a call whose budget is spent, unless the call says otherwise: {@link WhenExhausted#reject()}, unless said. */
         public Builder whenExhausted(WhenExhausted policy) {
-            Objects.requireNonNull(policy);
+            this.whenExhausted = Objects.requireNonNull(policy);
             return this;
         }
 
@@ -290,6 +306,7 @@ public final class CostGuard implements AutoCloseable {
                     new RedisLedger(redis, keyPrefix, decisionTimeout),
                     prices,
                     fingerprint,
+                    whenExhausted,
                     whenRedisFails,
                     decisionTimeout,
                     preCheck,

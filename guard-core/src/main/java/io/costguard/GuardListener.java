@@ -1,5 +1,6 @@
 package io.costguard;
 
+import java.time.Duration;
 import java.util.List;
 
 /**
@@ -11,6 +12,9 @@ public interface GuardListener {
 
     /** A call may go. */
     default void onGranted(Grant event) {}
+
+    /** A call waits for its turn. */
+    default void onWaiting(Waiting event) {}
 
     /** A call may not go. */
     default void onDenied(Denied event) {}
@@ -26,8 +30,16 @@ public interface GuardListener {
      *
      * @param estimate what is charged until it is settled
      * @param left what the limits that it falls under have left; empty where there are none
+     * @param waited how long it waited for its turn
      */
-    record Grant(GuardedCall call, Cost estimate, List<Left> left) {}
+    record Grant(GuardedCall call, Cost estimate, List<Left> left, Duration waited) {}
+
+    /**
+     * A call that waits.
+     *
+     * @param expected what keeps it from going now; {@code retryAfter} is how long it waits at least, by what is known
+     */
+    record Waiting(GuardedCall call, Denial expected) {}
 
     /**
      * What one limit has left, in its own unit, dollars in nano-dollars.

@@ -2,8 +2,10 @@ package io.costguard;
 
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the guard is told of one outbound call: its attributes and what it is expected to cost at most. Immutable: each step
@@ -21,15 +23,17 @@ public final class GuardedCall {
 
     private final Attributes attributes;
     private final Cost cost;
+    private final @Nullable WhenExhausted whenExhausted;
 
-    private GuardedCall(Attributes attributes, Cost cost) {
+    private GuardedCall(Attributes attributes, Cost cost, @Nullable WhenExhausted whenExhausted) {
         this.attributes = attributes;
         this.cost = cost;
+        this.whenExhausted = whenExhausted;
     }
 
     /** One request to {@code name}, which is the call's {@code model} attribute, in its canonical form. */
     public static GuardedCall of(String name) {
-        return new GuardedCall(NO_PROVIDER.with("model", ModelNames.canonical(name)), Cost.requests(1));
+        return new GuardedCall(NO_PROVIDER.with("model", ModelNames.canonical(name)), Cost.requests(1), null);
     }
 
     /**
@@ -47,18 +51,22 @@ public final class GuardedCall {
                     "attribute '" + attribute + "' must be at most 4,096 characters long, not " + value.length());
         }
         String kept = attribute.equals("model") ? ModelNames.canonical(value) : value;
-        return new GuardedCall(attributes.with(attribute, kept), cost);
+        return new GuardedCall(attributes.with(attribute, kept), cost, whenExhausted);
     }
 
     /** This call with what it is expected to cost at most. */
     public GuardedCall cost(Cost estimate) {
-        return new GuardedCall(attributes, estimate);
+        return new GuardedCall(attributes, estimate, whenExhausted);
     }
 
-    /** This call with its own answer to a spent budget: {@link WhenExhausted#reject()}, which is all there is yet. */
+    /** This call with its own answer to a spent budget, instead of the guard's. */
     public GuardedCall whenExhausted(WhenExhausted policy) {
-        Objects.requireNonNull(policy);
-        return this;
+        return new GuardedCall(attributes, cost, Objects.requireNonNull(policy));
+    }
+
+    /** Its own answer to a spent budget, if it has one. */
+    public Optional<WhenExhausted> whenExhausted() {
+        return Optional.ofNullable(whenExhausted);
     }
 
     /** What is known of the call. In what a {@link GuardListener} sees, {@code apiKey} is always a fingerprint. */

@@ -12,9 +12,12 @@ import io.costguard.limit.Limiter;
 import io.costguard.limit.MisfitException;
 import io.costguard.settle.Charges;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -79,13 +82,18 @@ public final class HttpCall {
     }
 
     /**
-     * Asks whether the call may go.
+     * Asks whether the call may go, and waits for its turn if it may.
      *
+     * @param atMost how long it waits at most, whatever else is said
+     * @param givenUp looked at from time to time while it waits
+     * @throws CancellationException if it was given up
+     * @throws InterruptedException if the thread was interrupted while it waited
      * @throws IOException if it may not, and {@code denials} are thrown
      */
-    public Admittance admit(Denials denials) throws IOException {
+    public Admittance admit(Denials denials, Duration atMost, BooleanSupplier givenUp)
+            throws IOException, InterruptedException {
         try {
-            return admittance(decide(), denials);
+            return admittance(admission(atMost, givenUp), denials);
         } catch (GuardUnavailableException e) {
             return unavailable(e, denials);
         } catch (MisfitException e) {
@@ -93,17 +101,18 @@ public final class HttpCall {
         }
     }
 
-    private Admission decide() throws GuardUnavailableException {
+    private Admission admission(Duration atMost, BooleanSupplier givenUp)
+            throws GuardUnavailableException, InterruptedException {
         GuardedCall call;
         try {
             call = call();
         } catch (RuntimeException e) {
             return limiter.whenFaulty(GuardedCall.of(host), e);
         }
-        return limiter.decide(call);
+        return limiter.admit(call, atMost, givenUp);
     }
 
-    private CompletableFuture<Admission> decideAsync() {
+    private CompletableFuture<Admission> admissionAsync(Duration atMost) {
         GuardedCall call;
         try {
             call = call();
@@ -114,16 +123,18 @@ public final class HttpCall {
                 return CompletableFuture.failedFuture(unavailable);
             }
         }
-        return limiter.decideAsync(call);
+        return limiter.admitAsync(call, atMost);
     }
 
     /** {@link #admit} without holding a thread; fails with what that throws. Cancelled, it gives back what it is granted. */
-    public CompletableFuture<Admittance> admitAsync(Denials denials) {
+    public CompletableFuture<Admittance> admitAsync(Denials denials, Duration atMost) {
         CompletableFuture<Admittance> result = new CompletableFuture<>();
-        CompletableFuture<Admission> unused = decideAsync().whenComplete((admission, failure) -> {
+        CompletableFuture<Admission> admission = admissionAsync(atMost);
+        CompletableFuture<Admittance> unusedToo = result.whenComplete((admittance, failure) -> admission.cancel(false));
+        CompletableFuture<Admission> unused = admission.whenComplete((decided, failure) -> {
             try {
                 Admittance admittance =
-                        failure == null ? admittance(admission, denials) : withoutDecision(failure, denials);
+                        failure == null ? admittance(decided, denials) : withoutDecision(failure, denials);
                 if (!result.complete(admittance) && admittance instanceof Admittance.Admitted admitted) {
                     admitted.exchange().neverSent();
                 }

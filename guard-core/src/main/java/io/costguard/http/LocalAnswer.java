@@ -54,6 +54,9 @@ public final class LocalAnswer {
         String mark = "denied; budget=" + parameter(denial.budget()) + "; limit=" + parameter(denial.limit());
         LocalAnswer answer = new LocalAnswer(
                 passes ? 429 : 402, mark, String.valueOf(refused.exception().getMessage()), dialect);
+        if (!refused.waited().isZero()) {
+            answer.headers.put("x-should-retry", "false");
+        }
         if (passes) {
             long millis = Math.max(1, roundedUp(denial.retryAfter(), 1_000_000));
             long seconds = Math.max(1, roundedUp(denial.retryAfter(), 1_000_000_000));

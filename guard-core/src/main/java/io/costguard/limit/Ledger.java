@@ -14,12 +14,13 @@ public interface Ledger extends AutoCloseable {
     /**
      * Charges all claims, or none.
      *
+     * @param patience how long the call may wait for its turn; the verdict says that it does
      * @throws GuardUnavailableException where it could not be decided by the deadline; then nothing stays charged
      */
-    Verdict reserve(List<Claim> claims, long deadlineNanos) throws GuardUnavailableException;
+    Verdict reserve(List<Claim> claims, Patience patience, long deadlineNanos) throws GuardUnavailableException;
 
     /** {@link #reserve} without holding the caller's thread; fails with a {@link GuardUnavailableException}. */
-    CompletableFuture<Verdict> reserveAsync(List<Claim> claims, long deadlineNanos);
+    CompletableFuture<Verdict> reserveAsync(List<Claim> claims, Patience patience, long deadlineNanos);
 
     /**
      * Replaces what was charged by what was used, exactly once, in a moment and off the caller's thread.

@@ -11,26 +11,36 @@ import io.costguard.Limit;
 import io.costguard.LimitStatus;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
+import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 
 /**
  * Decides whether a call may go: finds what it would be charged to, asks the pre-check and then the ledger, and turns their
  * answer into a reservation or a denial. Sync and async differ only in how they wait for the ledger.
  */
 public final class Limiter implements AutoCloseable {
+    /** How long a call that waits takes to see that nobody wants it any more. */
+    private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
     /** As long as a duration gets: waiting will never help. */
     private static final Duration NEVER = Duration.ofNanos(Long.MAX_VALUE);
 
     private final Askings askings;
     private final PreCheck preCheck;
     private final Ledger ledger;
+    private final WhenExhausted whenExhausted;
     private final WhenRedisFails whenRedisFails;
     private final long timeoutNanos;
     private final Listeners listeners;
@@ -40,6 +50,7 @@ public final class Limiter implements AutoCloseable {
             Ledger ledger,
             PriceList prices,
             Fingerprint fingerprint,
+            WhenExhausted whenExhausted,
             WhenRedisFails whenRedisFails,
             Duration timeout,
             Duration preCheck,
@@ -47,6 +58,7 @@ public final class Limiter implements AutoCloseable {
         this.askings = new Askings(subjects, prices, fingerprint);
         this.preCheck = new PreCheck(preCheck, System::nanoTime);
         this.ledger = ledger;
+        this.whenExhausted = whenExhausted;
         this.whenRedisFails = whenRedisFails;
         this.timeoutNanos = timeout.toNanos();
         this.listeners = new Listeners(List.of(listeners));
@@ -60,13 +72,39 @@ public final class Limiter implements AutoCloseable {
      */
     public Admission decide(GuardedCall call) throws GuardUnavailableException {
         try {
+            return admission(call, Patience.NONE, () -> false);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("a call that does not wait was interrupted while waiting", e);
+        }
+    }
+
+    /**
+     * Decides, and waits for the call's turn if its budgets are spent and it may.
+     *
+     * @param atMost how long it waits at most, whatever else is said
+     * @param givenUp looked at from time to time while it waits: a call that nobody wants any more leaves, and is refused
+     * @throws InterruptedException where the thread was interrupted while the call waited: it left, and holds nothing
+     */
+    public Admission admit(GuardedCall call, Duration atMost, BooleanSupplier givenUp)
+            throws GuardUnavailableException, InterruptedException {
+        return admission(call, patience(call, atMost), givenUp);
+    }
+
+    private Admission admission(GuardedCall call, Patience patience, BooleanSupplier givenUp)
+            throws GuardUnavailableException, InterruptedException {
+        try {
             Asking asking = askings.of(call);
-            Optional<Admission> known = withoutLedger(asking);
+            Optional<Admission> known = withoutLedger(asking, patience);
             if (known.isPresent()) {
                 return known.get();
             }
             PreCheck.Tickets tickets = preCheck.tickets(asking.claims());
-            return admission(asking, tickets, ledger.reserve(asking.claims(), System.nanoTime() + timeoutNanos));
+            Verdict verdict = ledger.reserve(asking.claims(), patience, System.nanoTime() + timeoutNanos);
+            if (verdict instanceof Verdict.Waiting waiting) {
+                long began = begins(asking, waiting);
+                return admission(asking, tickets, awaited(asking, waiting.place(), givenUp), since(began));
+            }
+            return admission(asking, tickets, verdict, Duration.ZERO);
         } catch (MisfitException e) {
             throw e;
         } catch (GuardUnavailableException e) {
@@ -76,36 +114,113 @@ public final class Limiter implements AutoCloseable {
         }
     }
 
-    /** {@link #decide} without holding a thread; fails with what that throws. */
-    public CompletableFuture<Admission> decideAsync(GuardedCall call) {
+    private Verdict awaited(Asking asking, Verdict.Place place, BooleanSupplier givenUp)
+            throws GuardUnavailableException, InterruptedException {
+        try {
+            while (true) {
+                try {
+                    return place.end().get(LOOK_NANOS, TimeUnit.NANOSECONDS);
+                } catch (TimeoutException e) {
+                    if (givenUp.getAsBoolean()) {
+                        throw new CancellationException("the call was cancelled while it waited");
+                    }
+                }
+            }
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof GuardUnavailableException unavailable) {
+                throw unavailable;
+            }
+            throw new IllegalStateException(e.getCause());
+        } catch (InterruptedException | CancellationException e) {
+            place.leave();
+            CompletableFuture<Void> unused = place.end().thenAccept(verdict -> giveBack(asking, verdict));
+            throw e;
+        }
+    }
+
+    private void giveBack(Asking asking, Verdict verdict) {
+        if (verdict instanceof Verdict.Granted granted) {
+            Reservation.of(asking.call(), granted.charges(), this, Duration.ZERO)
+                    .release();
+        }
+    }
+
+    private long begins(Asking asking, Verdict.Waiting waiting) {
+        listeners.waiting(asking.call(), denial(waiting.expected()));
+        return System.nanoTime();
+    }
+
+    private static Duration since(long nanos) {
+        return Duration.ofNanos(Math.max(1, System.nanoTime() - nanos));
+    }
+
+    private Patience patience(GuardedCall call, Duration atMost) {
+        return Patience.of(call.whenExhausted().orElse(whenExhausted), atMost);
+    }
+
+    /** {@link #admit} without holding a thread; fails with what that throws. Cancelled, it gives back what it is granted. */
+    public CompletableFuture<Admission> admitAsync(GuardedCall call, Duration atMost) {
+        CompletableFuture<Admission> result = new CompletableFuture<>();
         CompletableFuture<Admission> admission;
         try {
             Asking asking = askings.of(call);
-            Optional<Admission> known = withoutLedger(asking);
+            Patience patience = patience(call, atMost);
+            Optional<Admission> known = withoutLedger(asking, patience);
             if (known.isPresent()) {
                 admission = CompletableFuture.completedFuture(known.get());
             } else {
                 PreCheck.Tickets tickets = preCheck.tickets(asking.claims());
-                admission = ledger.reserveAsync(asking.claims(), System.nanoTime() + timeoutNanos)
-                        .thenApply(verdict -> admission(asking, tickets, verdict));
+                admission = ledger.reserveAsync(asking.claims(), patience, System.nanoTime() + timeoutNanos)
+                        .thenCompose(verdict -> awaited(asking, tickets, verdict, result));
             }
         } catch (RuntimeException e) {
             admission = CompletableFuture.failedFuture(e);
         }
-        return admission.exceptionally(failure -> {
-            Throwable wrapped = failure.getCause();
-            Throwable cause = failure instanceof CompletionException && wrapped != null ? wrapped : failure;
-            try {
-                if (cause instanceof GuardUnavailableException unavailable) {
-                    return whenUnavailable(call, unavailable);
-                } else if (cause instanceof RuntimeException fault && !(cause instanceof MisfitException)) {
-                    return whenFaulty(call, fault);
-                }
-            } catch (GuardUnavailableException e) {
-                throw new CompletionException(e);
+        CompletableFuture<Admission> unused = admission
+                .exceptionally(failure -> withoutDecision(call, failure))
+                .whenComplete((decided, failure) -> {
+                    if (failure != null) {
+                        result.completeExceptionally(failure);
+                    } else if (!result.complete(decided) && decided instanceof Admission.Granted granted) {
+                        granted.reservation().release();
+                    }
+                });
+        return result;
+    }
+
+    private CompletableFuture<Admission> awaited(
+            Asking asking, PreCheck.Tickets tickets, Verdict verdict, CompletableFuture<Admission> result) {
+        if (!(verdict instanceof Verdict.Waiting waiting)) {
+            return CompletableFuture.completedFuture(admission(asking, tickets, verdict, Duration.ZERO));
+        }
+        long began = begins(asking, waiting);
+        CompletableFuture<Admission> unused = result.whenComplete((admission, failure) -> {
+            if (result.isCancelled()) {
+                waiting.place().leave();
             }
-            throw new CompletionException(cause);
         });
+        // What follows is not for the thread that tells it.
+        return waiting.place().end().handleAsync((ended, failure) -> {
+            if (failure != null) {
+                throw new CompletionException(failure);
+            }
+            return admission(asking, tickets, ended, since(began));
+        });
+    }
+
+    private Admission withoutDecision(GuardedCall call, Throwable failure) {
+        Throwable wrapped = failure.getCause();
+        Throwable cause = failure instanceof CompletionException && wrapped != null ? wrapped : failure;
+        try {
+            if (cause instanceof GuardUnavailableException unavailable) {
+                return whenUnavailable(call, unavailable);
+            } else if (cause instanceof RuntimeException fault && !(cause instanceof MisfitException)) {
+                return whenFaulty(call, fault);
+            }
+        } catch (GuardUnavailableException e) {
+            throw new CompletionException(e);
+        }
+        throw new CompletionException(cause);
     }
 
     /**
@@ -137,7 +252,7 @@ public final class Limiter implements AutoCloseable {
                         limit.name(),
                         standing.balance(),
                         limit.capacity(),
-                        0,
+                        standing.waiting(),
                         micros(standing.untilFullMicros())));
             }
         }
@@ -168,9 +283,9 @@ public final class Limiter implements AutoCloseable {
     }
 
     /** Whatever can be said without asking the ledger: a grant only where no budget applies. */
-    private Optional<Admission> withoutLedger(Asking asking) {
+    private Optional<Admission> withoutLedger(Asking asking, Patience patience) {
         if (asking.claims().isEmpty()) {
-            return Optional.of(granted(asking, List.of()));
+            return Optional.of(granted(asking, List.of(), Duration.ZERO));
         }
         for (Claim claim : asking.claims()) {
             Budget budget = claim.subject().budget();
@@ -180,23 +295,26 @@ public final class Limiter implements AutoCloseable {
                     Limit limit = budget.limits().get(i);
                     Denial denial = new Denial(
                             budget.name(), limit.name(), claim.amounts()[i], capacity, NEVER, capacity, limit.unit());
-                    return Optional.of(refused(asking, denial, By.CAPACITY));
+                    return Optional.of(refused(asking, denial, By.CAPACITY, Duration.ZERO));
                 }
             }
         }
-        return preCheck.denies(asking.claims()).map(denied -> refused(asking, denial(denied), By.PRE_CHECK));
+        return preCheck.denies(asking.claims(), patience)
+                .map(denied -> refused(asking, denial(denied), By.PRE_CHECK, Duration.ZERO));
     }
 
-    private Admission admission(Asking asking, PreCheck.Tickets tickets, Verdict verdict) {
+    private Admission admission(Asking asking, PreCheck.Tickets tickets, Verdict verdict, Duration waited) {
         if (verdict instanceof Verdict.Shortfall denied) {
-            preCheck.remember(denied, asking.claims(), tickets);
-            return refused(asking, denial(denied), By.REDIS);
+            if (waited.isZero()) {
+                preCheck.remember(denied, asking.claims(), tickets);
+            }
+            return refused(asking, denial(denied), By.REDIS, waited);
         }
         Verdict.Granted granted = (Verdict.Granted) verdict;
         for (Verdict.Shortfall denied : granted.dryRuns()) {
             listeners.denied(asking.call(), denial(denied), By.DRY_RUN);
         }
-        return granted(asking, granted.charges());
+        return granted(asking, granted.charges(), waited);
     }
 
     private Admission whenUnavailable(GuardedCall call, GuardUnavailableException cause)
@@ -209,14 +327,14 @@ public final class Limiter implements AutoCloseable {
         return new Admission.Granted(Reservation.uncounted(shown));
     }
 
-    private Admission granted(Asking asking, List<Charge> charges) {
-        listeners.granted(asking.call(), charges);
-        return new Admission.Granted(Reservation.of(asking.call(), charges, this));
+    private Admission granted(Asking asking, List<Charge> charges, Duration waited) {
+        listeners.granted(asking.call(), charges, waited);
+        return new Admission.Granted(Reservation.of(asking.call(), charges, this, waited));
     }
 
-    private Admission refused(Asking asking, Denial denial, By by) {
+    private Admission refused(Asking asking, Denial denial, By by, Duration waited) {
         listeners.denied(asking.call(), denial, by);
-        return new Admission.Refused(denial, by);
+        return new Admission.Refused(denial, by, waited);
     }
 
     /** What a call of {@code model} used, as it is charged: with its dollars. */

@@ -9,6 +9,7 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.Outcome;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -31,9 +32,9 @@ final class Listeners {
         this.anybodyHears = listeners.stream().anyMatch(listener -> !(listener instanceof LoggingListener));
     }
 
-    void granted(GuardedCall call, List<Charge> charges) {
+    void granted(GuardedCall call, List<Charge> charges, Duration waited) {
         if (anybodyHears) {
-            GuardListener.Grant event = new GuardListener.Grant(call, call.cost(), left(charges));
+            GuardListener.Grant event = new GuardListener.Grant(call, call.cost(), left(charges), waited);
             tell(listener -> listener.onGranted(event));
         }
     }
@@ -42,6 +43,13 @@ final class Listeners {
         if (anybodyHears || by != By.PRE_CHECK) {
             GuardListener.Denied event = new GuardListener.Denied(call, denial, by);
             tell(listener -> listener.onDenied(event));
+        }
+    }
+
+    void waiting(GuardedCall call, Denial expected) {
+        if (anybodyHears) {
+            GuardListener.Waiting event = new GuardListener.Waiting(call, expected);
+            tell(listener -> listener.onWaiting(event));
         }
     }
 

@@ -41,15 +41,15 @@ final class PreCheck {
         this.nanoTime = nanoTime;
     }
 
-    /** The denial that the ledger would repeat for these claims, if one is remembered. */
-    Optional<Verdict.Shortfall> denies(List<Claim> claims) {
-        if (boundNanos == 0) {
+    /** The denial that the ledger would repeat for these claims of a call that waits so long, if one is remembered. */
+    Optional<Verdict.Shortfall> denies(List<Claim> claims, Patience patience) {
+        if (boundNanos == 0 || patience.leaves() > 0) {
             return Optional.empty();
         }
         for (Claim claim : claims) {
             @Nullable Remembered[] remembered = denials.getIfPresent(claim.subject());
             if (remembered != null) {
-                Optional<Verdict.Shortfall> denied = denies(claim, remembered);
+                Optional<Verdict.Shortfall> denied = denies(claim, remembered, patience.micros() * 1_000);
                 if (denied.isPresent()) {
                     return denied;
                 }
@@ -58,12 +58,16 @@ final class PreCheck {
         return Optional.empty();
     }
 
-    private Optional<Verdict.Shortfall> denies(Claim claim, @Nullable Remembered[] remembered) {
+    private Optional<Verdict.Shortfall> denies(Claim claim, @Nullable Remembered[] remembered, long waitNanos) {
         long now = nanoTime.getAsLong();
         for (int i = 0; i < remembered.length; i++) {
             Remembered denial = remembered[i];
             long amount = claim.amounts()[i];
-            if (denial != null && amount > 0 && amount >= denial.amount() && denial.untilNanos() - now > 0) {
+            if (denial != null
+                    && amount > 0
+                    && amount >= denial.amount()
+                    && denial.untilNanos() - now > 0
+                    && denial.retryNanos() - now >= waitNanos) {
                 long waitMicros = Math.max(1, (denial.retryNanos() - now) / 1_000);
                 return Optional.of(new Verdict.Shortfall(claim, i, denial.available(), waitMicros));
             }

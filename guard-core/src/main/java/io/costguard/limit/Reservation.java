@@ -20,23 +20,25 @@ public final class Reservation implements Permit {
     private final GuardedCall call;
     private final List<Charge> charges;
     private final @Nullable Limiter limiter;
+    private final Duration waited;
     private final AtomicBoolean ended = new AtomicBoolean();
     /** Made when it is first asked for: most never are. */
     private volatile @Nullable String id;
 
-    private Reservation(GuardedCall call, List<Charge> charges, @Nullable Limiter limiter) {
+    private Reservation(GuardedCall call, List<Charge> charges, @Nullable Limiter limiter, Duration waited) {
         this.call = call;
         this.charges = charges;
         this.limiter = limiter;
+        this.waited = waited;
     }
 
-    static Reservation of(GuardedCall call, List<Charge> charges, Limiter limiter) {
-        return new Reservation(call, charges, limiter);
+    static Reservation of(GuardedCall call, List<Charge> charges, Limiter limiter, Duration waited) {
+        return new Reservation(call, charges, limiter, waited);
     }
 
     /** For a call that goes uncounted: there is nothing to end. */
     public static Reservation uncounted(GuardedCall call) {
-        return new Reservation(call, List.of(), null);
+        return new Reservation(call, List.of(), null, Duration.ZERO);
     }
 
     @Override
@@ -60,7 +62,7 @@ public final class Reservation implements Permit {
 
     @Override
     public Duration waited() {
-        return Duration.ZERO;
+        return waited;
     }
 
     List<Charge> charges() {

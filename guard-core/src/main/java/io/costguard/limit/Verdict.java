@@ -1,6 +1,7 @@
 package io.costguard.limit;
 
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 /** What the ledger answered to a call's claims. */
 public sealed interface Verdict {
@@ -23,5 +24,21 @@ public sealed interface Verdict {
         public long requested() {
             return claim.amounts()[limit];
         }
+    }
+
+    /**
+     * Nothing was charged yet: the call waits.
+     *
+     * @param expected what kept it from going at once
+     */
+    record Waiting(Shortfall expected, Place place) implements Verdict {}
+
+    /** Where a call waits. */
+    interface Place {
+        /** Completes with what was granted, or with what it lacks when it has waited in vain. Not to be completed by others. */
+        CompletableFuture<Verdict> end();
+
+        /** It does not wait any longer; what is granted after this is given back. */
+        void leave();
     }
 }

@@ -32,7 +32,15 @@ final class Batch {
     private static final int MANY_FIELDS = 2_000;
 
     private static final int DRY_RUN = 1 << 15;
+    private static final int WITH_LINES = 8;
+    private static final int IN_LINE = 1 << 7;
+    private static final byte[] OPERATION_FORMAT = ascii("BI6I7I7");
+    private static final int OPERATION_FIELDS = 4;
+    /** Before the lines: the process, the channel, and how many there are. */
+    private static final int LINE_FIELDS = 3;
+
     private static final byte BOUNDS_NEEDED = 4;
+    private static final byte LINE_NEEDED = 5;
 
     private final List<Call> calls = new ArrayList<>();
     private final Map<Subject, Place> subjects = new LinkedHashMap<>();
@@ -40,6 +48,8 @@ final class Batch {
     private final List<Settling> settles = new ArrayList<>();
     private final List<Settling> settleOf = new ArrayList<>();
     private final List<Reserving> reserves = new ArrayList<>();
+    private final Lines lines;
+    private final List<Place> withLine = new ArrayList<>();
     private @Nullable Place lastPlace;
     private int termsFields;
     private int callFields;
@@ -53,6 +63,8 @@ final class Batch {
 
         @Nullable Settling lastSettle;
 
+        boolean hasLine;
+
         Place(Subject subject, int number) {
             this.subject = subject;
             this.number = number;
@@ -62,6 +74,10 @@ final class Batch {
 
     /** A call that wants to be decided, and where its claims are. */
     private record Reserving(Call.Reserve call, Place[] places) {}
+
+    Batch(Lines lines) {
+        this.lines = lines;
+    }
 
     /** What is settled at one subject: of one call, or of several that were charged in the same eras. */
     private static final class Settling {
@@ -125,23 +141,80 @@ final class Batch {
 
     /** What is asked of the script. */
     sealed interface Call {
-        record Reserve(List<Claim> claims) implements Call {}
+        /** Wants to be decided at once, or does something else with the lines of its claims. */
+        record Reserve(List<Claim> claims, @Nullable LineOperation operation) implements Call {
+            Reserve(List<Claim> claims) {
+                this(claims, null);
+            }
+        }
 
         record Settle(Settled settled) implements Call {}
 
         record Look(List<Subject> subjects) implements Call {}
     }
 
+    /**
+     * What a call does with the lines of its claims.
+     *
+     * @param number which of this process's waiting calls it is
+     * @param place where it stands; 0 where it does not yet; of {@link Kind#LEAVING} the percentage that must stay free, of
+     *     {@link Kind#BEAT} how many members to pass over
+     * @param waitMicros how long it may wait, or a hold lasts
+     */
+    record LineOperation(Kind kind, long number, long place, long waitMicros) {
+        enum Kind {
+            JOIN(1),
+            ASK(2),
+            LEAVE(3),
+            BEAT(4),
+            HOLD(5),
+            LEAVING(6);
+
+            private final byte code;
+
+            Kind(int code) {
+                this.code = (byte) code;
+            }
+        }
+    }
+
+    /**
+     * The turn of a line came to a call of this process, or will.
+     *
+     * @param micros when it should ask, by the server's time
+     */
+    record Wake(long number, long micros) {}
+
     /** What the script answered to one call. */
     sealed interface Result {
         record Decided(Verdict verdict) implements Result {}
+
+        /**
+         * It stands in line.
+         *
+         * @param expected what kept it from going at once
+         */
+        record Joined(long place, long deadlineMicros, Verdict.Shortfall expected) implements Result {}
+
+        /** It asked, and stays in line. */
+        record WaitsOn() implements Result {}
+
+        /** It asked, and does not stand in line any more. */
+        record Gone() implements Result {}
+
+        /**
+         * A heartbeat was taken.
+         *
+         * @param next how many members the next one passes over; 0 where all have been looked at
+         */
+        record Beaten(long next) implements Result {}
 
         record Done() implements Result {}
 
         record Looked(List<List<Standing>> standings) implements Result {}
 
-        /** The calendar windows that were sent are not those of the server's time. */
-        record BoundsNeeded() implements Result {}
+        /** Not done: calendar windows that were sent are not those of the server's time, or a line was not named. */
+        record AskAgain() implements Result {}
 
         /** The subject's value cannot be used, or an amount is out of range. */
         record Refused(GuardUnavailableException why) implements Result {}
@@ -150,8 +223,9 @@ final class Batch {
     /**
      * @param micros the server's time
      * @param results one for each call, where the batch ran
+     * @param wakes what calls of this process are told
      */
-    record Reply(Status status, long micros, List<Result> results) {}
+    record Reply(Status status, long micros, List<Result> results, List<Wake> wakes) {}
 
     void add(Call call) {
         calls.add(call);
@@ -164,6 +238,15 @@ final class Batch {
             }
             callFields++;
             formatBytes++;
+            if (reserve.operation() != null) {
+                callFields += OPERATION_FIELDS;
+                formatBytes += OPERATION_FORMAT.length;
+                for (Place place : places) {
+                    if (!place.subject.budget().isDryRun()) {
+                        nameLine(place);
+                    }
+                }
+            }
             reserves.add(new Reserving(reserve, places));
         } else if (call instanceof Call.Settle settle) {
             Place place = place(settle.settled().charge().claim().subject());
@@ -193,8 +276,20 @@ final class Batch {
                 formatBytes += place.terms.format().length;
             }
         }
+        if (!place.hasLine && lines.hasLine(subject)) {
+            nameLine(place);
+        }
         lastPlace = place;
         return place;
+    }
+
+    private void nameLine(Place place) {
+        if (!place.hasLine) {
+            place.hasLine = true;
+            withLine.add(place);
+            callFields++;
+            formatBytes++;
+        }
     }
 
     /** Whether it may take another call. */
@@ -208,27 +303,42 @@ final class Batch {
         for (Subject subject : subjects.keySet()) {
             keys.add(subject.key().getBytes(StandardCharsets.UTF_8));
         }
+        for (Place place : withLine) {
+            keys.add((place.subject.key() + ":line").getBytes(StandardCharsets.UTF_8));
+        }
         return keys;
     }
 
     byte[] request(Mode mode, long number, long notAfterMicros, long laneTtlMillis, long serverMicros) {
-        ByteBuffer format = ByteBuffer.allocate(formatBytes).put(HEAD_FORMAT);
-        ByteBuffer out = ByteBuffer.allocate(size());
+        boolean hasLines = !withLine.isEmpty();
+        byte[] linesFormat = hasLines ? ascii("c" + lines.process().length + "Hc0H") : new byte[0];
+        ByteBuffer format =
+                ByteBuffer.allocate(formatBytes + linesFormat.length).put(HEAD_FORMAT);
+        ByteBuffer out = ByteBuffer.allocate(size() + linesFormat.length + lines.size());
         out.position(2 + format.capacity());
-        out.put(mode.code)
+        out.put((byte) (mode.code + (hasLines ? WITH_LINES : 0)))
                 .putLong(number)
                 .putLong(notAfterMicros)
                 .putInt((int) laneTtlMillis)
                 .putShort((short) subjects.size())
                 .putShort((short) settles.size())
                 .putShort((short) reserves.size());
-        int begin = HEAD_FIELDS + subjects.size() + 1 + 1;
+        int begin = HEAD_FIELDS + subjects.size() + 1 + 1 + (hasLines ? LINE_FIELDS + withLine.size() : 0);
         for (Place place : subjects.values()) {
             format.put((byte) 'H');
             out.putShort((short) (begin + terms.getOrDefault(place.terms, 0)));
         }
         format.put((byte) 'H');
         out.putShort((short) (begin + termsFields));
+        if (hasLines) {
+            format.put(linesFormat);
+            out.put(lines.process()).putShort((short) lines.channel().length).put(lines.channel());
+            out.putShort((short) withLine.size());
+            for (Place place : withLine) {
+                format.put((byte) 'H');
+                out.putShort((short) place.number);
+            }
+        }
         for (Terms each : terms.keySet()) {
             format.put(each.format());
             each.write(out, serverMicros);
@@ -245,7 +355,16 @@ final class Batch {
         for (Reserving reserving : reserves) {
             List<Claim> claims = reserving.call.claims();
             format.put((byte) 'B');
-            out.put((byte) claims.size());
+            LineOperation operation = reserving.call.operation();
+            out.put((byte) (operation == null ? claims.size() : claims.size() | IN_LINE));
+            if (operation != null) {
+                format.put(OPERATION_FORMAT);
+                out.put(operation.kind.code)
+                        .putShort((short) (operation.number >> 32))
+                        .putInt((int) operation.number);
+                putSeven(out, operation.place);
+                putSeven(out, operation.waitMicros);
+            }
             for (int i = 0; i < reserving.places.length; i++) {
                 Place place = reserving.places[i];
                 format.put(place.terms.reserveFormat());
@@ -258,6 +377,18 @@ final class Batch {
         byte[] request = Arrays.copyOf(out.array(), out.position());
         ByteBuffer.wrap(request).putShort((short) format.position()).put(format.array());
         return request;
+    }
+
+    private static void putSeven(ByteBuffer out, long number) {
+        out.put((byte) (number >> 48)).putShort((short) (number >> 32)).putInt((int) number);
+    }
+
+    private static long six(ByteBuffer in) {
+        return ((in.getShort() & 0xffffL) << 32) | (in.getInt() & 0xffffffffL);
+    }
+
+    private static long seven(ByteBuffer in) {
+        return ((in.get() & 0xffL) << 48) | six(in);
     }
 
     /** At most so many bytes: eight a field, but for the terms, which know. */
@@ -276,7 +407,7 @@ final class Batch {
         Status status = Status.values()[in.get() - 1];
         long micros = in.getLong();
         if (status != Status.DONE && status != Status.CANCELLED_AFTER_IT_RAN) {
-            return new Reply(status, micros, List.of());
+            return new Reply(status, micros, List.of(), List.of());
         }
         byte[] flags = new byte[subjects.size()];
         if (in.get() == 1) {
@@ -284,8 +415,15 @@ final class Batch {
         }
         Terms.State[] states = new Terms.State[flags.length];
         for (Place place : subjects.values()) {
-            if (flags[place.number - 1] == 0) {
-                states[place.number - 1] = place.terms.read(in);
+            byte flag = flags[place.number - 1];
+            if (flag == 0) {
+                Terms.State state = place.terms.read(in);
+                states[place.number - 1] = state;
+                if (place.hasLine != state.hasLine()) {
+                    lines.told(place.subject, state.hasLine());
+                }
+            } else if (flag == LINE_NEEDED) {
+                lines.told(place.subject, true);
             }
         }
         for (Settling settling : settles) {
@@ -304,7 +442,11 @@ final class Batch {
                 results[i] = looked(in, look, flags, states);
             }
         }
-        return new Reply(status, micros, List.of(results));
+        List<Wake> wakes = new ArrayList<>();
+        for (int i = withLine.isEmpty() ? 0 : in.getShort(); i > 0; i--) {
+            wakes.add(new Wake(six(in), seven(in)));
+        }
+        return new Reply(status, micros, List.of(results), wakes);
     }
 
     private Result settled(Settling settling, byte[] flags) {
@@ -325,6 +467,11 @@ final class Batch {
             case 1, 3 -> new Result.Decided(granted(in, reserving, code == 3, states));
             case 2 -> new Result.Decided(shortfall(in, claims.get(in.get() - 1)));
             case 4 -> new Result.Refused(refusal(claims.get(in.get() - 1).subject(), (byte) 0));
+            case 5 -> new Result.Joined(seven(in), seven(in), shortfall(in, claims.get(in.get() - 1)));
+            case 6 -> new Result.WaitsOn();
+            case 7 -> new Result.Gone();
+            case 8 -> new Result.Done();
+            case 9 -> new Result.Beaten(in.getInt());
             default -> throw unknown(code);
         };
     }
@@ -358,8 +505,14 @@ final class Batch {
         List<List<Standing>> standings = new ArrayList<>();
         for (Subject subject : call.subjects()) {
             List<Standing> limits = new ArrayList<>();
-            for (long balance : states[place(subject).number - 1].balances()) {
-                limits.add(new Standing(balance, in.getLong()));
+            long[] balances = states[place(subject).number - 1].balances();
+            long[] untilFull = new long[balances.length];
+            for (int i = 0; i < balances.length; i++) {
+                untilFull[i] = in.getLong();
+            }
+            int waiting = in.getInt();
+            for (int i = 0; i < balances.length; i++) {
+                limits.add(new Standing(balances[i], untilFull[i], waiting));
             }
             standings.add(limits);
         }
@@ -367,10 +520,10 @@ final class Batch {
     }
 
     private Result unusable(List<Subject> subjects, byte[] flags) {
-        Result result = new Result.BoundsNeeded();
+        Result result = new Result.AskAgain();
         for (Subject subject : subjects) {
             byte flag = flags[place(subject).number - 1];
-            if (flag != 0 && flag != BOUNDS_NEEDED) {
+            if (flag != 0 && flag != BOUNDS_NEEDED && flag != LINE_NEEDED) {
                 return new Result.Refused(refusal(subject, flag));
             }
         }

@@ -54,8 +54,8 @@ final class BatchSender {
      *
      * @throws JedisException if Redis is not there yet
      */
-    void connect(Lane unused, long timeoutNanos) {
-        Batch empty = new Batch();
+    void connect(Lane unused, Lines lines, long timeoutNanos) {
+        Batch empty = new Batch(lines);
         byte[] request = empty.request(Batch.Mode.LOOK, unused.number(), 0, laneTtlMillis, 0);
         clock.told(empty.read(script.runWhole(redis, empty.keys(unused.key()), request, timeoutNanos))
                 .micros());

@@ -8,6 +8,7 @@ import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.JedisPubSub;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.SslOptions;
 import redis.clients.jedis.UnifiedJedis;
@@ -23,6 +24,9 @@ public sealed interface Redis extends AutoCloseable {
 
     /** Sends a script whole. */
     Object eval(byte[] script, List<byte[]> keys, byte[] argument, long timeoutNanos);
+
+    /** Blocks for as long as it listens, on a connection of its own. */
+    void subscribe(JedisPubSub ears, String channel);
 
     @Override
     void close();
@@ -106,6 +110,13 @@ public sealed interface Redis extends AutoCloseable {
             }
         }
 
+        @Override
+        public void subscribe(JedisPubSub ears, String channel) {
+            try (Connection connection = connections.getConnection()) {
+                ears.proceed(connection, channel);
+            }
+        }
+
         private static int halfMillis(long nanos) {
             return (int) Math.max(1, Math.min(Integer.MAX_VALUE, nanos / 2_000_000));
         }
@@ -132,6 +143,11 @@ public sealed interface Redis extends AutoCloseable {
         @Override
         public Object eval(byte[] script, List<byte[]> keys, byte[] argument, long timeoutNanos) {
             return answered(client.eval(script, keys, List.of(argument)));
+        }
+
+        @Override
+        public void subscribe(JedisPubSub ears, String channel) {
+            client.subscribe(ears, channel);
         }
 
         private static Object answered(Object reply) {

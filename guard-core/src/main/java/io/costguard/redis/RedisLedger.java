@@ -4,6 +4,7 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.Ledger;
+import io.costguard.limit.Patience;
 import io.costguard.limit.Standing;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
@@ -11,6 +12,8 @@ import io.costguard.redis.BatchSender.NotRunException;
 import io.costguard.redis.BatchSender.UnknownOutcomeException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Queue;
@@ -56,6 +59,9 @@ import org.slf4j.LoggerFactory;
 public final class RedisLedger implements Ledger {
     private static final Logger log = LoggerFactory.getLogger(RedisLedger.class);
 
+    /** One text: the functions of lines, which only a batch with lines makes, and the script that decides. */
+    static final String[] SCRIPT = {"line.lua", "guard.lua"};
+
     private static final int LANES = 4;
     private static final int ASKS_A_BATCH = 64;
     private static final int SETTLES_A_BATCH = 256;
@@ -71,6 +77,8 @@ public final class RedisLedger implements Ledger {
     private final BatchSender sender;
     private final ServerClock clock;
     private final long timeoutNanos;
+    private final Lines lines;
+    private final Waiters waiters;
 
     private final Queue<Lane> freeLanes = new ConcurrentLinkedQueue<>();
     private final AtomicInteger leading = new AtomicInteger();
@@ -95,16 +103,22 @@ public final class RedisLedger implements Ledger {
         final Batch.Call.Reserve call;
         final long deadlineNanos;
         final @Nullable Thread caller;
-        final CompletableFuture<Verdict> answer = new CompletableFuture<>();
+        /** Of a call that waits: it is not asked again before it is known what became of it. */
+        final boolean untilKnown;
+
+        final CompletableFuture<Batch.Result> answer = new CompletableFuture<>();
+        /** What the caller hears, unless that is for the answer to say. */
+        volatile @Nullable Verdict verdict;
         /** In a batch already: there is nothing to lead for it. */
         volatile boolean taken;
         /** Asked again, since it was denied while something that may give back was on its way. */
         volatile boolean again;
 
-        Ask(List<Claim> claims, long deadlineNanos, @Nullable Thread caller) {
-            this.call = new Batch.Call.Reserve(claims);
+        Ask(Batch.Call.Reserve call, long deadlineNanos, @Nullable Thread caller, boolean untilKnown) {
+            this.call = call;
             this.deadlineNanos = deadlineNanos;
             this.caller = caller;
+            this.untilKnown = untilKnown;
         }
     }
 
@@ -122,8 +136,8 @@ public final class RedisLedger implements Ledger {
 
     /** What travels together, in this order. */
     private record Cargo(List<Ask> asks, List<Settling> settles, Batch batch) {
-        static Cargo empty() {
-            return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch());
+        static Cargo empty(Lines lines) {
+            return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch(lines));
         }
 
         boolean isEmpty() {
@@ -136,7 +150,7 @@ public final class RedisLedger implements Ledger {
 
     /** @param timeout how long a decision may take */
     public RedisLedger(Redis redis, String keyPrefix, Duration timeout) {
-        this(redis, Script.load("guard.lua"), keyPrefix, timeout);
+        this(redis, Script.load(SCRIPT), keyPrefix, timeout);
     }
 
     RedisLedger(Redis redis, Script script, String keyPrefix, Duration timeout) {
@@ -145,6 +159,9 @@ public final class RedisLedger implements Ledger {
         this.sender = new BatchSender(redis, script, clock, timeout);
         byte[] client = new byte[12];
         ThreadLocalRandom.current().nextBytes(client);
+        String process = Base64.getUrlEncoder().encodeToString(Arrays.copyOf(client, 9));
+        this.lines = new Lines(process, keyPrefix + ":turn:");
+        this.waiters = new Waiters(new AskerOfWaiters(), redis, lines, clock, timeoutNanos);
         for (int i = 0; i < LANES; i++) {
             String lane = keyPrefix + ":{lane-" + HexFormat.of().formatHex(client) + "-" + i + "}";
             freeLanes.add(new Lane(lane, clock.nanoTime()));
@@ -158,8 +175,8 @@ public final class RedisLedger implements Ledger {
     // ------------------------------------------------------------------------------------------------ what others ask
 
     @Override
-    public Verdict reserve(List<Claim> claims, long deadlineNanos) throws GuardUnavailableException {
-        Ask ask = new Ask(claims, deadlineNanos, Thread.currentThread());
+    public Verdict reserve(List<Claim> claims, Patience patience, long deadlineNanos) throws GuardUnavailableException {
+        Ask ask = new Ask(waiters.call(claims, patience), deadlineNanos, Thread.currentThread(), false);
         boolean interrupted = false;
         boolean parked = false;
         undecided.incrementAndGet();
@@ -179,13 +196,11 @@ public final class RedisLedger implements Ledger {
                     LockSupport.park(this);
                 }
             }
-            return result(ask);
+            return verdict(ask, result(ask));
         } catch (Throwable e) {
             // It led others, and nobody is left to hear of its own answer.
-            if (!fail(ask, e)
-                    && !ask.answer.isCompletedExceptionally()
-                    && ask.answer.join() instanceof Verdict.Granted granted) {
-                giveBack(granted);
+            if (!fail(ask, e) && !ask.answer.isCompletedExceptionally()) {
+                takeBack(ask, ask.answer.join());
             }
             throw e;
         } finally {
@@ -200,19 +215,43 @@ public final class RedisLedger implements Ledger {
     }
 
     @Override
-    public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, long deadlineNanos) {
-        Ask ask = new Ask(claims, deadlineNanos, null);
+    public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, Patience patience, long deadlineNanos) {
+        Ask ask = new Ask(waiters.call(claims, patience), deadlineNanos, null, false);
+        askForOther(ask);
+        // The caller's continuations are not for the thread of whoever led.
+        return ask.answer.handleAsync((result, failure) -> {
+            if (failure != null) {
+                throw new CompletionException(failure);
+            }
+            return verdict(ask, result);
+        });
+    }
+
+    private void askForOther(Ask ask) {
         undecided.incrementAndGet();
         enqueue(ask);
         watch(ask);
         wakeNextLeader();
-        // The caller's continuations are not for the thread of whoever led.
-        return ask.answer.handleAsync((verdict, failure) -> {
-            if (failure != null) {
-                throw new CompletionException(failure);
-            }
-            return verdict;
-        });
+    }
+
+    private static Verdict verdict(Ask ask, Batch.Result result) {
+        Verdict other = ask.verdict;
+        return other != null ? other : ((Batch.Result.Decided) result).verdict();
+    }
+
+    /** Asks what waiting calls ask, and gives back what they do not want. */
+    private final class AskerOfWaiters implements Waiters.Asker {
+        @Override
+        public CompletableFuture<Batch.Result> ask(Batch.Call.Reserve call) {
+            Ask ask = new Ask(call, clock.nanoTime() + timeoutNanos, null, true);
+            askForOther(ask);
+            return ask.answer;
+        }
+
+        @Override
+        public void giveBack(Verdict.Granted granted) {
+            RedisLedger.this.giveBack(granted);
+        }
     }
 
     private void enqueue(Ask ask) {
@@ -252,11 +291,11 @@ public final class RedisLedger implements Ledger {
 
     @Override
     public List<List<Standing>> look(List<Subject> subjects, long deadlineNanos) throws GuardUnavailableException {
-        Batch batch = new Batch();
-        batch.add(new Batch.Call.Look(subjects));
         Lane none = new Lane(subjects.get(0).key(), clock.nanoTime());
         try {
             while (true) {
+                Batch batch = new Batch(lines);
+                batch.add(new Batch.Call.Look(subjects));
                 Batch.Result result = sender.send(Batch.Mode.LOOK, none, batch, deadlineNanos)
                         .results()
                         .get(0);
@@ -294,6 +333,7 @@ public final class RedisLedger implements Ledger {
         if (!closing.compareAndSet(false, true)) {
             return;
         }
+        waiters.close();
         try {
             flush(clock.nanoTime() + timeoutNanos);
         } catch (GuardUnavailableException e) {
@@ -371,7 +411,7 @@ public final class RedisLedger implements Ledger {
         long now = clock.nanoTime();
         List<Ask> waiting = new ArrayList<>();
         for (Ask ask = watched.poll(); ask != null; ask = watched.poll()) {
-            if (ask.deadlineNanos - now <= 0) {
+            if (ask.deadlineNanos - now <= 0 && !(ask.untilKnown && ask.taken)) {
                 fail(ask, new GuardUnavailableException("Redis did not decide within " + timeoutText()));
             } else if (!ask.answer.isDone()) {
                 waiting.add(ask);
@@ -398,20 +438,19 @@ public final class RedisLedger implements Ledger {
         }
         begunNanos = clock.nanoTime();
         wakeNextLeader();
-        List<Batch.Result> results;
+        Batch.Reply reply;
         boolean settlesElsewhere = unsettled.size() > cargo.settles.size();
         try {
             if (lane.idleFor(LANE_IDLE_NANOS, clock.nanoTime())) {
                 lane.renew();
             }
-            results = sender.send(Batch.Mode.RUN, lane, cargo.batch, deadlineNanos)
-                    .results();
+            reply = sender.send(Batch.Mode.RUN, lane, cargo.batch, deadlineNanos);
             lane.advance(clock.nanoTime());
         } catch (NotRunException e) {
             settlesApart |= !cargo.settles.isEmpty();
             cargo.settles.forEach(this::enqueue);
             for (Ask ask : cargo.asks) {
-                if (e.getCause() == null && ask.deadlineNanos - clock.nanoTime() > 0) {
+                if (e.getCause() == null && ask.deadlineNanos - clock.nanoTime() > 0 && !closed) {
                     again(ask);
                 } else {
                     fail(ask, unavailable(e));
@@ -421,23 +460,33 @@ public final class RedisLedger implements Ledger {
             return false;
         } catch (UnknownOutcomeException e) {
             toPump(lane, cargo);
-            cargo.asks.forEach(ask -> fail(ask, unavailable(e)));
+            failAll(cargo, e);
             return false;
         } catch (Throwable e) {
             toPump(lane, cargo);
-            cargo.asks.forEach(ask -> fail(ask, unavailable(e)));
+            failAll(cargo, e);
             throw e;
         }
         // The next batch first: those who lead it need not wait until all of these are told.
         release(lane);
-        answer(cargo, results, settlesElsewhere);
+        answer(cargo, reply.results(), settlesElsewhere);
+        waiters.told(reply.wakes());
         wakeNextLeader();
         return true;
     }
 
+    /** Of a batch that may have run: those who can be told already. */
+    private void failAll(Cargo cargo, Throwable why) {
+        for (Ask ask : cargo.asks) {
+            if (!ask.untilKnown) {
+                fail(ask, unavailable(why));
+            }
+        }
+    }
+
     /** What a caller leads. One that is alone leaves the settles to the pump, which gathers them: they would make it wait. */
     private Cargo asksAndMaybeSettles() {
-        Cargo cargo = Cargo.empty();
+        Cargo cargo = Cargo.empty(lines);
         addAsks(cargo);
         if (!settlesApart && (cargo.asks.size() > 1 || settlesWaiting.get() >= ASKS_A_BATCH)) {
             addSettles(cargo);
@@ -447,7 +496,7 @@ public final class RedisLedger implements Ledger {
 
     /** What the pump leads. A full Redis refuses a batch that reserves, but not one that only settles. */
     private Cargo settlesAndMaybeAsks() {
-        Cargo cargo = Cargo.empty();
+        Cargo cargo = Cargo.empty(lines);
         if (!settlesApart) {
             addAsks(cargo);
         }
@@ -525,16 +574,44 @@ public final class RedisLedger implements Ledger {
     }
 
     private void decided(Ask ask, Batch.Result result) {
-        if (result instanceof Batch.Result.Decided decided) {
-            if (ask.answer.complete(decided.verdict())) {
-                ended(ask);
-            } else if (decided.verdict() instanceof Verdict.Granted granted) {
-                giveBack(granted);
-            }
-        } else if (result instanceof Batch.Result.Refused refused) {
+        if (result instanceof Batch.Result.Refused refused) {
             fail(ask, refused.why());
-        } else {
+        } else if (result instanceof Batch.Result.AskAgain) {
             again(ask);
+        } else {
+            if (!ask.untilKnown && !ask.answer.isDone()) {
+                ask.verdict = waits(ask, result);
+            }
+            if (ask.answer.complete(result)) {
+                ended(ask);
+            } else {
+                takeBack(ask, result);
+            }
+        }
+    }
+
+    /** A call that is not let go yet, and waits from now on. */
+    private @Nullable Verdict waits(Ask ask, Batch.Result result) {
+        if (result instanceof Batch.Result.Joined joined) {
+            return waiters.joined(ask.call, joined);
+        } else if (result instanceof Batch.Result.Decided decided
+                && decided.verdict() instanceof Verdict.Shortfall denied
+                && ask.call.operation() != null
+                && ask.call.operation().kind() == Batch.LineOperation.Kind.LEAVING) {
+            return waiters.mayReturn(ask.call, denied);
+        }
+        return null;
+    }
+
+    /** Nobody wants to hear it any more. */
+    private void takeBack(Ask ask, Batch.Result result) {
+        if (ask.verdict instanceof Verdict.Waiting waiting) {
+            waiting.place().leave();
+        } else if (result instanceof Batch.Result.Joined joined) {
+            waiters.leave(ask.call, joined);
+        } else if (result instanceof Batch.Result.Decided decided
+                && decided.verdict() instanceof Verdict.Granted granted) {
+            giveBack(granted);
         }
     }
 
@@ -568,7 +645,7 @@ public final class RedisLedger implements Ledger {
     }
 
     private void settled(Settling settling, Batch.Result result) {
-        if (result instanceof Batch.Result.BoundsNeeded) {
+        if (result instanceof Batch.Result.AskAgain) {
             enqueue(settling);
             return;
         }
@@ -595,7 +672,7 @@ public final class RedisLedger implements Ledger {
 
     private void pump(Lane none) {
         try {
-            sender.connect(none, timeoutNanos);
+            sender.connect(none, lines, timeoutNanos);
         } catch (RuntimeException e) {
             log.debug("Redis is not there yet; the first call will try again", e);
         }
@@ -675,6 +752,9 @@ public final class RedisLedger implements Ledger {
                     }
                 }
             }
+            // What it did is undone.
+            cargo.asks.forEach(ask -> fail(ask, new GuardUnavailableException("Redis did not answer in time")));
+            waiters.told(reply.wakes());
             unknown.remove(oldest);
             freeLanes.add(lane);
             wakeNextLeader();
@@ -687,7 +767,7 @@ public final class RedisLedger implements Ledger {
 
     // ------------------------------------------------------------------------------------------------- the words
 
-    private static Verdict result(Ask ask) throws GuardUnavailableException {
+    private static Batch.Result result(Ask ask) throws GuardUnavailableException {
         try {
             return ask.answer.join();
         } catch (CompletionException e) {

@@ -1,5 +1,6 @@
 package io.costguard.redis;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -19,15 +20,20 @@ final class Script {
         this.sha = sha1(text).getBytes(StandardCharsets.US_ASCII);
     }
 
-    static Script load(String resource) {
-        try (InputStream in = Script.class.getResourceAsStream(resource)) {
-            if (in == null) {
-                throw new IllegalStateException("the jar lacks its script " + resource);
+    /** Of several resources, one after the other. */
+    static Script load(String... resources) {
+        ByteArrayOutputStream text = new ByteArrayOutputStream();
+        for (String resource : resources) {
+            try (InputStream in = Script.class.getResourceAsStream(resource)) {
+                if (in == null) {
+                    throw new IllegalStateException("the jar lacks its script " + resource);
+                }
+                in.transferTo(text);
+            } catch (IOException e) {
+                throw new IllegalStateException("the script " + resource + " cannot be read", e);
             }
-            return new Script(in.readAllBytes());
-        } catch (IOException e) {
-            throw new IllegalStateException("the script " + resource + " cannot be read", e);
         }
+        return new Script(text.toByteArray());
     }
 
     byte[] run(Redis redis, List<byte[]> keys, byte[] argument, long timeoutNanos) {

@@ -32,6 +32,7 @@ final class Terms {
     private static final int CALENDAR = 3;
 
     private static final int VERSION = 1;
+    private static final int VERSION_WITH_LINE = 2;
     private static final int BYTES_A_NAME = 3 + 4;
     private static final int BYTES_A_BALANCE = 7 + 3;
     private static final int BOUNDS = 5;
@@ -155,6 +156,7 @@ final class Terms {
 
     /** Reads a value as the script replies with it. */
     State read(ByteBuffer in) {
+        boolean hasLine = in.get(in.position()) >> 5 == VERSION_WITH_LINE;
         int from = in.position() + headBytes;
         long[] eras = new long[kinds.length];
         long[] balances = new long[kinds.length];
@@ -165,11 +167,15 @@ final class Terms {
             from += BYTES_A_BALANCE;
         }
         in.position(in.position() + valueBytes);
-        return new State(eras, balances);
+        return new State(eras, balances, hasLine);
     }
 
-    /** How the limits of a subject stand, each in the era it is in. */
-    record State(long[] eras, long[] balances) {}
+    /**
+     * How the limits of a subject stand, each in the era it is in.
+     *
+     * @param hasLine whether anybody waits, or a hold lasts
+     */
+    record State(long[] eras, long[] balances, boolean hasLine) {}
 
     /** Seven bytes have a sign. */
     private static long number(ByteBuffer in, int at, int bytes) {

@@ -25,7 +25,7 @@
 --   reserves  for each: 1 B granted; 2 B, part B, short: denied; 3 B granted, with dry runs: for each part 1 B, or 0 B, short;
 --             0 B where a subject cannot be used; 4 B, part B where an amount is out of range; where short is limit B, available
 --             i8, wait i8 (microseconds). Parts and limits count from 1
---   looks     in that mode, for each limit of each subject: until full i8 (microseconds)
+--   looks     in that mode, for each subject: for each limit until full i8 (microseconds), then how many wait I4
 --
 -- A subject's value: its head: version * 32 + limits B, and for each: id I3, its kind in the lowest two bits, parts of a unit I4;
 -- life B; at I7 (TIME of what follows); for each limit: balance i7 (a bucket's in parts of a unit, so that a refill needs no
@@ -57,9 +57,9 @@ local ERAS = 16777216
 local RENEWED = 255
 local HEAD = '>Bi8I4Bi8'
 
-local RUN, CANCEL, LOOK = 1, 2, 3
+local RUN, CANCEL, LOOK, WITH_LINES = 1, 2, 3, 8
 local DONE, LATE, LANE_REFUSED, CANCELLED_AFTER, CANCELLED_BEFORE = 1, 2, 3, 4, 5
-local WRONG_TYPE, DAMAGED = 1, 3
+local WRONG_TYPE, DAMAGED, LINE_NEEDED = 1, 3, 5
 local ALIGNED, CALENDAR = -2, -3
 
 local pack, unpack, list = struct.pack, struct.unpack, unpack
@@ -68,6 +68,10 @@ local request = ARGV[1]
 local format, begins = unpack('>Hc0', request)
 local q = { unpack(format, request, begins) }
 local mode, number, notAfter, laneTtl, subjects, settles, reserves = q[1], q[2], q[3], q[4], q[5], q[6], q[7]
+local withLines = mode >= WITH_LINES
+if withLines then
+  mode = mode - WITH_LINES
+end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -100,7 +104,7 @@ elseif mode == CANCEL then
     return pack(HEAD, VERSION, 0, 0, LANE_REFUSED, now)
   elseif not lastReply then
     -- It came before its batch: the number is used, and nothing else happens.
-    subjects, settles, reserves = 0, 0, 0
+    subjects, settles, reserves, withLines = 0, 0, 0, false
   elseif string.byte(lastReply, 14) ~= DONE then
     return lastReply
   end
@@ -109,10 +113,10 @@ end
 ---------------------------------------------------------------------------------------------------- what few batches need
 -- Long buckets, windows that open, waits for them, and values that were written under other terms.
 
-local function rareFunctions(q, now)
+local function rareFunctions(q, now, lines)
   local MAX, ERAS, LONGEST = 9007199254740991, 16777216, 3155760000000000
   local DEEPEST = -7881299347898368
-  local OTHER_VERSION, DAMAGED, BOUNDS_NEEDED = 2, 3, 4
+  local OTHER_VERSION, DAMAGED, BOUNDS_NEEDED, LINE_NEEDED = 2, 3, 4, 5
   local BUCKET, LONG, ALIGNED, CALENDAR = 0, 1, 2, 3
   local BOUNDS = 5
   local pack, unpack, byte, fmod = struct.pack, struct.unpack, string.byte, math.fmod
@@ -315,11 +319,14 @@ local function rareFunctions(q, now)
 
   -- What the terms name of a value that was written under others, or of none; what they do not name becomes the tail.
   local function arranged(value, o)
-    local at, known, order = now, {}, {}
+    local at, known, order, line = now, {}, {}, nil
     if value then
       local head = byte(value)
       local count = head and head % 32
-      if not head or (head - count) / 32 ~= 1 then
+      local version = head and (head - count) / 32
+      if version == 2 and not lines then
+        return nil, LINE_NEEDED
+      elseif version ~= 1 and version ~= 2 then
         return nil, head and OTHER_VERSION or DAMAGED
       end
       local from, whole = 1, true
@@ -356,6 +363,10 @@ local function rareFunctions(q, now)
         if whole and ADDED[limits[i].kind] then
           limits[i].added = read(ADDED[limits[i].kind])
         end
+      end
+      if whole and version == 2 then
+        line, from = lines.read(value, from)
+        whole = line ~= nil
       end
       while whole and from <= #value do
         local limit = add(read('>I3I4'), read('>i7I3'), nil)
@@ -430,14 +441,24 @@ local function rareFunctions(q, now)
         f.tailUntil = math.max(f.tailUntil or 0, till)
       end
     end
-    f.tail, f.from = table.concat(tail), from
+    f.tail, f.from, f.line = table.concat(tail), from, line
     return f
   end
 
   return { arranged = arranged, advance = advance, filled = filled, wait = wait, life = life }
 end
 
-local rare = nil
+local rare, lines, lineKeys = nil, nil, {}
+if withLines then
+  rare = {}
+  lines = lineFunctions(q, now, q[subjects + 9], q[subjects + 10], rare)
+  for name, each in pairs(rareFunctions(q, now, lines)) do
+    rare[name] = each
+  end
+  for i = 1, q[subjects + 11] do
+    lineKeys[q[subjects + 11 + i]] = KEYS[subjects + 1 + i]
+  end
+end
 
 ------------------------------------------------------------------------------------------------------------ the subjects
 -- A value as it stands in Redis, in fields: head, life, at, balance and era of each limit, and what the kinds add; while it is
@@ -456,12 +477,23 @@ for i = 1, subjects do
       f = nil
     end
   end
+  if not f and value and lines then
+    f = lines.fields(value, o)
+  end
   if not f then
     if not value and redis.call('EXISTS', KEYS[i + 1]) == 1 then
       bad = WRONG_TYPE
     else
       rare = rare or rareFunctions(q, now)
       f, bad = rare.arranged(value, o)
+    end
+  end
+  if f and lines then
+    if lineKeys[i] then
+      f.line = lines.opened(lineKeys[i], f.line)
+      bad = not f.line and WRONG_TYPE or bad
+    elseif f.line then
+      bad = LINE_NEEDED
     end
   end
   if f then
@@ -478,6 +510,9 @@ for i = 1, subjects do
       else
         -- Written even where nothing is charged: else it would stand still for as long as calls are only denied.
         setBack, changed[i], f[2] = true, true, RENEWED
+        if f.line and not bad and mode ~= LOOK then
+          lines.setBack(f.line, last)
+        end
       end
       micros = 0
     end
@@ -553,11 +588,17 @@ if lastReply then
   for _ = 1, settles do
     n, from = n + 1 + q[q[q[n] + 7]] * 2, from + 1
   end
-  local unused = {}
+  local unused, joins = {}, {}
   settles = 0
   for _ = 1, reserves do
     local result, parts = string.byte(lastReply, from), q[n]
-    from = from + (result == 2 and 19 or result == 4 and 2 or 1)
+    if parts > 128 then
+      if result == 5 then
+        joins[#joins + 1] = { kind = 3, number = q[n + 2], place = unpack('>I7', lastReply, from + 1), parts = parts - 128, n = n + 5 }
+      end
+      parts, n = parts - 128, n + 4
+    end
+    from = from + (result == 2 and 19 or result == 4 and 2 or result == 5 and 33 or result == 9 and 5 or 1)
     n = n + 1
     for _ = 1, parts do
       local i = q[n] % 32768
@@ -578,6 +619,9 @@ if lastReply then
     end
   end
   calls, n, reserves = unused, 1, 0
+  for _, join in ipairs(joins) do
+    lines.act(join, join.parts, join.n, states)
+  end
 end
 
 for _ = 1, settles do
@@ -620,10 +664,18 @@ for _ = 1, settles do
 end
 
 for _ = 1, reserves do
-  local parts, head = calls[n], n
+  local parts, head, op = calls[n], n, nil
   local result, dryRuns = '\1', nil
   local short, shortResult = -1, nil
   n = n + 1
+  if parts > 128 then
+    op = { kind = calls[n], number = calls[n + 1], place = calls[n + 2], wait = calls[n + 3], lines = {}, calls = {}, covered = {} }
+    parts, head, n = parts - 128, n + 3, n + 4
+    if lines.acts(op) then
+      result, n = lines.act(op, parts, n, states)
+      parts = 0
+    end
+  end
   for part = 1, parts do
     local i = calls[n]
     local dry = i >= 32768
@@ -633,8 +685,11 @@ for _ = 1, reserves do
     local f, o = states[i], q[i + 7]
     local last = n + q[o]
     if f then
-      local k, m, longest, limit = 4, o + 5, -1, nil
-      for at = n + 1, last do
+      local k, m, longest, limit, ahead = 4, o + 5, -1, nil, 0
+      if f.line then
+        longest, limit, ahead = lines.lacks(f, o, n, op, dry)
+      end
+      for at = f.line and last + 1 or n + 1, last do
         local amount = calls[at]
         if f[k] < amount * q[m + 2] then
           local capacity = q[m] / q[m + 2]
@@ -653,7 +708,7 @@ for _ = 1, reserves do
       local told = limit and (dry or longest > short)
       if told then
         local available, parts = f[limit * 2 + 2], q[o + 4 + limit * 3]
-        told = pack('>Bi8i8', limit, (available - available % parts) / parts, longest)
+        told = pack('>Bi8i8', limit, (available - available % parts) / parts - ahead, longest)
       end
       if dry then
         dryRuns[part] = told and '\0' .. told or '\1'
@@ -666,8 +721,11 @@ for _ = 1, reserves do
     n = last + 1
   end
   if result == '\1' and shortResult then
-    result = shortResult
+    result = op and lines.short(op, short, shortResult, head + 1, parts, states) or shortResult
   elseif result == '\1' then
+    if op then
+      lines.leave(op, head + 1, parts, states)
+    end
     granted, n = granted + 1, head + 1
     if dryRuns then
       result = '\3'
@@ -713,9 +771,22 @@ if mode == LOOK then
       told = told + 1
       out[told] = pack('>i8', untilFull)
     end
+    if f then
+      told = told + 1
+      out[told] = pack('>I4', f.line and f.line.size or 0)
+    end
   end
 end
 
+if lines and mode ~= LOOK then
+  for i = 1, subjects do
+    local f = states[i]
+    if f and f.line and (changed[i] or f.line.touched or f.line.rebuilt) then
+      lines.touch(f, q[i + 7])
+      changed[i] = true
+    end
+  end
+end
 if flags then
   out[2] = '\1'
   for i = 1, subjects do
@@ -737,6 +808,9 @@ for i = 1, subjects do
       end
       k, m = k + 2, m + 3
     end
+    if f.line then
+      lines.close(f)
+    end
     if changed[i] and (inDebt or f[2] == RENEWED) then
       local exponent = q[o + 4]
       if inDebt or f.tailUntil then
@@ -751,8 +825,16 @@ for i = 1, subjects do
         f[at] = amount
       end
     end
+    if f.line then
+      f[1] = string.char(string.byte(f[1]) + 32) .. string.sub(f[1], 2)
+    end
     out[i + 2] = pack(q[o + 1], list(f))
   end
+end
+
+if lines then
+  told = told + 1
+  out[told] = pack('>H', #lines.wakes) .. table.concat(lines.wakes)
 end
 
 local laneRenewed = laneExpires * STEP - now < laneTtl * 750
@@ -784,7 +866,10 @@ if mode ~= LOOK then
   for i = 1, subjects do
     local f = changed[i] and states[i]
     if f then
-      local value = f.tail and out[i + 2] .. f.tail or out[i + 2]
+      local value = out[i + 2]
+      if f.line or f.tail then
+        value = value .. (f.line and lines.written(f.line) or '') .. (f.tail or '')
+      end
       if ttls and ttls[i] then
         redis.call('SET', KEYS[i + 1], value, 'PX', string.format('%.0f', ttls[i]))
       else

@@ -11,6 +11,7 @@ import io.costguard.Limit;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
 import io.costguard.Recorder;
+import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Dialects;
@@ -43,6 +44,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** A bug at each stage of the guard: the policy applies, and the user's call is none the worse for it. */
 class FaultsOfOurOwnIT {
+    private static final Duration AT_MOST = Duration.ofMinutes(1);
     private static final byte[] REQUEST =
             "{\"model\":\"gpt-4o\",\"max_tokens\":50,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}"
                     .getBytes(StandardCharsets.UTF_8);
@@ -70,7 +72,7 @@ class FaultsOfOurOwnIT {
         HttpCall call = call(failing(stage, IllegalStateException::new), ledger, WhenRedisFails.failClosed());
 
         call.body(REQUEST);
-        Exchange exchange = admitted(call.admit(Denials.THROW));
+        Exchange exchange = admitted(call.admit(Denials.THROW, AT_MOST, () -> false));
         exchange.noAnswer();
 
         assertThat(settlement().estimate().input()).isPositive();
@@ -84,10 +86,10 @@ class FaultsOfOurOwnIT {
         call.body(REQUEST);
 
         assertThatExceptionOfType(GuardUnavailableException.class)
-                .isThrownBy(() -> call.admit(Denials.THROW))
+                .isThrownBy(() -> call.admit(Denials.THROW, AT_MOST, () -> false))
                 .withMessageContaining("the guard failed");
         assertThatExceptionOfType(ExecutionException.class)
-                .isThrownBy(() -> call.admitAsync(Denials.THROW).get())
+                .isThrownBy(() -> call.admitAsync(Denials.THROW, AT_MOST).get())
                 .withCauseInstanceOf(GuardUnavailableException.class);
     }
 
@@ -97,8 +99,8 @@ class FaultsOfOurOwnIT {
         HttpCall call = call(failing(stage, IllegalStateException::new), ledger, WhenRedisFails.failOpen());
         call.body(REQUEST);
 
-        admitted(call.admit(Denials.THROW)).noAnswer();
-        admitted(call.admitAsync(Denials.THROW).get()).noAnswer();
+        admitted(call.admit(Denials.THROW, AT_MOST, () -> false)).noAnswer();
+        admitted(call.admitAsync(Denials.THROW, AT_MOST).get()).noAnswer();
 
         assertThat(events.failedOpen).hasSize(2);
         assertThat(events.settlements).isEmpty();
@@ -109,15 +111,15 @@ class FaultsOfOurOwnIT {
         Ledger broken = brokenLedger(IllegalStateException::new);
 
         assertThatExceptionOfType(GuardUnavailableException.class)
-                .isThrownBy(
-                        () -> call(DIALECT, broken, WhenRedisFails.failClosed()).admit(Denials.THROW))
+                .isThrownBy(() ->
+                        call(DIALECT, broken, WhenRedisFails.failClosed()).admit(Denials.THROW, AT_MOST, () -> false))
                 .withMessageContaining("the guard failed");
         assertThat(answered(call(DIALECT, broken, WhenRedisFails.failClosed())
-                                .admitAsync(Denials.answer())
+                                .admitAsync(Denials.answer(), AT_MOST)
                                 .get())
                         .status())
                 .isEqualTo(503);
-        admitted(call(DIALECT, broken, WhenRedisFails.failOpen()).admit(Denials.THROW))
+        admitted(call(DIALECT, broken, WhenRedisFails.failOpen()).admit(Denials.THROW, AT_MOST, () -> false))
                 .noAnswer();
         assertThat(events.failedOpen).hasSize(1);
     }
@@ -126,9 +128,10 @@ class FaultsOfOurOwnIT {
     void aDenialThatCannotBeWrittenAsTheProviderWouldIsStillADenial() throws Exception {
         Dialect dialect = failing("errorBody", IllegalStateException::new);
         limit = Limit.requests(1).perMinute();
-        admitted(call(DIALECT, ledger, WhenRedisFails.failClosed()).admit(Denials.THROW));
+        admitted(call(DIALECT, ledger, WhenRedisFails.failClosed()).admit(Denials.THROW, AT_MOST, () -> false));
 
-        Admittance admittance = call(dialect, ledger, WhenRedisFails.failOpen()).admit(Denials.answer());
+        Admittance admittance =
+                call(dialect, ledger, WhenRedisFails.failOpen()).admit(Denials.answer(), AT_MOST, () -> false);
 
         assertThat(events.failedOpen).isEmpty();
         assertThat(answered(admittance).status()).isEqualTo(429);
@@ -141,7 +144,7 @@ class FaultsOfOurOwnIT {
     void anAnswerThatCannotBeMeteredKeepsItsEstimate(String stage) throws Exception {
         HttpCall call = call(failing(stage, IllegalStateException::new), ledger, WhenRedisFails.failClosed());
         call.body(REQUEST);
-        Exchange exchange = admitted(call.admit(Denials.THROW));
+        Exchange exchange = admitted(call.admit(Denials.THROW, AT_MOST, () -> false));
 
         answer(exchange, 200, RESPONSE);
 
@@ -153,7 +156,7 @@ class FaultsOfOurOwnIT {
     void anEndThatCannotBeJudgedKeepsItsEstimate() throws Exception {
         HttpCall call = call(failing("billable", IllegalStateException::new), ledger, WhenRedisFails.failClosed());
         call.body(REQUEST);
-        Exchange exchange = admitted(call.admit(Denials.THROW));
+        Exchange exchange = admitted(call.admit(Denials.THROW, AT_MOST, () -> false));
 
         answer(exchange, 503, "{\"error\":{\"type\":\"server_error\"}}".getBytes(StandardCharsets.UTF_8));
 
@@ -167,14 +170,14 @@ class FaultsOfOurOwnIT {
 
         Ledger broken = brokenLedger(OutOfMemoryError::new);
         assertThatExceptionOfType(OutOfMemoryError.class)
-                .isThrownBy(
-                        () -> call(DIALECT, broken, WhenRedisFails.failOpen()).admit(Denials.THROW));
+                .isThrownBy(() ->
+                        call(DIALECT, broken, WhenRedisFails.failOpen()).admit(Denials.THROW, AT_MOST, () -> false));
         assertThatExceptionOfType(OutOfMemoryError.class)
                 .isThrownBy(
-                        () -> call(DIALECT, broken, WhenRedisFails.failOpen()).admitAsync(Denials.THROW));
+                        () -> call(DIALECT, broken, WhenRedisFails.failOpen()).admitAsync(Denials.THROW, AT_MOST));
 
         Exchange metering = admitted(call(failing("response", OutOfMemoryError::new), ledger, WhenRedisFails.failOpen())
-                .admit(Denials.THROW));
+                .admit(Denials.THROW, AT_MOST, () -> false));
         assertThatExceptionOfType(OutOfMemoryError.class).isThrownBy(() -> answer(metering, 200, RESPONSE));
     }
 
@@ -188,6 +191,7 @@ class FaultsOfOurOwnIT {
                 ledger,
                 prices,
                 fingerprint,
+                WhenExhausted.reject(),
                 policy,
                 Duration.ofSeconds(5),
                 Duration.ZERO,

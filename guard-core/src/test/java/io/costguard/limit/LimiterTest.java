@@ -15,6 +15,7 @@ import io.costguard.Limit;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
 import io.costguard.Recorder;
+import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
@@ -165,6 +166,7 @@ class LimiterTest {
                 ledger,
                 PriceList.bundled(),
                 fingerprint,
+                WhenExhausted.reject(),
                 WhenRedisFails.failClosed(),
                 Duration.ofMillis(500),
                 Duration.ofMinutes(1),
@@ -185,7 +187,7 @@ class LimiterTest {
         private boolean spent;
 
         @Override
-        public Verdict reserve(List<Claim> claims, long deadlineNanos) {
+        public Verdict reserve(List<Claim> claims, Patience patience, long deadlineNanos) {
             if (spent) {
                 return new Verdict.Shortfall(claims.get(0), 0, 0, 3_600_000_000L);
             }
@@ -198,8 +200,8 @@ class LimiterTest {
         }
 
         @Override
-        public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, long deadlineNanos) {
-            return CompletableFuture.completedFuture(reserve(claims, deadlineNanos));
+        public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, Patience patience, long deadlineNanos) {
+            return CompletableFuture.completedFuture(reserve(claims, patience, deadlineNanos));
         }
 
         @Override

@@ -20,7 +20,7 @@ class PreCheckTest {
 
     @Test
     void nothingIsDeniedThatWasNotRemembered() {
-        assertThat(preCheck.denies(claims(subject, 1))).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 1), Patience.NONE)).isEmpty();
     }
 
     @Test
@@ -28,9 +28,9 @@ class PreCheckTest {
         remember(claims(subject, 5), 0, ENDLESS);
 
         nanos.addAndGet(BOUND.toNanos() - 1);
-        assertThat(preCheck.denies(claims(subject, 5))).isPresent();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isPresent();
         nanos.addAndGet(1);
-        assertThat(preCheck.denies(claims(subject, 5))).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isEmpty();
     }
 
     @Test
@@ -38,9 +38,9 @@ class PreCheckTest {
         remember(claims(subject, 5), 0, 30_000);
 
         nanos.addAndGet(Duration.ofMillis(30).toNanos() - 1);
-        assertThat(preCheck.denies(claims(subject, 5))).isPresent();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isPresent();
         nanos.addAndGet(1);
-        assertThat(preCheck.denies(claims(subject, 5))).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isEmpty();
     }
 
     @Test
@@ -48,7 +48,7 @@ class PreCheckTest {
         remember(claims(subject, 5), 2, 30_000);
         nanos.addAndGet(Duration.ofMillis(10).toNanos());
 
-        assertThat(preCheck.denies(claims(subject, 6))).hasValueSatisfying(denied -> {
+        assertThat(preCheck.denies(claims(subject, 6), Patience.NONE)).hasValueSatisfying(denied -> {
             assertThat(denied.waitMicros()).isEqualTo(20_000);
             assertThat(denied.available()).isEqualTo(2);
             assertThat(denied.requested()).isEqualTo(6);
@@ -59,8 +59,8 @@ class PreCheckTest {
     void aSmallerCallIsNotDeniedByALargerOnesMemory() {
         remember(claims(subject, 5), 0, ENDLESS);
 
-        assertThat(preCheck.denies(claims(subject, 4))).isEmpty();
-        assertThat(preCheck.denies(claims(subject, 5))).isPresent();
+        assertThat(preCheck.denies(claims(subject, 4), Patience.NONE)).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isPresent();
     }
 
     @Test
@@ -69,7 +69,7 @@ class PreCheckTest {
         remember(claims(subject, 3), 0, ENDLESS);
         remember(claims(subject, 9), 0, ENDLESS);
 
-        assertThat(preCheck.denies(claims(subject, 3))).isPresent();
+        assertThat(preCheck.denies(claims(subject, 3), Patience.NONE)).isPresent();
     }
 
     @Test
@@ -92,14 +92,15 @@ class PreCheckTest {
     void aCallThatAsksNothingOfTheSpentLimitIsNotDenied() {
         remember(claims(subject, 5), 0, ENDLESS);
 
-        assertThat(preCheck.denies(claims(subject, 0))).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 0), Patience.NONE)).isEmpty();
     }
 
     @Test
     void anotherSubjectIsNotDenied() {
         remember(claims(subject, 5), 0, ENDLESS);
 
-        assertThat(preCheck.denies(claims(subject("b", subject.budget()), 5))).isEmpty();
+        assertThat(preCheck.denies(claims(subject("b", subject.budget()), 5), Patience.NONE))
+                .isEmpty();
     }
 
     @Test
@@ -108,7 +109,7 @@ class PreCheckTest {
 
         preCheck.forget(subject);
 
-        assertThat(preCheck.denies(claims(subject, 5))).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isEmpty();
     }
 
     @Test
@@ -119,7 +120,7 @@ class PreCheckTest {
 
         preCheck.remember(new Verdict.Shortfall(claims.get(0), 0, 0, ENDLESS), claims, tickets);
 
-        assertThat(preCheck.denies(claims)).isEmpty();
+        assertThat(preCheck.denies(claims, Patience.NONE)).isEmpty();
     }
 
     @Test
@@ -127,7 +128,7 @@ class PreCheckTest {
         Subject dry = subject("d", budget().dryRun());
         remember(claims(dry, 5), 0, ENDLESS);
 
-        assertThat(preCheck.denies(claims(dry, 5))).isEmpty();
+        assertThat(preCheck.denies(claims(dry, 5), Patience.NONE)).isEmpty();
     }
 
     @Test
@@ -137,12 +138,12 @@ class PreCheckTest {
 
         off.remember(new Verdict.Shortfall(claims.get(0), 0, 0, ENDLESS), claims, off.tickets(claims));
 
-        assertThat(off.denies(claims)).isEmpty();
+        assertThat(off.denies(claims, Patience.NONE)).isEmpty();
     }
 
     /** Those that deny. */
     private List<Integer> limits(Subject subject, Cost cost) {
-        return preCheck.denies(List.of(Claim.of(subject, cost))).stream()
+        return preCheck.denies(List.of(Claim.of(subject, cost)), Patience.NONE).stream()
                 .map(Verdict.Shortfall::limit)
                 .toList();
     }

@@ -4,6 +4,7 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.Ledger.Settled;
+import io.costguard.limit.Patience;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import java.time.Duration;
@@ -166,7 +167,7 @@ final class Callers {
             long deadline = System.nanoTime() + patience.toNanos();
             begin();
             try {
-                answered(ledger.reserve(claims, deadline));
+                answered(ledger.reserve(claims, Patience.NONE, deadline));
             } catch (GuardUnavailableException e) {
                 failures.add(e);
             } catch (LeaderDied e) {
@@ -180,7 +181,7 @@ final class Callers {
             long deadline = System.nanoTime() + patience.toNanos();
             List<CompletableFuture<Verdict>> verdicts = new ArrayList<>();
             for (int i = 0; i < count; i++) {
-                verdicts.add(ledger.reserveAsync(claims(), deadline));
+                verdicts.add(ledger.reserveAsync(claims(), Patience.NONE, deadline));
             }
             for (CompletableFuture<Verdict> verdict : verdicts) {
                 try {

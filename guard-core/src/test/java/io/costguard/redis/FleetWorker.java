@@ -6,6 +6,7 @@ import io.costguard.GuardListener;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.PriceList;
+import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
 import io.costguard.limit.Admission;
 import io.costguard.limit.Fingerprint;
@@ -68,6 +69,7 @@ final class FleetWorker {
                 ledger,
                 PriceList.bundled(),
                 fingerprint,
+                WhenExhausted.reject(),
                 WhenRedisFails.failClosed(),
                 TIMEOUT,
                 Duration.ZERO,

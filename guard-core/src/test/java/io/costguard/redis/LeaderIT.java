@@ -7,6 +7,7 @@ import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Patience;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import io.costguard.redis.Callers.Kind;
@@ -421,7 +422,8 @@ class LeaderIT {
             this.deadlineNanos = deadlineNanos;
             thread = kind.start("caller-" + count.incrementAndGet(), () -> {
                 try {
-                    Verdict verdict = ledger.reserve(List.of(new Claim(subject, new long[] {7})), deadlineNanos);
+                    Verdict verdict =
+                            ledger.reserve(List.of(new Claim(subject, new long[] {7})), Patience.NONE, deadlineNanos);
                     charged = verdict instanceof Verdict.Granted ? 7 : 0;
                 } catch (Throwable e) {
                     failure = e;

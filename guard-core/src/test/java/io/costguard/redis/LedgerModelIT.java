@@ -323,7 +323,7 @@ class LedgerModelIT {
     }
 
     private static Batch batch(Batch.Call... calls) {
-        Batch batch = new Batch();
+        Batch batch = new Batch(new Lines("process-0000", "turn:"));
         for (Batch.Call call : calls) {
             batch.add(call);
         }

@@ -9,6 +9,7 @@ import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.Ledger.Settled;
+import io.costguard.limit.Patience;
 import io.costguard.limit.Standing;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
@@ -108,7 +109,7 @@ class RedisLedgerIT {
         link.requests().hold("EVALSHA");
         assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> reserveInVain(ledger, 10));
 
-        CompletableFuture<Verdict> later = ledger.reserveAsync(claims(5), deadline());
+        CompletableFuture<Verdict> later = ledger.reserveAsync(claims(5), Patience.NONE, deadline());
         link.requests().pass();
 
         assertThat(later.handle((verdict, failure) -> true).get()).isTrue();
@@ -168,7 +169,8 @@ class RedisLedgerIT {
             List<CompletableFuture<Boolean>> callers = new ArrayList<>();
             for (int i = 0; i < 16; i++) {
                 callers.add(CompletableFuture.supplyAsync(() -> fails(10)));
-                callers.add(ledger.reserveAsync(claims(10), soon()).handle((verdict, failure) -> failure != null));
+                callers.add(ledger.reserveAsync(claims(10), Patience.NONE, soon())
+                        .handle((verdict, failure) -> failure != null));
             }
             for (CompletableFuture<Boolean> caller : callers) {
                 assertThat(caller.get()).isTrue();
@@ -248,7 +250,7 @@ class RedisLedgerIT {
     @Test
     void closingSettlesWhatThereIsToSettle() throws Exception {
         try (RedisLedger other = ledger(server.url())) {
-            Verdict.Granted granted = (Verdict.Granted) other.reserve(claims(40), deadline());
+            Verdict.Granted granted = (Verdict.Granted) other.reserve(claims(40), Patience.NONE, deadline());
             other.settle(List.of(new Settled(granted.charges().get(0), new long[] {1})), () -> {});
         }
         assertThat(balance()).isEqualTo(99);
@@ -313,7 +315,7 @@ class RedisLedgerIT {
                 Budget.named("slow")
                         .limit(Limit.requests(2).per(Duration.ofDays(10)).tokenBucket()));
         Verdict.Granted granted =
-                (Verdict.Granted) ledger.reserve(List.of(new Claim(slow, new long[] {1})), deadline());
+                (Verdict.Granted) ledger.reserve(List.of(new Claim(slow, new long[] {1})), Patience.NONE, deadline());
         assertThat(jedis.pttl(slow.key()))
                 .isBetween(
                         Duration.ofDays(10).toMillis() - 60_000,
@@ -355,11 +357,11 @@ class RedisLedgerIT {
     }
 
     private Verdict reserve(RedisLedger ledger, long amount) throws GuardUnavailableException {
-        return ledger.reserve(claims(amount), deadline());
+        return ledger.reserve(claims(amount), Patience.NONE, deadline());
     }
 
     private Verdict reserveInVain(RedisLedger ledger, long amount) throws GuardUnavailableException {
-        return ledger.reserve(claims(amount), soon());
+        return ledger.reserve(claims(amount), Patience.NONE, soon());
     }
 
     private boolean fails(long amount) {

@@ -148,7 +148,7 @@ class ScriptIT {
         Batch batch = batch(reserve(subject, 4));
 
         assertThat(batch.read(sendRaw(Batch.Mode.RUN, batch, now - 1)))
-                .isEqualTo(new Batch.Reply(Batch.Status.LATE, now, List.of()));
+                .isEqualTo(new Batch.Reply(Batch.Status.LATE, now, List.of(), List.of()));
         assertThat(balances(subject)).containsExactly(10L);
 
         assertThat(batch.read(sendRaw(Batch.Mode.RUN, batch, now)).status()).isEqualTo(Batch.Status.DONE);
@@ -467,7 +467,7 @@ class ScriptIT {
         byte[] request = batch.request(Batch.Mode.RUN, lane.number(), now + SECOND, 60_000, believed);
         Batch.Reply reply = batch.read(script.run(redis, batch.keys(lane.key()), request, SECOND * 1_000));
 
-        assertThat(reply.results()).containsExactly(new Batch.Result.BoundsNeeded());
+        assertThat(reply.results()).containsExactly(new Batch.Result.AskAgain());
         assertThat(jedis.exists(subject.key())).isFalse();
     }
 
@@ -589,7 +589,7 @@ class ScriptIT {
     }
 
     private static Batch batch(Batch.Call... calls) {
-        Batch batch = new Batch();
+        Batch batch = new Batch(new Lines("process-0000", "turn:"));
         for (Batch.Call call : calls) {
             batch.add(call);
         }

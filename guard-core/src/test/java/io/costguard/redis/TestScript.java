@@ -14,11 +14,15 @@ final class TestScript {
     }
 
     static TestScript ofTheRealOne() {
-        try (InputStream in = Script.class.getResourceAsStream("guard.lua")) {
-            return new TestScript(new String(in.readAllBytes(), StandardCharsets.UTF_8));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        StringBuilder text = new StringBuilder();
+        for (String resource : RedisLedger.SCRIPT) {
+            try (InputStream in = Script.class.getResourceAsStream(resource)) {
+                text.append(new String(in.readAllBytes(), StandardCharsets.UTF_8));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
+        return new TestScript(text.toString());
     }
 
     /** It takes its time, in microseconds, from {@code key}; keys live for an hour of the server's own, whatever that says. */

@@ -91,7 +91,7 @@ public final class GuardedHttpClient extends HttpClient {
             return client.send(request, handler);
         }
         HttpRequest readable = await(read(request, begun.get()));
-        Admittance admittance = begun.get().admit(denials);
+        Admittance admittance = begun.get().admit(denials, longestWait(request), () -> false);
         if (admittance instanceof Admittance.Answered answered) {
             return await(LocalResponse.of(request, answered.answer(), handler));
         }
@@ -102,6 +102,10 @@ public final class GuardedHttpClient extends HttpClient {
             failed(exchange, readable, e);
             throw e;
         }
+    }
+
+    private static Duration longestWait(HttpRequest request) {
+        return request.timeout().orElse(Duration.ofSeconds(Long.MAX_VALUE));
     }
 
     @Override
@@ -130,7 +134,7 @@ public final class GuardedHttpClient extends HttpClient {
         Cancellable<HttpResponse<T>> result = new Cancellable<>();
         result.follow(
                 read(request, call),
-                readable -> result.follow(call.admitAsync(denials), admittance -> {
+                readable -> result.follow(call.admitAsync(denials, longestWait(request)), admittance -> {
                     if (admittance instanceof Admittance.Answered answered) {
                         result.follow(LocalResponse.of(request, answered.answer(), handler), result::complete);
                         return;

@@ -7,11 +7,14 @@ import io.costguard.http.Exchange;
 import io.costguard.http.HttpCall;
 import io.costguard.http.LocalAnswer;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.net.ConnectException;
 import java.net.NoRouteToHostException;
 import java.net.UnknownHostException;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.concurrent.CancellationException;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import okhttp3.Call;
@@ -73,7 +76,7 @@ public final class CostGuardInterceptor implements Interceptor {
         RequestBody body = request.body();
         ReadBody read = body == null ? null : ReadBody.of(body, call);
 
-        Admittance admittance = call.admit(denials);
+        Admittance admittance = admitted(call, chain.call());
         if (admittance instanceof Admittance.Answered answered) {
             return response(request, answered.answer());
         }
@@ -102,6 +105,19 @@ public final class CostGuardInterceptor implements Interceptor {
             return response;
         }
         return metered(response.newBuilder().request(request), response, exchange);
+    }
+
+    /** For no longer than the call itself may take. */
+    private Admittance admitted(HttpCall call, Call by) throws IOException {
+        long nanos = by.timeout().timeoutNanos();
+        try {
+            return call.admit(denials, Duration.ofNanos(nanos == 0 ? Long.MAX_VALUE : nanos), by::isCanceled);
+        } catch (CancellationException e) {
+            throw new IOException("Canceled", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted while the call waited for its turn");
+        }
     }
 
     /** Decoded; as a URI only if need be, since making one takes a microsecond. */

@@ -1,0 +1,29 @@
+package io.costguard.limit;
+
+import io.costguard.WhenExhausted;
+import java.time.Duration;
+
+/**
+ * How long a call may wait for its budgets.
+ *
+ * @param leaves what percentage of each limit must stay free for others when it goes; such a call does not stand in line
+ */
+public record Patience(long micros, int leaves) {
+    public static final Patience NONE = new Patience(0, 0);
+    /** A year: longer than any call waits. */
+    private static final Duration LONGEST = Duration.ofDays(365);
+
+    /** @param atMost what the call itself allows */
+    static Patience of(WhenExhausted policy, Duration atMost) {
+        Duration wait = policy.longestWait();
+        for (Duration bound : new Duration[] {atMost, LONGEST}) {
+            wait = wait.compareTo(bound) > 0 ? bound : wait;
+        }
+        long micros = Math.max(0, wait.toNanos() / 1_000);
+        return micros == 0 ? NONE : new Patience(micros, policy.percentLeft());
+    }
+
+    public boolean isNone() {
+        return micros == 0 && leaves == 0;
+    }
+}

@@ -1,0 +1,421 @@
+package io.costguard.redis;
+
+import io.costguard.GuardUnavailableException;
+import io.costguard.limit.Claim;
+import io.costguard.limit.Patience;
+import io.costguard.limit.Subject;
+import io.costguard.limit.Verdict;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The calls of this process that wait. Each asks when its line tells it to, and again only once it knows what became of the last
+ * time; it holds no thread. While any of them waits, the process sends a heartbeat each second, which also tells what was missed.
+ */
+final class Waiters {
+    private static final Logger log = LoggerFactory.getLogger(Waiters.class);
+
+    private static final long BEAT_NANOS = TimeUnit.SECONDS.toNanos(1);
+    /** Where nobody can be told. */
+    private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    /** Without a call that waits. */
+    private static final int BEATS_UNTIL_DEAF = 10;
+
+    private final Asker asker;
+    private final Redis redis;
+    private final Lines lines;
+    private final ServerClock clock;
+    private final long timeoutNanos;
+
+    private final AtomicLong lastNumber = new AtomicLong();
+    private final Map<Long, Waiter> waiting = new ConcurrentHashMap<>();
+    private final Map<Long, Waiter> leaving = new ConcurrentHashMap<>();
+    private final AtomicBoolean beating = new AtomicBoolean();
+    private volatile @Nullable Listening ears;
+    private volatile boolean deaf;
+    private volatile boolean closed;
+
+    /** Has something asked of the script in the next batch; the answer fails only where it is certain that it was not done. */
+    interface Asker {
+        CompletableFuture<Batch.Result> ask(Batch.Call.Reserve call);
+
+        /** For a call that was let go when nobody wanted it any more. */
+        void giveBack(Verdict.Granted granted);
+    }
+
+    Waiters(Asker asker, Redis redis, Lines lines, ServerClock clock, long timeoutNanos) {
+        this.asker = asker;
+        this.redis = redis;
+        this.lines = lines;
+        this.clock = clock;
+        this.timeoutNanos = timeoutNanos;
+    }
+
+    /** What a call asks that may wait. */
+    Batch.Call.Reserve call(List<Claim> claims, Patience patience) {
+        if (patience.isNone()) {
+            return new Batch.Call.Reserve(claims);
+        }
+        Batch.LineOperation.Kind kind =
+                patience.leaves() > 0 ? Batch.LineOperation.Kind.LEAVING : Batch.LineOperation.Kind.JOIN;
+        return new Batch.Call.Reserve(
+                claims,
+                new Batch.LineOperation(kind, lastNumber.incrementAndGet(), patience.leaves(), patience.micros()));
+    }
+
+    /** A call that stands in line from now on. */
+    Verdict.Waiting joined(Batch.Call.Reserve call, Batch.Result.Joined joined) {
+        Waiter waiter = new Waiter(call, joined.expected(), joined.place());
+        waiter.begin(patienceNanos(call));
+        return waiter.verdict;
+    }
+
+    /** A call that leaves others their share, and asks again and again; nothing if that would be too late. */
+    @Nullable Verdict mayReturn(Batch.Call.Reserve call, Verdict.Shortfall denied) {
+        if (denied.waitMicros() * 1_000 >= patienceNanos(call)) {
+            return denied;
+        }
+        Waiter waiter = new Waiter(call, denied, 0);
+        waiter.begin(patienceNanos(call));
+        waiter.askAfter(denied.waitMicros());
+        return waiter.verdict;
+    }
+
+    private static long patienceNanos(Batch.Call.Reserve call) {
+        return call.operation() == null ? 0 : call.operation().waitMicros() * 1_000;
+    }
+
+    /** For a call that gave up before it heard that it joined. */
+    void leave(Batch.Call.Reserve call, Batch.Result.Joined joined) {
+        new Waiter(call, joined.expected(), joined.place()).leave();
+    }
+
+    void told(List<Batch.Wake> wakes) {
+        for (Batch.Wake wake : wakes) {
+            told(wake.number(), wake.micros());
+        }
+    }
+
+    private void told(long number, long micros) {
+        Waiter waiter = waiting.get(number);
+        if (waiter != null) {
+            waiter.askAfter(micros - clock.micros());
+        }
+    }
+
+    /** Nobody waits any longer; returns when all have left, or cannot be waited for. */
+    void close() {
+        closed = true;
+        for (Waiter waiter : List.copyOf(waiting.values())) {
+            waiter.end.completeExceptionally(new GuardUnavailableException("the guard is closed"));
+            waiter.leave();
+        }
+        try {
+            CompletableFuture.allOf(
+                            leaving.values().stream().map(waiter -> waiter.left).toArray(CompletableFuture<?>[]::new))
+                    .get(timeoutNanos, TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            log.warn("calls that waited are still in line: the guard was closed while Redis was away");
+        }
+        Listening open = ears;
+        if (open != null) {
+            open.close();
+        }
+    }
+
+    private static Executor after(long nanos) {
+        return CompletableFuture.delayedExecutor(nanos, TimeUnit.NANOSECONDS, Runnable::run);
+    }
+
+    // -------------------------------------------------------------------------------------------------- one waiter
+
+    private final class Waiter implements Verdict.Place {
+        final Batch.Call.Reserve call;
+        final long number;
+        final Verdict.Waiting verdict;
+        final CompletableFuture<Verdict> end = new CompletableFuture<>();
+        final CompletableFuture<Boolean> left = new CompletableFuture<>();
+        private final ReentrantLock lock = new ReentrantLock();
+        private Verdict.Shortfall expected;
+        private long deadlineNanos;
+        private long place;
+        private boolean asking;
+        private boolean leaves;
+        private @Nullable Long askAtNanos;
+
+        Waiter(Batch.Call.Reserve call, Verdict.Shortfall expected, long place) {
+            this.call = call;
+            this.number = call.operation() == null ? 0 : call.operation().number();
+            this.expected = expected;
+            this.place = place;
+            this.verdict = new Verdict.Waiting(expected, this);
+        }
+
+        void begin(long nanos) {
+            deadlineNanos = clock.nanoTime() + nanos;
+            waiting.put(number, this);
+            after(nanos).execute(this::expire);
+            beat();
+            if (closed) {
+                end.completeExceptionally(new GuardUnavailableException("the guard is closed"));
+                leave();
+            }
+        }
+
+        @Override
+        public CompletableFuture<Verdict> end() {
+            return end;
+        }
+
+        @Override
+        public void leave() {
+            end.cancel(false);
+            waiting.remove(number);
+            lock.lock();
+            try {
+                leaves = true;
+                if (asking || place == 0) {
+                    return; // once that is answered; or it stands nowhere
+                }
+                asking = true;
+            } finally {
+                lock.unlock();
+            }
+            goAway();
+        }
+
+        private void goAway() {
+            leaving.put(number, this);
+            CompletableFuture<?> unused = asker.ask(
+                            new Batch.Call.Reserve(inLine(), operation(Batch.LineOperation.Kind.LEAVE, place)))
+                    .whenComplete((result, failure) -> {
+                        if (failure == null || closed || clock.nanoTime() - deadlineNanos > 0) {
+                            leaving.remove(number);
+                            left.complete(failure == null);
+                        } else {
+                            after(RETRY_NANOS).execute(this::goAway);
+                        }
+                    });
+        }
+
+        private void expire() {
+            lock.lock();
+            try {
+                if (asking) {
+                    // It may be let go yet.
+                    after(RETRY_NANOS).execute(this::expire);
+                    if (clock.nanoTime() - deadlineNanos < timeoutNanos) {
+                        return;
+                    }
+                }
+            } finally {
+                lock.unlock();
+            }
+            if (end.complete(expected)) {
+                leave();
+            }
+        }
+
+        /** Asks after so many microseconds, unless it does so before. */
+        void askAfter(long micros) {
+            long at = clock.nanoTime() + Math.max(0, micros) * 1_000;
+            lock.lock();
+            try {
+                if (askAtNanos != null && askAtNanos - at <= 0) {
+                    return;
+                }
+                askAtNanos = at;
+                if (asking) {
+                    return;
+                }
+            } finally {
+                lock.unlock();
+            }
+            askWhenDue();
+        }
+
+        private void askWhenDue() {
+            lock.lock();
+            try {
+                if (asking || leaves || end.isDone() || askAtNanos == null) {
+                    return;
+                }
+                long left = askAtNanos - clock.nanoTime();
+                if (left > 0) {
+                    after(left).execute(this::askWhenDue);
+                    return;
+                }
+                askAtNanos = null;
+                asking = true;
+            } finally {
+                lock.unlock();
+            }
+            CompletableFuture<?> unused =
+                    asker.ask(new Batch.Call.Reserve(call.claims(), asks())).whenComplete(this::asked);
+        }
+
+        private Batch.LineOperation asks() {
+            return place == 0 && call.operation() != null
+                    ? call.operation()
+                    : operation(Batch.LineOperation.Kind.ASK, place);
+        }
+
+        private void asked(Batch.@Nullable Result result, @Nullable Throwable failure) {
+            if (result instanceof Batch.Result.Gone) {
+                CompletableFuture<?> unused = asker.ask(
+                                new Batch.Call.Reserve(call.claims(), operation(Batch.LineOperation.Kind.JOIN, place)))
+                        .whenComplete(this::asked);
+                return;
+            }
+            if (result instanceof Batch.Result.Decided decided
+                    && decided.verdict() instanceof Verdict.Granted granted) {
+                waiting.remove(number);
+                if (!end.complete(granted)) {
+                    asker.giveBack(granted);
+                }
+                return;
+            }
+            boolean goes;
+            lock.lock();
+            try {
+                goes = leaves && place != 0;
+                asking = goes;
+                if (result instanceof Batch.Result.Decided decided
+                        && decided.verdict() instanceof Verdict.Shortfall denied) {
+                    expected = denied;
+                    askAtNanos = clock.nanoTime() + Math.max(denied.waitMicros() * 1_000, LOOK_NANOS);
+                } else if (failure != null && askAtNanos == null) {
+                    askAtNanos = clock.nanoTime() + RETRY_NANOS;
+                }
+            } finally {
+                lock.unlock();
+            }
+            if (goes) {
+                goAway();
+            } else {
+                askWhenDue();
+            }
+        }
+
+        private List<Claim> inLine() {
+            List<Claim> claims = new ArrayList<>();
+            for (Claim claim : call.claims()) {
+                if (!claim.subject().budget().isDryRun()) {
+                    claims.add(claim);
+                }
+            }
+            return claims;
+        }
+
+        private Batch.LineOperation operation(Batch.LineOperation.Kind kind, long at) {
+            long leftMicros = Math.max(0, deadlineNanos - clock.nanoTime()) / 1_000;
+            return new Batch.LineOperation(kind, number, at, leftMicros);
+        }
+    }
+
+    // ----------------------------------------------------------------------------------------------- the heartbeat
+
+    private void beat() {
+        if (beating.compareAndSet(false, true)) {
+            listen();
+            after(BEAT_NANOS).execute(() -> beats(0));
+        }
+    }
+
+    private void beats(int idle) {
+        Set<Subject> subjects = subjects();
+        CompletableFuture<?> all = beatsOf(subjects);
+        int silent = subjects.isEmpty() ? idle + 1 : 0;
+        if (closed || silent >= BEATS_UNTIL_DEAF) {
+            Listening open = ears;
+            ears = null;
+            if (open != null) {
+                open.close();
+            }
+            beating.set(false);
+            if (!waiting.isEmpty() && !closed) {
+                beat();
+            }
+            return;
+        }
+        CompletableFuture<?> unused = all.whenComplete(
+                (nothing, failure) -> after(deaf ? LOOK_NANOS : BEAT_NANOS).execute(() -> beats(silent)));
+    }
+
+    private Set<Subject> subjects() {
+        return waiting.values().stream()
+                .filter(waiter -> waiter.place != 0)
+                .flatMap(waiter -> waiter.inLine().stream())
+                .map(Claim::subject)
+                .collect(Collectors.toSet());
+    }
+
+    private CompletableFuture<?> beatsOf(Set<Subject> subjects) {
+        return CompletableFuture.allOf(
+                subjects.stream().map(subject -> beats(subject, 0)).toArray(CompletableFuture<?>[]::new));
+    }
+
+    private CompletableFuture<Batch.Result> beats(Subject subject, long from) {
+        Claim nothing = new Claim(subject, new long[subject.limits().size()]);
+        Batch.LineOperation beat = new Batch.LineOperation(Batch.LineOperation.Kind.BEAT, 0, from, 0);
+        return asker.ask(new Batch.Call.Reserve(List.of(nothing), beat))
+                .thenCompose(result -> result instanceof Batch.Result.Beaten beaten && beaten.next() > 0
+                        ? beats(subject, beaten.next())
+                        : CompletableFuture.completedFuture(result));
+    }
+
+    private void listen() {
+        if (ears != null) {
+            return;
+        }
+        String channel = new String(lines.channel(), StandardCharsets.US_ASCII)
+                + new String(lines.process(), StandardCharsets.US_ASCII);
+        ears = new Listening(redis, channel, new Listening.Listener() {
+            @Override
+            public void onMessage(String message) {
+                int space = message.indexOf(' ');
+                told(Long.parseLong(message.substring(0, space)), Long.parseLong(message.substring(space + 1)));
+            }
+
+            @Override
+            public void onListening() {
+                deaf = false;
+                CompletableFuture<?> unused = beatsOf(subjects());
+            }
+
+            @Override
+            public void onForbidden(String why) {
+                if (!deaf) {
+                    deaf = true;
+                    log.warn(
+                            "waiting calls are not told when it is their turn, and look every {} instead: {}; allow the"
+                                    + " channels {}*",
+                            Duration.ofNanos(LOOK_NANOS),
+                            why,
+                            new String(lines.channel(), StandardCharsets.US_ASCII));
+                }
+            }
+        });
+    }
+}

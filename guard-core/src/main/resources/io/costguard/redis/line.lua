@@ -1,0 +1,489 @@
+-- The line of a subject: the calls that wait for it, in the order in which they asked. Goes before guard.lua, which makes these
+-- functions only for a batch that names lines.
+--
+-- A line's key holds a sorted set: each waiting call at its place, and each process that waits at minus the TIME of its last
+-- heartbeat. A member: process c12, number I6, place I7, deadline I7 (TIME), count B, and of each limit that it asks something
+-- of: name I3, amount I7. A place is the TIME at which the call asked, or one more than the highest so far: no two members of a
+-- line have the same, and a call has the same in all its lines.
+--
+-- What a subject's value has after its limits while anybody waits, or a hold lasts; its head then tells version 2: hold I7 (TIME
+-- until which nobody goes), size I4, highest place I7, until I7 (TIME at which the line's key ends), after I7, turn's place I7,
+-- moment I7 (0: not told), turn's member with its length H; count B, and for each limit that anybody waits for: name I3, sum I7 of
+-- what waits, told I7: what of it waits up to the place `after`.
+--
+-- The turn is the first call that has not been told that this line covers it. Those up to `after` have been: they wait for
+-- something else. A script that moves the turn, or brings its moment more than 50 ms nearer, tells it to its process.
+
+local function lineFunctions(q, now, process, channel, rare)
+  local SILENT, NEARER, BEYOND, SCANNED, PASSED = 3000000, 50000, 60000000, 1000, 100
+  local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING = 1, 2, 3, 4, 5, 6
+  local MAX = 9007199254740991
+  local HEAD = '>I7I4I7I7I7I7I7H'
+  local pack, unpack, byte, sub, max, min = struct.pack, struct.unpack, string.byte, string.sub, math.max, math.min
+  local wakes, namesOf = {}, {}
+
+  local function whole(number)
+    return string.format('%.0f', number)
+  end
+
+  -- The limits of a budget, under names that do not tell a bucket from a long one.
+  local function names(o)
+    local named = namesOf[o]
+    if not named then
+      named = {}
+      for j = 1, q[o] do
+        local id = unpack('>I3', q[o + 3], j * 7 - 5)
+        named[j] = id % 4 == 1 and id - 1 or id
+      end
+      namesOf[o] = named
+    end
+    return named
+  end
+
+  local function parsed(member)
+    local call = { member = member, amounts = {} }
+    local count, at
+    call.process, call.number, call.place, call.deadline, count, at = unpack('>c12I6I7I7B', member)
+    for _ = 1, count do
+      local name, amount
+      name, amount, at = unpack('>I3I7', member, at)
+      call.amounts[name] = amount
+    end
+    return call
+  end
+
+  local function restart(line)
+    line.after, line.place, line.moment, line.turn, line.told = 0, 0, 0, '', {}
+  end
+
+  -- What a value has of its line from there on, and where it ends; nothing if it is damaged.
+  local function read(value, from)
+    if from + struct.size(HEAD) > #value then
+      return nil
+    end
+    local line, length, count, at = { sums = {}, told = {} }, nil, nil, nil
+    line.hold, line.size, line.last, line.till, line.after, line.place, line.moment, length, at = unpack(HEAD, value, from)
+    line.turn = sub(value, at, at + length - 1)
+    count, at = byte(value, at + length), at + length + 1
+    if not count or at + count * 17 - 1 > #value then
+      return nil
+    end
+    for _ = 1, count do
+      local name, sum, told
+      name, sum, told, at = unpack('>I3I7I7', value, at)
+      line.sums[name], line.told[name] = sum, told
+    end
+    return line, at
+  end
+
+  -- What a value has of its line.
+  local function written(line)
+    local text, count = {}, 0
+    for name, sum in pairs(line.sums) do
+      if sum > 0 then
+        count = count + 1
+        text[count] = pack('>I3I7I7', name, sum, line.told[name] or 0)
+      end
+    end
+    return pack(HEAD, line.hold, line.size, line.last, line.till, line.after, line.place, line.moment, #line.turn)
+      .. line.turn .. string.char(count) .. table.concat(text)
+  end
+
+  -- The fields of a value that has a line and no tail.
+  local function fields(value, o)
+    local head = q[o + 3]
+    if #value <= q[o + 2] or byte(value) ~= byte(head) + 32 or sub(value, 2, #head) ~= sub(head, 2) then
+      return nil
+    end
+    local line, at = read(value, q[o + 2] + 1)
+    if not line or at ~= #value + 1 then
+      return nil
+    end
+    local f = { unpack(q[o + 1], value) }
+    f[1], f.line = head, line
+    return f
+  end
+
+  local function count(line, call, times)
+    for name, amount in pairs(call.amounts) do
+      line.sums[name] = max(0, (line.sums[name] or 0) + times * amount)
+      if call.place <= line.after then
+        line.told[name] = max(0, (line.told[name] or 0) + times * amount)
+      end
+    end
+    line.size = line.size + times
+  end
+
+  -- Where the value and the line's key disagree, the members say what waits.
+  local function opened(key, line)
+    local size = redis.pcall('ZCOUNT', key, '(0', '+inf')
+    if type(size) == 'table' then
+      return nil
+    end
+    line = line or { hold = 0, size = 0, last = 0, till = 0, sums = {} }
+    line.key = key
+    if not line.turn then
+      restart(line)
+    end
+    if line.size ~= size then
+      line.size, line.sums = 0, {}
+      restart(line)
+      for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(0', '+inf')) do
+        local call = parsed(member)
+        count(line, call, 1)
+        line.last = max(line.last, call.place)
+      end
+      line.rebuilt = true
+    end
+    return line
+  end
+
+  local function removed(line, call)
+    redis.call('ZREM', line.key, call.member)
+    count(line, call, -1)
+    if call.place == line.place then
+      line.place, line.moment, line.turn = 0, 0, ''
+    end
+    line.touched = true
+  end
+
+  -- The call of an operation as it stands in a line.
+  local function found(line, op)
+    if op.place > 0 then
+      for _, member in ipairs(redis.call('ZRANGEBYSCORE', line.key, whole(op.place), whole(op.place))) do
+        local call = parsed(member)
+        if call.process == process and call.number == op.number then
+          return call
+        end
+      end
+    end
+    return nil
+  end
+
+  local function tell(line, call, moment)
+    if call.process == process then
+      wakes[#wakes + 1] = pack('>I6I7', call.number, moment)
+    else
+      redis.pcall('PUBLISH', channel .. call.process, whole(call.number) .. ' ' .. whole(moment))
+    end
+  end
+
+  -- How long until a limit covers `need`, in microseconds, hold or not.
+  local function wait(f, o, j, need)
+    if f[j * 2 + 2] >= need * q[o + 4 + j * 3] then
+      return 0
+    end
+    return max(0, rare.wait(f, o, j, need))
+  end
+
+  -- Has the turn told when it should ask, where that is news to it.
+  local function touch(f, o)
+    local line, named = f.line, names(o)
+    for j = 1, q[o] do
+      if f[j * 2 + 2] < (line.told[named[j]] or 0) * q[o + 4 + j * 3] then
+        restart(line)
+      end
+    end
+    for _ = 1, line.size > 0 and PASSED or 0 do
+      if line.turn == '' then
+        line.turn = redis.call('ZRANGEBYSCORE', line.key, '(' .. whole(line.after), '+inf', 'LIMIT', '0', '1')[1] or ''
+        line.moment = 0
+        if line.turn == '' then
+          line.place = 0
+          return
+        end
+      end
+      local call = parsed(line.turn)
+      line.place = call.place
+      local dead = line.checked and not redis.call('ZSCORE', line.key, call.process)
+      if call.deadline < now or dead then
+        removed(line, call)
+      else
+        local moment = max(now, line.hold)
+        for j = 1, q[o] do
+          local amount = call.amounts[named[j]] or 0
+          if amount > 0 then
+            local need = (line.told[named[j]] or 0) + min(amount, q[o + 2 + j * 3] / q[o + 4 + j * 3])
+            moment = max(moment, now + wait(f, o, j, need))
+          end
+        end
+        local news = line.moment == 0 or moment < line.moment - NEARER
+        if news then
+          line.moment = moment
+        end
+        if news or (line.checked and call.process == process) then
+          tell(line, call, line.moment)
+        end
+        return
+      end
+    end
+  end
+
+  -- Which limit of a part keeps a newcomer from going at once, and for how long; -1 if none does.
+  local function newcomerLacks(f, o, n, op)
+    local line, named, longest, limit, ahead = f.line, names(o), -1, nil, 0
+    local leaving = op and op.kind == LEAVING
+    for j = 1, q[o] do
+      local amount, m = q[n + j], o + 2 + j * 3
+      if amount > 0 then
+        local capacity = q[m] / q[m + 2]
+        local need = min(amount, capacity) + (line.sums[named[j]] or 0)
+        if leaving then
+          local rest = capacity % 100
+          need = need + (capacity - rest) / 100 * op.place + math.ceil(rest * op.place / 100)
+        end
+        if f[j * 2 + 2] < need * q[m + 2] or line.hold > now or (leaving and line.size > 0) then
+          local longer = max(wait(f, o, j, need), line.hold - now)
+          if longer > longest then
+            longest, limit, ahead = longer, j, line.sums[named[j]] or 0
+          end
+        end
+      end
+    end
+    return longest, limit, ahead
+  end
+
+  -- The same of a call that stands in the line: those before it have been told that they are covered, and it is now.
+  local function waiterLacks(f, o, n, op)
+    local line, named = f.line, names(o)
+    local asks, first = false, nil
+    for j = 1, q[o] do
+      if q[n + j] > 0 then
+        asks, first = true, first or j
+      end
+    end
+    if not asks then
+      return -1, nil
+    end
+    local call = found(line, op)
+    if not call then
+      op.gone = true
+      return 0, first
+    end
+    op.lines[#op.lines + 1], op.calls[#op.calls + 1] = line, call
+    if call.place <= line.after and line.hold <= now then
+      for j = 1, q[o] do
+        if f[j * 2 + 2] < (line.told[named[j]] or 0) * q[o + 4 + j * 3] then
+          line.touched = true
+          return 0, j
+        end
+      end
+      return -1, nil
+    elseif call.place ~= line.place then
+      return 0, first
+    end
+    local short = line.hold > now and first or nil
+    for j = 1, q[o] do
+      local m, amount = o + 2 + j * 3, call.amounts[named[j]] or 0
+      local need = (line.told[named[j]] or 0) + min(amount, q[m] / q[m + 2])
+      if amount > 0 and f[j * 2 + 2] < need * q[m + 2] then
+        short = short or j
+      end
+    end
+    if short then
+      line.moment, line.touched = 0, true
+      return 0, short
+    end
+    op.covered[#op.covered + 1] = #op.lines
+    return -1, nil
+  end
+
+  local function lacks(f, o, n, op, dry)
+    if op and op.kind == ASK and not dry then
+      local wait, limit = waiterLacks(f, o, n, op)
+      return wait, limit, 0
+    end
+    return newcomerLacks(f, o, n, op)
+  end
+
+  -- It waits for something else: the turn of the lines that cover it moves on.
+  local function moveOn(op)
+    for _, i in ipairs(op.covered) do
+      local line, call = op.lines[i], op.calls[i]
+      line.after, line.place, line.moment, line.turn, line.touched = call.place, 0, 0, '', true
+      for name, amount in pairs(call.amounts) do
+        line.told[name] = (line.told[name] or 0) + amount
+      end
+    end
+  end
+
+  local function beat(line)
+    redis.call('ZADD', line.key, whole(-now), process)
+  end
+
+  -- After the clock was set back, heartbeats of a time to come are of now.
+  local function setBack(line, ago)
+    line.hold = line.hold > now and now + max(0, line.hold - ago) or line.hold
+    for _, name in ipairs(redis.call('ZRANGEBYSCORE', line.key, '-inf', '(' .. whole(-now))) do
+      redis.call('ZADD', line.key, whole(-now), name)
+    end
+  end
+
+  -- A heartbeat drops the calls of processes that have been silent, some at a time; says from where to go on, 0 if there is no need.
+  local function swept(line, from)
+    beat(line)
+    line.checked, line.touched = true, true
+    if line.last > now + SILENT then
+      setBack(line, now)
+    end
+    local silent, dead = redis.call('ZRANGEBYSCORE', line.key, '(' .. whole(SILENT - now), '(0'), {}
+    if #silent == 0 then
+      return 0
+    end
+    for _, name in ipairs(silent) do
+      dead[name] = true
+    end
+    local members = redis.call('ZRANGEBYSCORE', line.key, '(0', '+inf', 'LIMIT', whole(from), whole(SCANNED))
+    local kept = 0
+    for _, member in ipairs(members) do
+      if dead[sub(member, 1, 12)] then
+        removed(line, parsed(member))
+      else
+        kept = kept + 1
+      end
+    end
+    if #members == SCANNED then
+      return from + kept
+    end
+    for _, name in ipairs(silent) do
+      redis.call('ZREM', line.key, name)
+    end
+    return 0
+  end
+
+  local function hasSilent(line)
+    return #redis.call('ZRANGEBYSCORE', line.key, '(' .. whole(SILENT - now), '(0', 'LIMIT', '0', '1') > 0
+  end
+
+  -- Has a call stand in each line that it asks something of; says where, or nothing if a sum would be too large.
+  local function joined(op, parts)
+    local place = op.place
+    if place == 0 then
+      place = now
+      for _, part in ipairs(parts) do
+        place = max(place, part.f.line.last + 1)
+      end
+    end
+    local deadline = now + op.wait
+    for _, part in ipairs(parts) do
+      for name, amount in pairs(part.amounts) do
+        if amount > MAX - (part.f.line.sums[name] or 0) then
+          return nil
+        end
+      end
+    end
+    for _, part in ipairs(parts) do
+      local line, text, amounts = part.f.line, {}, 0
+      for name, amount in pairs(part.amounts) do
+        amounts = amounts + 1
+        text[amounts] = pack('>I3I7', name, amount)
+      end
+      if amounts > 0 and not found(line, op) then
+        local call = { place = place, amounts = part.amounts }
+        call.member = pack('>c12I6I7I7B', process, op.number, place, deadline, amounts) .. table.concat(text)
+        redis.call('ZADD', line.key, whole(place), call.member)
+        beat(line)
+        if place < line.last then
+          restart(line)
+        end
+        count(line, call, 1)
+        line.last, line.touched = max(line.last, place), true
+        if deadline > line.till then
+          line.till = deadline + BEYOND
+          redis.call('PEXPIREAT', line.key, whole(math.ceil(line.till / 1000)))
+          part.f[2] = 255
+        end
+      end
+    end
+    return pack('>I7I7', place, deadline)
+  end
+
+  -- What a call is answered that is not covered: it joins, or waits on, or is denied.
+  local function short(op, wait, denial, n, parts, states)
+    if op.kind == ASK then
+      moveOn(op)
+      return op.gone and '\7' or '\6'
+    elseif op.kind ~= JOIN then
+      return nil
+    end
+    local list, mayJoin = {}, wait <= op.wait or op.place > 0
+    for _ = 1, parts do
+      local i = q[n] % 32768
+      local f, o = states[i], q[i + 7]
+      if q[n] < 32768 then
+        local named, amounts = names(o), {}
+        for j = 1, q[o] do
+          if q[n + j] > 0 then
+            amounts[named[j]] = q[n + j]
+          end
+        end
+        list[#list + 1] = { f = f, amounts = amounts }
+        mayJoin = mayJoin or hasSilent(f.line)
+      end
+      n = n + 1 + q[o]
+    end
+    if not mayJoin then
+      return nil
+    end
+    local where = joined(op, list)
+    return where and '\5' .. where .. sub(denial, 2) or '\4\1'
+  end
+
+  -- A call that is let go leaves its lines.
+  local function leave(op, n, parts, states)
+    for _ = 1, op.place > 0 and parts or 0 do
+      local i = q[n] % 32768
+      local line = states[i].line
+      local call = line and op.kind ~= LEAVING and found(line, op)
+      if call then
+        removed(line, call)
+      end
+      n = n + 1 + q[q[i + 7]]
+    end
+  end
+
+  -- A line that nobody stands in is not kept, unless for a hold.
+  local function close(f)
+    local line = f.line
+    if line.size == 0 and line.touched then
+      redis.call('DEL', line.key)
+    end
+    if line.size == 0 and line.hold <= now then
+      f.line = nil
+    else
+      f.tailUntil = max(f.tailUntil or 0, line.till, line.hold)
+    end
+  end
+
+  -- Leaves, heartbeats and holds: what they answer, and the field after them.
+  local function act(op, parts, n, states)
+    local usable, result = true, '\8'
+    for _ = 1, parts do
+      local i = q[n] % 32768
+      local f = states[i]
+      if not f then
+        usable = false
+      elseif op.kind == BEAT then
+        result = pack('>BI4', 9, swept(f.line, op.place))
+      elseif op.kind == HOLD then
+        f.line.hold, f.line.touched, f[2] = max(f.line.hold, now + op.wait), true, 255
+      else
+        local call = found(f.line, op)
+        if call then
+          removed(f.line, call)
+        end
+      end
+      n = n + 1 + q[q[i + 7]]
+    end
+    return usable and result or '\0', n
+  end
+
+  local function acts(op)
+    return op.kind == LEAVE or op.kind == BEAT or op.kind == HOLD
+  end
+
+  return {
+    read = read, written = written, fields = fields, opened = opened, touch = touch, lacks = lacks, acts = acts, act = act, short = short, leave = leave, close = close,
+    setBack = setBack, wakes = wakes,
+  }
+end
