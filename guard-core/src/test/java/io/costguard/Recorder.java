@@ -6,6 +6,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 /** Keeps what it is told. */
 public final class Recorder implements GuardListener {
     public final List<Grant> grants = new CopyOnWriteArrayList<>();
+    public final List<Waiting> waits = new CopyOnWriteArrayList<>();
     public final List<Denied> denials = new CopyOnWriteArrayList<>();
     public final List<Settlement> settlements = new CopyOnWriteArrayList<>();
     public final List<FailedOpen> failedOpen = new CopyOnWriteArrayList<>();
@@ -13,6 +14,11 @@ public final class Recorder implements GuardListener {
     @Override
     public void onGranted(Grant event) {
         grants.add(event);
+    }
+
+    @Override
+    public void onWaiting(Waiting event) {
+        waits.add(event);
     }
 
     @Override

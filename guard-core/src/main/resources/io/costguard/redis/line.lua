@@ -390,7 +390,7 @@ local function lineFunctions(q, now, process, channel, rare)
         line.last, line.touched = max(line.last, place), true
         if deadline > line.till then
           line.till = deadline + BEYOND
-          redis.call('PEXPIREAT', line.key, whole(math.ceil(line.till / 1000)))
+          redis.call('PEXPIRE', line.key, whole(math.ceil((line.till - now) / 1000)))
           part.f[2] = 255
         end
       end

@@ -1,0 +1,240 @@
+package io.costguard;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.costguard.testing.RedisForTests;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import redis.clients.jedis.RedisClient;
+
+/** What a caller sees of the line. */
+@Timeout(60)
+class WaitingIT {
+    private static final GuardedCall CALL = GuardedCall.of("gpt-4o");
+    private static final WhenExhausted PATIENTLY = WhenExhausted.waitUpTo(Duration.ofSeconds(30));
+    /** One every 100 ms, none in advance. */
+    private static final Limit QUICK = Limit.requests(10).perSecond().burst(1);
+
+    private static final Limit SLOW = Limit.requests(1).perMinute();
+
+    private final RedisForTests redis = RedisForTests.shared();
+    private final String prefix = redis.keyPrefix();
+    private final List<CostGuard> guards = new ArrayList<>();
+    private final Recorder events = new Recorder();
+
+    @AfterEach
+    void close() {
+        guards.forEach(CostGuard::close);
+    }
+
+    @Test
+    void aCallWaitsForItsTurnAndKnowsHowLong() throws Exception {
+        CostGuard guard = guard(QUICK);
+        assertThat(guard.acquire(CALL).waited()).isZero();
+
+        Permit permit = guard.acquire(CALL);
+
+        assertThat(permit.waited()).isPositive();
+        assertThat(events.waits)
+                .singleElement()
+                .satisfies(
+                        waiting -> assertThat(waiting.expected().retryAfter()).isPositive());
+        assertThat(events.grants)
+                .last()
+                .satisfies(grant -> assertThat(grant.waited()).isEqualTo(permit.waited()));
+    }
+
+    @Test
+    void aCallThatCannotBeLetGoInTimeIsDeniedAtOnce() throws Exception {
+        CostGuard guard = guard(SLOW);
+        guard.acquire(CALL);
+
+        assertThatExceptionOfType(BudgetExceededException.class)
+                .isThrownBy(() -> guard.acquire(CALL))
+                .satisfies(denied -> assertThat(denied.waited()).isZero());
+        assertThat(events.waits).isEmpty();
+    }
+
+    @Test
+    void callsThatDoNotWaitAreDeniedWhileOthersWait() throws Exception {
+        CostGuard guard = guard(Limit.requests(1).per(Duration.ofSeconds(20)));
+        guard.acquire(CALL);
+        CompletableFuture<Permit> waits = guard.acquireAsync(CALL);
+        await(() -> waiting(guard) == 1);
+
+        assertThat(guard.tryAcquire(CALL)).isEmpty();
+        assertThat(guard.decide(CALL)).isInstanceOf(Decision.Denied.class);
+        assertThatExceptionOfType(BudgetExceededException.class)
+                .isThrownBy(() -> guard.acquire(CALL.whenExhausted(WhenExhausted.reject())));
+        assertThat(waits).isNotDone();
+    }
+
+    @Test
+    void whatIsGivenBackLetsTheFirstGoEarlyInAnotherProcess() throws Exception {
+        Limit limit = Limit.requests(2).per(Duration.ofSeconds(20)).burst(2);
+        CostGuard one = guard(limit);
+        CostGuard other = guard(limit);
+        Permit permit = one.acquire(CALL.cost(Cost.requests(2)));
+        CompletableFuture<Permit> waits = other.acquireAsync(CALL);
+        await(() -> waiting(other) == 1);
+
+        permit.release();
+
+        assertThat(waits.get(5, TimeUnit.SECONDS).waited()).isLessThan(Duration.ofSeconds(10));
+    }
+
+    @Test
+    void anInterruptedCallLeavesAtOnceAndKeepsTheFlag() throws Exception {
+        CostGuard guard = guard(Limit.requests(1).per(Duration.ofSeconds(20)));
+        guard.acquire(CALL);
+        CompletableFuture<Boolean> flag = new CompletableFuture<>();
+        Thread caller = new Thread(() -> {
+            try {
+                guard.acquire(CALL);
+                flag.complete(false);
+            } catch (InterruptedIOException e) {
+                flag.complete(Thread.currentThread().isInterrupted());
+            } catch (IOException e) {
+                flag.completeExceptionally(e);
+            }
+        });
+        caller.start();
+        await(() -> waiting(guard) == 1);
+
+        caller.interrupt();
+
+        assertThat(flag.get(5, TimeUnit.SECONDS)).isTrue();
+        await(() -> waiting(guard) == 0);
+    }
+
+    @Test
+    void aCancelledCallLeavesAtOnceAndTheNextGoes() throws Exception {
+        CostGuard guard = guard(Limit.requests(10).per(Duration.ofSeconds(14)));
+        Permit permit = guard.acquire(CALL.cost(Cost.requests(10)));
+        CompletableFuture<Permit> large = guard.acquireAsync(CALL.cost(Cost.requests(9)));
+        await(() -> waiting(guard) == 1);
+        CompletableFuture<Permit> small = guard.acquireAsync(CALL.cost(Cost.requests(10)));
+        await(() -> waiting(guard) == 2);
+
+        large.cancel(false);
+        await(() -> waiting(guard) == 1);
+        permit.release();
+
+        assertThat(small.get(5, TimeUnit.SECONDS).waited()).isPositive();
+    }
+
+    @Test
+    void aCallThatWaitedInVainSaysSo() throws Exception {
+        CostGuard guard = guard(Limit.tokens(100).per(Duration.ofSeconds(10)));
+        Permit permit = guard.acquire(CALL.cost(Cost.requests(1).input(100)));
+        CompletableFuture<Permit> waits = guard.acquireAsync(
+                CALL.cost(Cost.requests(1).input(10)).whenExhausted(WhenExhausted.waitUpTo(Duration.ofSeconds(2))));
+        await(() -> waiting(guard) == 1);
+
+        permit.settle(Cost.requests(1).input(1_000));
+
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(() -> waits.get(10, TimeUnit.SECONDS))
+                .havingCause()
+                .isInstanceOfSatisfying(
+                        BudgetExceededException.class,
+                        denied -> assertThat(denied.waited()).isPositive())
+                .withMessageContaining("waited");
+        await(() -> waiting(guard) == 0);
+    }
+
+    @Test
+    void aGuardThatIsClosedLeavesNobodyInLine() throws Exception {
+        Limit limit = Limit.requests(1).per(Duration.ofSeconds(20));
+        CostGuard guard = guard(limit);
+        CostGuard other = guard(limit);
+        guard.acquire(CALL);
+        CompletableFuture<Permit> waits = guard.acquireAsync(CALL);
+        await(() -> waiting(other) == 1);
+
+        guard.close();
+
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(() -> waits.get(5, TimeUnit.SECONDS))
+                .withCauseInstanceOf(GuardUnavailableException.class);
+        assertThat(waiting(other)).isZero();
+    }
+
+    @Test
+    void aLineThatIsLostIsStoodInAgain() throws Exception {
+        CostGuard guard = guard(Limit.requests(1).per(Duration.ofSeconds(3)).burst(1));
+        guard.acquire(CALL);
+        CompletableFuture<Permit> waits = guard.acquireAsync(CALL);
+        await(() -> waiting(guard) == 1);
+
+        try (RedisClient jedis = RedisClient.create(redis.url())) {
+            jedis.keys(prefix + "*:line").forEach(jedis::del);
+        }
+
+        assertThat(waits.get(20, TimeUnit.SECONDS).waited()).isPositive();
+    }
+
+    @Test
+    void aCallThatLeavesAShareComesBackUntilThereIsEnough() throws Exception {
+        CostGuard guard = guard(Limit.requests(10).perSecond().burst(10));
+        guard.acquire(CALL.cost(Cost.requests(9)));
+
+        Permit permit = guard.acquire(CALL.whenExhausted(PATIENTLY.leaving(Share.percent(50))));
+
+        assertThat(permit.waited()).isPositive();
+        assertThat(guard.status(CALL).get(0).balance()).isGreaterThanOrEqualTo(5);
+    }
+
+    @Test
+    void aCrowdIsLetGoOneByOne() throws Exception {
+        CostGuard guard = guard(Limit.requests(200).perSecond().burst(1));
+        List<CompletableFuture<Permit>> all = new ArrayList<>();
+        for (int i = 0; i < 300; i++) {
+            all.add(guard.acquireAsync(CALL));
+        }
+
+        for (CompletableFuture<Permit> each : all) {
+            each.get(20, TimeUnit.SECONDS);
+        }
+        assertThat(waiting(guard)).isZero();
+    }
+
+    private CostGuard guard(Limit limit) {
+        CostGuard guard = CostGuard.builder()
+                .redis(redis.url())
+                .keyPrefix(prefix)
+                .budget(Budget.named("b").limit(limit))
+                .whenExhausted(PATIENTLY)
+                .listener(events)
+                .build();
+        guards.add(guard);
+        return guard;
+    }
+
+    private static long waiting(CostGuard guard) {
+        try {
+            return guard.status(CALL).get(0).waiting();
+        } catch (GuardUnavailableException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static void await(BooleanSupplier condition) {
+        while (!condition.getAsBoolean()) {
+            assertThat(Thread.currentThread().isInterrupted()).as("timed out").isFalse();
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+        }
+    }
+}

@@ -1,0 +1,528 @@
+package io.costguard.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.costguard.Budget;
+import io.costguard.Limit;
+import io.costguard.limit.Charge;
+import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger.Settled;
+import io.costguard.limit.Standing;
+import io.costguard.limit.Subject;
+import io.costguard.limit.Verdict;
+import io.costguard.redis.Batch.LineOperation.Kind;
+import io.costguard.testing.RedisForTests;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import redis.clients.jedis.RedisClient;
+
+/** What the script promises of lines, one promise a test, in virtual time. */
+@Timeout(60)
+class LineScriptIT {
+    private static final long SECOND = 1_000_000;
+    private static final long MINUTE = 60 * SECOND;
+    private static final long HOUR = 60 * MINUTE;
+
+    private final String prefix = RedisForTests.shared().keyPrefix();
+    private final RedisClient jedis = RedisClient.create(RedisForTests.shared().url());
+    private final Redis redis = Redis.of(jedis);
+    private final Script script =
+            TestScript.ofTheRealOne().withTimeAt(prefix + ":time").build();
+    private final Peer one = new Peer("process-0001");
+    private final Peer two = new Peer("process-0002");
+    private final BlockingQueue<String> told = new LinkedBlockingQueue<>();
+    private final List<Listening> ears = new ArrayList<>();
+    private long now = Instant.parse("2026-03-02T10:00:00Z").toEpochMilli() * 1_000;
+
+    /** 10 an hour: one in six minutes. */
+    private final Subject subject = subject("s", Limit.requests(10).perHour());
+
+    @BeforeEach
+    void startTheClock() {
+        tick(0);
+    }
+
+    @AfterEach
+    void close() {
+        ears.forEach(Listening::close);
+        jedis.close();
+    }
+
+    // ----------------------------------------------------------------------------------------------------- joining
+
+    @Test
+    void aCallThatIsNotCoveredJoinsAndHearsWhenItIsItsTurn() {
+        one.granted(subject, 10);
+
+        Batch.Reply reply = one.send(join(1, HOUR, subject, 5));
+
+        assertThat(reply.results().get(0)).isInstanceOfSatisfying(Batch.Result.Joined.class, joined -> {
+            assertThat(joined.place()).isEqualTo(now);
+            assertThat(joined.deadlineMicros()).isEqualTo(now + HOUR);
+            assertThat(joined.expected().waitMicros()).isEqualTo(30 * MINUTE);
+        });
+        assertThat(reply.wakes()).containsExactly(new Batch.Wake(1, now + 30 * MINUTE));
+        assertThat(waiting(subject)).isEqualTo(1);
+    }
+
+    @Test
+    void aCallThatIsCoveredGoesAtOnce() {
+        assertThat(one.send(join(1, HOUR, subject, 5)).results().get(0)).isInstanceOf(Batch.Result.Decided.class);
+        assertThat(waiting(subject)).isZero();
+    }
+
+    @Test
+    void aCallThatCannotMakeItIsDeniedAtOnce() {
+        one.granted(subject, 10);
+
+        assertThat(denied(one.send(join(1, 29 * MINUTE, subject, 5))).waitMicros())
+                .isEqualTo(30 * MINUTE);
+        assertThat(waiting(subject)).isZero();
+    }
+
+    @Test
+    void aNewcomerWaitsBehindAllThatWaits() {
+        one.granted(subject, 10);
+        one.joined(1, HOUR, subject, 5);
+
+        assertThat(denied(two.send(join(1, 35 * MINUTE, subject, 1))).waitMicros())
+                .isEqualTo(36 * MINUTE);
+        assertThat(two.joined(2, HOUR, subject, 1).expected().waitMicros()).isEqualTo(36 * MINUTE);
+    }
+
+    @Test
+    void aCallThatDoesNotWaitNeverOvertakes() {
+        one.granted(subject, 10);
+        one.joined(1, HOUR, subject, 5);
+        tick(18 * MINUTE);
+
+        Verdict.Shortfall denied = denied(two.send(reserve(subject, 1)));
+
+        assertThat(denied.available()).isEqualTo(3 - 5);
+        assertThat(denied.waitMicros()).isEqualTo(18 * MINUTE);
+        tick(18 * MINUTE);
+        assertThat(two.send(reserve(subject, 1)).results().get(0)).isInstanceOf(Batch.Result.Decided.class);
+        assertThat(balances(subject)).containsExactly(5L);
+    }
+
+    // ------------------------------------------------------------------------------------------------------ asking
+
+    @Test
+    void aCallThatAsksAtItsTurnIsLetGoAndLeavesTheLine() {
+        one.granted(subject, 10);
+        Batch.Result.Joined joined = one.joined(1, HOUR, subject, 5);
+        tick(30 * MINUTE);
+
+        one.let(ask(1, joined, subject, 5));
+
+        assertThat(balances(subject)).containsExactly(0L);
+        assertThat(waiting(subject)).isZero();
+        assertThat(jedis.exists(subject.key() + ":line")).isFalse();
+    }
+
+    @Test
+    void aCallThatAsksTooEarlyStaysAndHearsWhen() {
+        one.granted(subject, 10);
+        Batch.Result.Joined joined = one.joined(1, HOUR, subject, 5);
+        tick(29 * MINUTE);
+
+        Batch.Reply reply = one.send(ask(1, joined, subject, 5));
+
+        assertThat(reply.results()).containsExactly(new Batch.Result.WaitsOn());
+        assertThat(reply.wakes()).containsExactly(new Batch.Wake(1, now + MINUTE));
+    }
+
+    @Test
+    void callsAreLetGoInTheOrderInWhichTheyAsked() {
+        one.granted(subject, 10);
+        Batch.Result.Joined first = one.joined(1, 2 * HOUR, subject, 8);
+        Batch.Result.Joined second = two.joined(1, 2 * HOUR, subject, 1);
+        tick(30 * MINUTE);
+
+        assertThat(two.send(ask(1, second, subject, 1)).results()).containsExactly(new Batch.Result.WaitsOn());
+        tick(24 * MINUTE);
+        assertThat(two.send(ask(1, second, subject, 1)).results()).containsExactly(new Batch.Result.WaitsOn());
+        one.granted(ask(1, first, subject, 8));
+        tick(6 * MINUTE);
+        two.granted(ask(1, second, subject, 1));
+
+        assertThat(waiting(subject)).isZero();
+    }
+
+    @Test
+    void theNextInLineIsToldInItsProcess() throws Exception {
+        listen(two);
+        one.granted(subject, 10);
+        Batch.Result.Joined first = one.joined(1, 2 * HOUR, subject, 5);
+        assertThat(two.send(join(7, 2 * HOUR, subject, 2)).wakes()).isEmpty();
+        tick(30 * MINUTE);
+
+        assertThat(one.let(ask(1, first, subject, 5)).wakes()).isEmpty();
+
+        assertThat(told.poll(10, TimeUnit.SECONDS)).isEqualTo("7 " + (now + 12 * MINUTE));
+    }
+
+    @Test
+    void aRefundBringsTheTurnForward() throws Exception {
+        listen(two);
+        Charge charge = one.granted(subject, 10).charges().get(0);
+        Batch.Result.Joined joined = two.joined(7, 2 * HOUR, subject, 5);
+
+        one.send(new Batch.Call.Settle(new Settled(charge, new long[] {4})));
+
+        assertThat(told.poll(10, TimeUnit.SECONDS)).isEqualTo("7 " + now);
+        two.let(ask(7, joined, subject, 5));
+        assertThat(balances(subject)).containsExactly(1L);
+    }
+
+    @Test
+    void aCallThatWaitsForSomethingElseLetsTheNextGo() {
+        Subject other = subject("other", Limit.requests(1).perHour());
+        one.granted(subject, 10);
+        one.granted(other, 1);
+        Batch.Result.Joined both =
+                one.joined(1, 2 * HOUR, new Claim(subject, new long[] {2}), new Claim(other, new long[] {1}));
+        Batch.Result.Joined second = two.joined(1, 2 * HOUR, subject, 1);
+        tick(18 * MINUTE);
+
+        Batch.Reply asked = one.send(new Batch.Call.Reserve(
+                List.of(new Claim(subject, new long[] {2}), new Claim(other, new long[] {1})),
+                new Batch.LineOperation(Kind.ASK, 1, both.place(), 0)));
+        assertThat(asked.results()).containsExactly(new Batch.Result.WaitsOn());
+        two.let(ask(1, second, subject, 1));
+
+        // What the first waits for is left untouched.
+        assertThat(balances(subject)).containsExactly(2L);
+        assertThat(denied(two.send(reserve(subject, 1))).available()).isZero();
+    }
+
+    @Test
+    void anOverrunPutsTheTurnBackToTheFirst() {
+        Subject other = subject("other", Limit.requests(1).perHour());
+        Charge charge = one.granted(subject, 8).charges().get(0);
+        one.granted(other, 1);
+        Claim[] claims = {new Claim(subject, new long[] {2}), new Claim(other, new long[] {1})};
+        Batch.Result.Joined both = one.joined(1, 2 * HOUR, claims);
+        Batch.LineOperation ask = new Batch.LineOperation(Kind.ASK, 1, both.place(), 0);
+        one.send(new Batch.Call.Reserve(List.of(claims), ask));
+        Batch.Result.Joined second = two.joined(1, 2 * HOUR, subject, 1);
+
+        Batch.Reply settled = one.send(new Batch.Call.Settle(new Settled(charge, new long[] {9})));
+
+        assertThat(settled.wakes()).containsExactly(new Batch.Wake(1, now + 6 * MINUTE));
+        tick(6 * MINUTE);
+        assertThat(two.send(ask(1, second, subject, 1)).results()).containsExactly(new Batch.Result.WaitsOn());
+        one.send(new Batch.Call.Reserve(List.of(claims), ask));
+        tick(6 * MINUTE);
+        two.let(ask(1, second, subject, 1));
+    }
+
+    @Test
+    void aCallStandsAtTheSamePlaceInAllItsLines() {
+        Subject other = subject("other", Limit.requests(1).perHour());
+        one.granted(subject, 10);
+        one.granted(other, 1);
+        one.joined(1, HOUR, subject, 1);
+        one.joined(2, HOUR, subject, 1);
+
+        Batch.Result.Joined both =
+                two.joined(1, 2 * HOUR, new Claim(other, new long[] {1}), new Claim(subject, new long[] {1}));
+
+        assertThat(both.place()).isEqualTo(now + 2);
+        assertThat(jedis.zrangeWithScores(other.key() + ":line", 0, -1))
+                .anySatisfy(member -> assertThat(member.getScore()).isEqualTo((double) both.place()));
+    }
+
+    // ----------------------------------------------------------------------------------------------------- leaving
+
+    @Test
+    void aCallThatLeavesChangesNobodysOrderAndChargesNothing() {
+        one.granted(subject, 10);
+        Batch.Result.Joined first = one.joined(1, 2 * HOUR, subject, 5);
+        Batch.Result.Joined second = one.joined(2, 2 * HOUR, subject, 1);
+
+        Batch.Reply reply = one.send(operation(Kind.LEAVE, 1, first.place(), 0, subject, 5));
+
+        assertThat(reply.results()).containsExactly(new Batch.Result.Done());
+        assertThat(reply.wakes()).containsExactly(new Batch.Wake(2, now + 6 * MINUTE));
+        assertThat(one.send(operation(Kind.LEAVE, 1, first.place(), 0, subject, 5))
+                        .results())
+                .containsExactly(new Batch.Result.Done());
+        tick(6 * MINUTE);
+        one.let(ask(2, second, subject, 1));
+    }
+
+    @Test
+    void aCancelledBatchHasNotJoined() {
+        one.granted(subject, 10);
+        Batch batch = one.batch(join(1, HOUR, subject, 5));
+        one.sendRaw(Batch.Mode.RUN, batch);
+        assertThat(waiting(subject)).isEqualTo(1);
+
+        Batch.Reply cancelled = one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(cancelled.status()).isEqualTo(Batch.Status.CANCELLED_AFTER_IT_RAN);
+        assertThat(waiting(subject)).isZero();
+    }
+
+    @Test
+    void aCancelledAskIsNeitherChargedNorInLine() {
+        one.granted(subject, 10);
+        Batch.Result.Joined joined = one.joined(1, 2 * HOUR, subject, 5);
+        tick(30 * MINUTE);
+        Batch batch = one.batch(ask(1, joined, subject, 5));
+        one.sendRaw(Batch.Mode.RUN, batch);
+
+        one.sendRaw(Batch.Mode.CANCEL, batch);
+        one.lane.advance(0);
+
+        assertThat(balances(subject)).containsExactly(5L);
+        assertThat(one.send(ask(1, joined, subject, 5)).results()).containsExactly(new Batch.Result.Gone());
+    }
+
+    @Test
+    void aCallThatIsGoneStandsAtItsOldPlaceAgain() {
+        one.granted(subject, 10);
+        Batch.Result.Joined first = one.joined(1, 2 * HOUR, subject, 5);
+        Batch.Result.Joined second = two.joined(1, 2 * HOUR, subject, 1);
+        jedis.del(subject.key() + ":line");
+        assertThat(two.send(ask(1, second, subject, 1)).results()).containsExactly(new Batch.Result.Gone());
+        two.send(operation(Kind.JOIN, 1, second.place(), HOUR, subject, 1));
+
+        Batch.Reply again = one.send(operation(Kind.JOIN, 1, first.place(), HOUR, subject, 5));
+
+        assertThat(again.results()).singleElement().isInstanceOf(Batch.Result.Joined.class);
+        assertThat(again.wakes()).containsExactly(new Batch.Wake(1, now + 30 * MINUTE));
+        assertThat(waiting(subject)).isEqualTo(2);
+    }
+
+    @Test
+    void callsOfASilentProcessAreDropped() {
+        one.granted(subject, 10);
+        one.joined(1, 2 * HOUR, subject, 5);
+        two.joined(1, 2 * HOUR, subject, 1);
+        tick(2 * SECOND);
+        two.send(beat(subject));
+        assertThat(waiting(subject)).isEqualTo(2);
+        tick(2 * SECOND);
+
+        Batch.Reply reply = two.send(beat(subject));
+
+        assertThat(reply.results()).containsExactly(new Batch.Result.Beaten(0));
+        assertThat(reply.wakes()).containsExactly(new Batch.Wake(1, now + 6 * MINUTE - 4 * SECOND));
+        assertThat(waiting(subject)).isEqualTo(1);
+    }
+
+    @Test
+    void aHeartbeatTellsTheTurnAgain() {
+        one.granted(subject, 10);
+        one.joined(1, 2 * HOUR, subject, 5);
+        long moment = now + 30 * MINUTE;
+        tick(SECOND);
+
+        assertThat(one.send(beat(subject)).wakes()).containsExactly(new Batch.Wake(1, moment));
+        assertThat(two.send(beat(subject)).wakes()).isEmpty();
+    }
+
+    // ------------------------------------------------------------------------------------------------------- holds
+
+    @Test
+    void nobodyGoesWhileAHoldLasts() {
+        one.granted(subject, 4);
+        one.send(operation(Kind.HOLD, 0, 0, MINUTE, subject, 0));
+
+        assertThat(denied(two.send(reserve(subject, 1))).waitMicros()).isEqualTo(MINUTE);
+        Batch.Result.Joined joined = two.joined(1, HOUR, subject, 1);
+        tick(MINUTE - 1);
+        assertThat(two.send(ask(1, joined, subject, 1)).results()).containsExactly(new Batch.Result.WaitsOn());
+        tick(1);
+        two.let(ask(1, joined, subject, 1));
+    }
+
+    // ---------------------------------------------------------------------------------------------- leaving a share
+
+    @Test
+    void aCallThatLeavesAShareGoesOnlyWhileThatMuchStaysFree() {
+        one.granted(subject, 7);
+
+        assertThat(denied(two.send(operation(Kind.LEAVING, 1, 20, HOUR, subject, 2)))
+                        .waitMicros())
+                .isEqualTo(6 * MINUTE);
+        two.granted(operation(Kind.LEAVING, 2, 20, HOUR, subject, 1));
+    }
+
+    @Test
+    void aCallThatLeavesAShareGoesOnlyWhileNobodyWaits() {
+        one.granted(subject, 5);
+        one.joined(1, HOUR, subject, 6);
+
+        assertThat(denied(two.send(operation(Kind.LEAVING, 1, 1, HOUR, subject, 1)))
+                        .waitMicros())
+                .isPositive();
+    }
+
+    // --------------------------------------------------------------------------------------------------- the words
+
+    private final class Peer {
+        final Lines lines;
+        final Lane lane;
+
+        Peer(String name) {
+            this.lines = new Lines(name, prefix + ":turn:");
+            this.lane = new Lane(prefix + ":{lane-" + name + "}", 0);
+        }
+
+        Batch batch(Batch.Call... calls) {
+            Batch batch = new Batch(lines);
+            for (Batch.Call call : calls) {
+                batch.add(call);
+            }
+            return batch;
+        }
+
+        /** Again where a line was not named. */
+        Batch.Reply send(Batch.Call... calls) {
+            Batch.Reply reply;
+            do {
+                reply = sendRaw(Batch.Mode.RUN, batch(calls));
+                lane.advance(0);
+            } while (reply.results().get(0) instanceof Batch.Result.AskAgain);
+            return reply;
+        }
+
+        Batch.Reply sendRaw(Batch.Mode mode, Batch batch) {
+            byte[] request = batch.request(mode, lane.number(), now + SECOND, 60_000, now);
+            return batch.read(script.run(
+                    redis,
+                    batch.keys(lane.key()),
+                    request,
+                    Duration.ofSeconds(5).toNanos()));
+        }
+
+        Verdict.Granted granted(Subject of, long... amounts) {
+            return granted(reserve(of, amounts));
+        }
+
+        Verdict.Granted granted(Batch.Call call) {
+            return grant(send(call));
+        }
+
+        Batch.Reply let(Batch.Call call) {
+            Batch.Reply reply = send(call);
+            grant(reply);
+            return reply;
+        }
+
+        private Verdict.Granted grant(Batch.Reply reply) {
+            assertThat(reply.results().get(0)).isInstanceOf(Batch.Result.Decided.class);
+            Verdict verdict = ((Batch.Result.Decided) reply.results().get(0)).verdict();
+            assertThat(verdict).isInstanceOf(Verdict.Granted.class);
+            return (Verdict.Granted) verdict;
+        }
+
+        Batch.Result.Joined joined(long number, long wait, Subject of, long... amounts) {
+            return joined(number, wait, new Claim(of, amounts));
+        }
+
+        Batch.Result.Joined joined(long number, long wait, Claim... claims) {
+            Batch.LineOperation join = new Batch.LineOperation(Kind.JOIN, number, 0, wait);
+            Batch.Result result = send(new Batch.Call.Reserve(List.of(claims), join))
+                    .results()
+                    .get(0);
+            assertThat(result).isInstanceOf(Batch.Result.Joined.class);
+            return (Batch.Result.Joined) result;
+        }
+    }
+
+    private void listen(Peer process) throws InterruptedException {
+        BlockingQueue<String> ready = new LinkedBlockingQueue<>();
+        ears.add(new Listening(
+                redis,
+                prefix + ":turn:" + new String(process.lines.process(), java.nio.charset.StandardCharsets.US_ASCII),
+                new Listening.Listener() {
+                    @Override
+                    public void onMessage(String message) {
+                        told.add(message);
+                    }
+
+                    @Override
+                    public void onListening() {
+                        ready.add("now");
+                    }
+
+                    @Override
+                    public void onForbidden(String why) {
+                        throw new IllegalStateException(why);
+                    }
+                }));
+        assertThat(ready.poll(10, TimeUnit.SECONDS)).isEqualTo("now");
+    }
+
+    private void tick(long micros) {
+        now += micros;
+        jedis.set(prefix + ":time", Long.toString(now));
+    }
+
+    private Subject subject(String name, Limit... limits) {
+        Budget budget = Budget.named(name);
+        for (Limit limit : limits) {
+            budget = budget.limit(limit);
+        }
+        return new Subject(prefix + ":{x}:" + name, budget);
+    }
+
+    private static Batch.Call reserve(Subject subject, long... amounts) {
+        return new Batch.Call.Reserve(List.of(new Claim(subject, amounts)));
+    }
+
+    private static Batch.Call join(long number, long wait, Subject subject, long... amounts) {
+        return operation(Kind.JOIN, number, 0, wait, subject, amounts);
+    }
+
+    private static Batch.Call ask(long number, Batch.Result.Joined joined, Subject subject, long... amounts) {
+        return operation(Kind.ASK, number, joined.place(), 0, subject, amounts);
+    }
+
+    private static Batch.Call beat(Subject subject) {
+        return operation(Kind.BEAT, 0, 0, 0, subject, 0);
+    }
+
+    private static Batch.Call operation(
+            Kind kind, long number, long place, long wait, Subject subject, long... amounts) {
+        return new Batch.Call.Reserve(
+                List.of(new Claim(subject, amounts)), new Batch.LineOperation(kind, number, place, wait));
+    }
+
+    private static Verdict.Shortfall denied(Batch.Reply reply) {
+        assertThat(reply.results().get(0)).isInstanceOf(Batch.Result.Decided.class);
+        Verdict verdict = ((Batch.Result.Decided) reply.results().get(0)).verdict();
+        assertThat(verdict).isInstanceOf(Verdict.Shortfall.class);
+        return (Verdict.Shortfall) verdict;
+    }
+
+    private List<Standing> look(Subject of) {
+        Batch.Result result;
+        do {
+            Batch batch = one.batch(new Batch.Call.Look(List.of(of)));
+            result = one.sendRaw(Batch.Mode.LOOK, batch).results().get(0);
+        } while (result instanceof Batch.Result.AskAgain);
+        return ((Batch.Result.Looked) result).standings().get(0);
+    }
+
+    private long waiting(Subject of) {
+        return look(of).get(0).waiting();
+    }
+
+    private List<Long> balances(Subject of) {
+        return look(of).stream().map(Standing::balance).toList();
+    }
+}
