@@ -752,8 +752,12 @@ public final class RedisLedger implements Ledger {
                     }
                 }
             }
-            // What it did is undone.
-            cargo.asks.forEach(ask -> fail(ask, new GuardUnavailableException("Redis did not answer in time")));
+            // What it did is undone, so that calls that wait may ask again.
+            for (Ask ask : cargo.asks) {
+                if (ask.untilKnown) {
+                    fail(ask, new GuardUnavailableException("Redis did not answer in time"));
+                }
+            }
             waiters.told(reply.wakes());
             unknown.remove(oldest);
             freeLanes.add(lane);
