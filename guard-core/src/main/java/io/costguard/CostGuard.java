@@ -54,6 +54,7 @@ import redis.clients.jedis.UnifiedJedis;
 public final class CostGuard implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(CostGuard.class);
 
+    private static final Duration LONGEST_HOLD = Duration.ofHours(1);
     private static final Duration FOR_EVER = Duration.ofSeconds(Long.MAX_VALUE);
 
     private final @Nullable Limiter limiter;
@@ -135,6 +136,20 @@ public final class CostGuard implements AutoCloseable {
     /** How the limits that the call would fall under stand now, after all that was settled so far; charges nothing. */
     public List<LimitStatus> status(GuardedCall call) throws GuardUnavailableException {
         return limiter == null ? List.of() : limiter.status(call);
+    }
+
+    /**
+     * Lets no call with these attributes go for so long, in the whole fleet: they are denied, or wait. Balances refill meanwhile.
+     *
+     * @throws IllegalArgumentException if {@code duration} is not above 0, or above an hour
+     */
+    public void hold(GuardedCall call, Duration duration) throws GuardUnavailableException {
+        if (duration.isNegative() || duration.isZero() || duration.compareTo(LONGEST_HOLD) > 0) {
+            throw new IllegalArgumentException("a hold must be above 0 and at most " + LONGEST_HOLD + ", not " + duration);
+        }
+        if (limiter != null) {
+            limiter.hold(call, duration);
+        }
     }
 
     /** Returns when all that was settled so far is in Redis. */

@@ -22,6 +22,9 @@ public interface GuardListener {
     /** A reservation came to its end. */
     default void onSettled(Settlement event) {}
 
+    /** Calls like this one are held. */
+    default void onHeld(Hold event) {}
+
     /** Redis could not decide, and the call goes uncounted. */
     default void onFailedOpen(FailedOpen event) {}
 
@@ -79,6 +82,13 @@ public interface GuardListener {
      * @param actual what is charged from now on
      */
     record Settlement(GuardedCall call, Cost estimate, Cost actual, Outcome outcome) {}
+
+    /**
+     * No call like this one goes for a while, in the whole fleet: its provider answered 429 and said so, or somebody asked for it.
+     *
+     * @param hold for how long
+     */
+    record Hold(GuardedCall call, Duration hold) {}
 
     /**
      * A call that goes uncounted.

@@ -7,6 +7,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 public final class Recorder implements GuardListener {
     public final List<Grant> grants = new CopyOnWriteArrayList<>();
     public final List<Waiting> waits = new CopyOnWriteArrayList<>();
+    public final List<Hold> holds = new CopyOnWriteArrayList<>();
     public final List<Denied> denials = new CopyOnWriteArrayList<>();
     public final List<Settlement> settlements = new CopyOnWriteArrayList<>();
     public final List<FailedOpen> failedOpen = new CopyOnWriteArrayList<>();
@@ -19,6 +20,11 @@ public final class Recorder implements GuardListener {
     @Override
     public void onWaiting(Waiting event) {
         waits.add(event);
+    }
+
+    @Override
+    public void onHeld(Hold event) {
+        holds.add(event);
     }
 
     @Override

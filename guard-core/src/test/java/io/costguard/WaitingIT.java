@@ -198,6 +198,19 @@ class WaitingIT {
     }
 
     @Test
+    void nobodyGoesWhileAHoldLastsInTheWholeFleet() throws Exception {
+        Limit limit = Limit.requests(100).perMinute();
+        CostGuard one = guard(limit);
+        CostGuard other = guard(limit);
+
+        one.hold(CALL, Duration.ofSeconds(2));
+
+        assertThat(other.tryAcquire(CALL)).isEmpty();
+        assertThat(other.acquire(CALL).waited()).isBetween(Duration.ofMillis(500), Duration.ofSeconds(20));
+        assertThat(events.holds).hasSize(1);
+    }
+
+    @Test
     void aCrowdIsLetGoOneByOne() throws Exception {
         CostGuard guard = guard(Limit.requests(200).perSecond().burst(1));
         List<CompletableFuture<Permit>> all = new ArrayList<>();

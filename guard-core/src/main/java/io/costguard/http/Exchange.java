@@ -6,8 +6,10 @@ import io.costguard.settle.Charges;
 import io.costguard.settle.Ending;
 import io.costguard.settle.Meter;
 import io.costguard.settle.Metered;
+import io.costguard.settle.RetryAfter;
 import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -109,6 +111,9 @@ public final class Exchange {
         synchronized void answered(int statusCode, Function<String, Optional<String>> headers) {
             status = statusCode;
             answered = true;
+            if (statusCode == 429) {
+                RetryAfter.of(headers, Instant.now()).ifPresent(reservation::hold);
+            }
             try {
                 meter = dialect.map(known -> new Meter(
                                 known,

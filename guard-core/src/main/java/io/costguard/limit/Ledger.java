@@ -1,6 +1,7 @@
 package io.costguard.limit;
 
 import io.costguard.GuardUnavailableException;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
@@ -31,6 +32,9 @@ public interface Ledger extends AutoCloseable {
 
     /** How all limits of these subjects stand, in their order; charges nothing. */
     List<List<Standing>> look(List<Subject> subjects, long deadlineNanos) throws GuardUnavailableException;
+
+    /** Lets nobody go at these subjects for so long, in the whole fleet; completes when that is in the ledger. */
+    CompletableFuture<?> hold(List<Subject> subjects, Duration hold);
 
     /** Returns when all that was settled so far is in the ledger. */
     void flush(long deadlineNanos) throws GuardUnavailableException;

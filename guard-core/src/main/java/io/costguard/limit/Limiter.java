@@ -25,6 +25,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 
 /**
  * Decides whether a call may go: finds what it would be charged to, asks the pre-check and then the ledger, and turns their
@@ -33,6 +34,8 @@ import java.util.function.BooleanSupplier;
 public final class Limiter implements AutoCloseable {
     /** How long a call that waits takes to see that nobody wants it any more. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+    private static final List<String> COUNTED_BY_PROVIDERS = List.of("model", "apiKey");
 
     /** As long as a duration gets: waiting will never help. */
     private static final Duration NEVER = Duration.ofNanos(Long.MAX_VALUE);
@@ -257,6 +260,42 @@ public final class Limiter implements AutoCloseable {
             }
         }
         return statuses;
+    }
+
+    /** Lets no call like this one go for so long, in the whole fleet. */
+    public void hold(GuardedCall call, Duration hold) throws GuardUnavailableException {
+        List<Subject> subjects = held(askings.subjectsOf(call), budget -> true);
+        if (subjects.isEmpty()) {
+            return;
+        }
+        try {
+            ledger.hold(subjects, hold).get(timeoutNanos, TimeUnit.NANOSECONDS);
+            listeners.held(askings.identified(call), hold);
+        } catch (ExecutionException | TimeoutException e) {
+            throw new GuardUnavailableException("Redis did not take the hold", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new GuardUnavailableException("interrupted while holding", e);
+        }
+    }
+
+    /** A provider wants no more calls like this one for so long: of its model and key, which is what it counts. */
+    void holdAtTheProviders(Reservation reservation, Duration hold) {
+        List<Subject> subjects = held(
+                reservation.charges().stream()
+                        .map(charge -> charge.claim().subject())
+                        .toList(),
+                budget -> budget.countedPer().containsAll(COUNTED_BY_PROVIDERS));
+        if (!subjects.isEmpty()) {
+            CompletableFuture<?> unused = ledger.hold(subjects, hold);
+            listeners.held(reservation.call(), hold);
+        }
+    }
+
+    private static List<Subject> held(List<Subject> subjects, Predicate<Budget> which) {
+        return subjects.stream()
+                .filter(subject -> !subject.budget().isDryRun() && which.test(subject.budget()))
+                .toList();
     }
 
     /** Returns when all that has ended so far is in the ledger. */

@@ -53,6 +53,11 @@ final class Listeners {
         }
     }
 
+    void held(GuardedCall call, Duration hold) {
+        GuardListener.Hold event = new GuardListener.Hold(call, hold);
+        tell(listener -> listener.onHeld(event));
+    }
+
     void settled(GuardedCall call, Cost actual, Outcome outcome) {
         if (anybodyHears) {
             GuardListener.Settlement event = new GuardListener.Settlement(call, call.cost(), actual, outcome);

@@ -102,6 +102,13 @@ public final class Reservation implements Permit {
         }
     }
 
+    /** The provider wants no more calls like this one for so long. */
+    public void hold(Duration hold) {
+        if (limiter != null) {
+            limiter.holdAtTheProviders(this, hold);
+        }
+    }
+
     @Override
     public String toString() {
         return "permit " + id() + " for " + estimate();

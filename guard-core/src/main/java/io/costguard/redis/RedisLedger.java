@@ -313,6 +313,13 @@ public final class RedisLedger implements Ledger {
     }
 
     @Override
+    public CompletableFuture<?> hold(List<Subject> subjects, Duration hold) {
+        Ask ask = new Ask(Waiters.hold(subjects, hold), clock.nanoTime() + timeoutNanos, null, false);
+        askForOther(ask);
+        return ask.answer;
+    }
+
+    @Override
     public void flush(long deadlineNanos) throws GuardUnavailableException {
         for (Settling settling : List.copyOf(unsettled)) {
             try {

@@ -82,6 +82,20 @@ final class Waiters {
                 new Batch.LineOperation(kind, lastNumber.incrementAndGet(), patience.leaves(), patience.micros()));
     }
 
+    /** Lets nobody go for so long. */
+    static Batch.Call.Reserve hold(List<Subject> subjects, Duration hold) {
+        List<Claim> claims = new ArrayList<>();
+        for (Subject subject : subjects) {
+            claims.add(nothing(subject));
+        }
+        return new Batch.Call.Reserve(
+                claims, new Batch.LineOperation(Batch.LineOperation.Kind.HOLD, 0, 0, hold.toNanos() / 1_000));
+    }
+
+    private static Claim nothing(Subject subject) {
+        return new Claim(subject, new long[subject.limits().size()]);
+    }
+
     /** A call that stands in line from now on. */
     Verdict.Waiting joined(Batch.Call.Reserve call, Batch.Result.Joined joined) {
         Waiter waiter = new Waiter(call, joined.expected(), joined.place());
@@ -377,9 +391,8 @@ final class Waiters {
     }
 
     private CompletableFuture<Batch.Result> beats(Subject subject, long from) {
-        Claim nothing = new Claim(subject, new long[subject.limits().size()]);
         Batch.LineOperation beat = new Batch.LineOperation(Batch.LineOperation.Kind.BEAT, 0, from, 0);
-        return asker.ask(new Batch.Call.Reserve(List.of(nothing), beat))
+        return asker.ask(new Batch.Call.Reserve(List.of(nothing(subject)), beat))
                 .thenCompose(result -> result instanceof Batch.Result.Beaten beaten && beaten.next() > 0
                         ? beats(subject, beaten.next())
                         : CompletableFuture.completedFuture(result));

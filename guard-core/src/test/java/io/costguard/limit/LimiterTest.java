@@ -213,6 +213,11 @@ class LimiterTest {
         }
 
         @Override
+        public CompletableFuture<?> hold(List<Subject> subjects, Duration hold) {
+            return CompletableFuture.completedFuture(null);
+        }
+
+        @Override
         public List<List<Standing>> look(List<Subject> subjects, long deadlineNanos) {
             return List.of();
         }

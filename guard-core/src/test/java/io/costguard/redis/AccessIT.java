@@ -10,13 +10,19 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.Permit;
+import io.costguard.WhenExhausted;
 import io.costguard.testing.RedisForTests;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
 
@@ -63,6 +69,25 @@ class AccessIT {
             guard.acquire(call).release();
 
             assertThat(guard.status(call).get(0).balance()).isEqualTo(9);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"&costguard:turn:*", "resetchannels"})
+    void callsWaitWithAndWithoutTheChannelsThatTheDocsName(String channels) throws Exception {
+        admin.sendCommand(Protocol.Command.ACL, "SETUSER", "costguard", channels);
+        GuardedCall call = GuardedCall.of("search").whenExhausted(WhenExhausted.waitUpTo(Duration.ofSeconds(20)));
+        Budget budget = Budget.named("one").limit(Limit.requests(2).perSecond().burst(1));
+        try (CostGuard guard = CostGuard.builder().redis(url()).budget(budget).build();
+                CostGuard other = CostGuard.builder().redis(url()).budget(budget).build()) {
+            guard.acquire(call);
+            CompletableFuture<Permit> first = guard.acquireAsync(call);
+            CompletableFuture<Permit> second = other.acquireAsync(call);
+            CompletableFuture<Permit> third = guard.acquireAsync(call);
+
+            assertThat(first.get(20, TimeUnit.SECONDS).waited()).isPositive();
+            assertThat(second.get(20, TimeUnit.SECONDS).waited()).isPositive();
+            assertThat(third.get(20, TimeUnit.SECONDS).waited()).isPositive();
         }
     }
 
