@@ -145,7 +145,8 @@ public final class CostGuard implements AutoCloseable {
      */
     public void hold(GuardedCall call, Duration duration) throws GuardUnavailableException {
         if (duration.isNegative() || duration.isZero() || duration.compareTo(LONGEST_HOLD) > 0) {
-            throw new IllegalArgumentException("a hold must be above 0 and at most " + LONGEST_HOLD + ", not " + duration);
+            throw new IllegalArgumentException(
+                    "a hold must be above 0 and at most " + LONGEST_HOLD + ", not " + duration);
         }
         if (limiter != null) {
             limiter.hold(call, duration);

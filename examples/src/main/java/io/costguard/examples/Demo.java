@@ -7,14 +7,19 @@ import io.costguard.GuardedCall;
 import io.costguard.LimitStatus;
 import io.costguard.Unit;
 import io.costguard.testing.RedisForTests;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.YearMonth;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.LongSummaryStatistics;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -59,11 +64,21 @@ final class Demo {
             System.out.println(
                     "Budgets of the fleet, for each provider: 4 requests per 5 s, 100,000 tokens per minute; for all: $250 per month");
             System.out.println();
+            List<Event> events = new ArrayList<>();
             int failed = 0;
-            for (Process worker : start(settings, redis, prefix, provider.uri())) {
+            List<Thread> listeners = new ArrayList<>();
+            List<Process> workers = start(settings, redis, prefix, provider.uri());
+            for (Process worker : workers) {
+                listeners.add(listen(worker, events));
+            }
+            for (Process worker : workers) {
                 failed += worker.waitFor() == 0 ? 0 : 1;
             }
+            for (Thread listener : listeners) {
+                listener.join();
+            }
             System.out.println();
+            tellWhoWaited(events);
             if (failed > 0) {
                 System.out.println(failed + " of the processes failed; what they said is above");
             }
@@ -94,10 +109,56 @@ final class Demo {
                             prefix,
                             provider.toString(),
                             String.valueOf(settings.calls()))
-                    .inheritIO()
+                    .redirectError(Redirect.INHERIT)
                     .start());
         }
         return workers;
+    }
+
+    /** Prints what a worker tells, as it happens. */
+    private static Thread listen(Process worker, List<Event> events) {
+        Thread listener = new Thread(() -> {
+            try (BufferedReader lines = worker.inputReader(StandardCharsets.UTF_8)) {
+                for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                    Optional<Event> event = Event.read(line);
+                    synchronized (events) {
+                        event.ifPresent(events::add);
+                        System.out.println(event.map(Event::toString).orElse(line));
+                    }
+                }
+            } catch (IOException e) {
+                System.out.println("a worker is no longer heard: " + e.getMessage());
+            }
+        });
+        listener.start();
+        return listener;
+    }
+
+    /** The calls that waited, in the order in which they were let go. */
+    private static void tellWhoWaited(List<Event> events) {
+        List<Event> waited = events.stream()
+                .filter(event -> event.waitedMillis() > 0)
+                .sorted(Comparator.comparingLong(Event::atMillis))
+                .toList();
+        if (waited.isEmpty()) {
+            return;
+        }
+        LongSummaryStatistics millis =
+                waited.stream().mapToLong(Event::waitedMillis).summaryStatistics();
+        long begin = events.get(0).atMillis();
+        System.out.printf(
+                "%d calls waited in line, for %d to %d ms, in the order in which they went:%n",
+                waited.size(), millis.getMin(), millis.getMax());
+        System.out.printf("%14s %14s   %-9s %s%n", "asked", "went", "", "");
+        for (Event event : waited) {
+            System.out.printf(
+                    "%11.3f s %12.3f s   %-9s %s%n",
+                    (event.atMillis() - event.waitedMillis() - begin) / 1_000.0,
+                    (event.atMillis() - begin) / 1_000.0,
+                    event.worker(),
+                    event.model());
+        }
+        System.out.println();
     }
 
     /** What the ledger in Redis holds of the budget that has one balance for everything. */

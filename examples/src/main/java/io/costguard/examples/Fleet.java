@@ -4,6 +4,7 @@ import io.costguard.Budget;
 import io.costguard.CostGuard;
 import io.costguard.GuardListener;
 import io.costguard.Limit;
+import io.costguard.WhenExhausted;
 import java.time.Duration;
 
 /** What every process of the fleet agrees on: its budgets. */
@@ -24,6 +25,7 @@ final class Fleet {
                         .limit(Limit.inputTokens(1_000_000_000).perMonth())
                         .limit(Limit.outputTokens(1_000_000_000).perMonth())
                         .limit(Limit.usd("250.00").perMonth()))
+                .whenExhausted(WhenExhausted.waitUpTo(Duration.ofMinutes(1)))
                 .listener(listener)
                 .build();
     }

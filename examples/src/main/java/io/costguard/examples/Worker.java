@@ -20,7 +20,7 @@ final class Worker {
         int calls = Integer.parseInt(args[5]);
         List<Exchange> exchanges = Provider.exchanges();
         Random random = new Random(name.hashCode());
-        try (CostGuard guard = Fleet.guard(args[2], args[3], new Lines(name))) {
+        try (CostGuard guard = Fleet.guard(args[2], args[3], new Events(name))) {
             Client client = Client.Kind.valueOf(args[1]).guardedBy(guard, URI.create(args[4]));
             for (int i = 0; i < calls; i++) {
                 Exchange exchange = exchanges.get(random.nextInt(exchanges.size()));
@@ -35,31 +35,38 @@ final class Worker {
         System.exit(0); // the clients keep threads for their next call
     }
 
-    /** A line for each thing that happens. */
-    private record Lines(String worker) implements GuardListener {
+    /** Tells the demo of each thing that happens. */
+    private record Events(String worker) implements GuardListener {
         @Override
         public void onGranted(Grant event) {
             String left = event.left().stream()
                     .min(Comparator.comparingDouble(limit -> (double) limit.balance() / limit.capacity()))
                     .map(limit -> "; left: " + limit)
                     .orElse("");
-            print(event.call().model(), "granted", event.estimate() + " at most" + left);
+            long waited = event.waited().toMillis();
+            String detail = event.estimate() + " at most" + left + (waited > 0 ? "; waited " + waited + " ms" : "");
+            tell(Event.What.GRANTED, event.call().model(), detail, waited);
+        }
+
+        @Override
+        public void onWaiting(Waiting event) {
+            tell(Event.What.WAITING, event.call().model(), event.expected() + " at the earliest", 0);
         }
 
         @Override
         public void onDenied(Denied event) {
-            print(event.call().model(), "denied", event.denial() + ", says " + event.by());
+            tell(Event.What.DENIED, event.call().model(), event.denial() + ", says " + event.by(), 0);
         }
 
         @Override
         public void onSettled(Settlement event) {
             String how = event.outcome() == Outcome.REPORTED ? "" : ", " + event.outcome();
-            print(event.call().model(), "settled", event.actual() + how);
+            tell(Event.What.SETTLED, event.call().model(), event.actual() + how, 0);
         }
 
-        private void print(String model, String what, String detail) {
-            // In one piece: the processes share the terminal.
-            System.out.print(String.format("%-9s %-26s %-8s %s%n", worker, model, what, detail));
+        private void tell(Event.What what, String model, String detail, long waitedMillis) {
+            Event event = new Event(System.currentTimeMillis(), worker, what, model, detail, waitedMillis);
+            System.out.print(event.written() + "\n"); // in one piece
         }
     }
 }

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -505,7 +506,7 @@ final class Batch {
         List<List<Standing>> standings = new ArrayList<>();
         for (Subject subject : call.subjects()) {
             List<Standing> limits = new ArrayList<>();
-            long[] balances = states[place(subject).number - 1].balances();
+            long[] balances = states[numberOf(subject) - 1].balances();
             long[] untilFull = new long[balances.length];
             for (int i = 0; i < balances.length; i++) {
                 untilFull[i] = in.getLong();
@@ -522,12 +523,16 @@ final class Batch {
     private Result unusable(List<Subject> subjects, byte[] flags) {
         Result result = new Result.AskAgain();
         for (Subject subject : subjects) {
-            byte flag = flags[place(subject).number - 1];
+            byte flag = flags[numberOf(subject) - 1];
             if (flag != 0 && flag != BOUNDS_NEEDED && flag != LINE_NEEDED) {
                 return new Result.Refused(refusal(subject, flag));
             }
         }
         return result;
+    }
+
+    private int numberOf(Subject subject) {
+        return Objects.requireNonNull(subjects.get(subject)).number;
     }
 
     private static byte[] ascii(String text) {

@@ -31,8 +31,8 @@ public final class RetryAfter {
         Optional<Duration> millis = headers.apply("retry-after-ms").flatMap(text -> millis(text, BigDecimal.ONE));
         return millis.isPresent()
                 ? millis
-                : headers.apply("retry-after").flatMap(text -> millis(text, BigDecimal.valueOf(1_000))
-                        .or(() -> date(text, now)));
+                : headers.apply("retry-after")
+                        .flatMap(text -> millis(text, BigDecimal.valueOf(1_000)).or(() -> date(text, now)));
     }
 
     private static Optional<Duration> millis(String text, BigDecimal unit) {
@@ -49,8 +49,8 @@ public final class RetryAfter {
 
     private static Optional<Duration> date(String text, Instant now) {
         try {
-            Instant until =
-                    ZonedDateTime.parse(text.strip(), DateTimeFormatter.RFC_1123_DATE_TIME).toInstant();
+            Instant until = ZonedDateTime.parse(text.strip(), DateTimeFormatter.RFC_1123_DATE_TIME)
+                    .toInstant();
             Duration wait = Duration.between(now, until);
             return positive(wait.compareTo(LONGEST) > 0 ? LONGEST : wait);
         } catch (DateTimeException e) {

@@ -79,7 +79,8 @@ class AccessIT {
         GuardedCall call = GuardedCall.of("search").whenExhausted(WhenExhausted.waitUpTo(Duration.ofSeconds(20)));
         Budget budget = Budget.named("one").limit(Limit.requests(2).perSecond().burst(1));
         try (CostGuard guard = CostGuard.builder().redis(url()).budget(budget).build();
-                CostGuard other = CostGuard.builder().redis(url()).budget(budget).build()) {
+                CostGuard other =
+                        CostGuard.builder().redis(url()).budget(budget).build()) {
             guard.acquire(call);
             CompletableFuture<Permit> first = guard.acquireAsync(call);
             CompletableFuture<Permit> second = other.acquireAsync(call);

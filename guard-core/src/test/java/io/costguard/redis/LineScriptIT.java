@@ -114,6 +114,20 @@ class LineScriptIT {
         assertThat(balances(subject)).containsExactly(5L);
     }
 
+    @Test
+    void aLineThatWasNotNamedIsAskedForAndTheOthersAreDecided() {
+        Subject other = subject("other", Limit.requests(1).perHour());
+        one.granted(subject, 10);
+        one.joined(1, HOUR, subject, 5);
+
+        Batch.Reply reply = two.sendRaw(Batch.Mode.RUN, two.batch(reserve(subject, 1), reserve(other, 1)));
+        two.lane.advance(0);
+
+        assertThat(reply.results().get(0)).isEqualTo(new Batch.Result.AskAgain());
+        assertThat(reply.results().get(1)).isInstanceOf(Batch.Result.Decided.class);
+        assertThat(denied(two.send(reserve(subject, 1))).waitMicros()).isEqualTo(36 * MINUTE);
+    }
+
     // ------------------------------------------------------------------------------------------------------ asking
 
     @Test
