@@ -29,10 +29,15 @@ final class WordCounter implements Tokenizers.Counter {
 
     private final Tokenizers.Counter tokenizer;
     private final AtomicLongArray known = new AtomicLongArray(SLOTS);
-    private final long seed = new SplittableRandom().nextLong();
+    private final long seed;
 
     WordCounter(Tokenizers.Counter tokenizer) {
+        this(tokenizer, new SplittableRandom().nextLong());
+    }
+
+    WordCounter(Tokenizers.Counter tokenizer, long seed) {
         this.tokenizer = tokenizer;
+        this.seed = seed;
     }
 
     @Override
