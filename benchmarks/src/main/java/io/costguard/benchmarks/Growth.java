@@ -8,6 +8,7 @@ import java.util.Locale;
 final class Growth {
     private static final int FILLING_CALLERS = 64;
     private static final int OPEN = 10_000;
+    private static final int WAITING = 10_000;
 
     private Growth() {}
 
@@ -15,6 +16,8 @@ final class Growth {
         subjects(bench, List.of(1, 1_000, bench.effort().of(20_000, 1_000_000)));
         bench.server().flush();
         openReservations(bench);
+        bench.server().flush();
+        line(bench);
     }
 
     private static void subjects(Bench bench, List<Integer> sizes) throws Exception {
@@ -52,6 +55,22 @@ final class Growth {
             row(bench.report(), p50s, many, one);
             one.checkOpen();
             many.checkOpen();
+        }
+    }
+
+    private static void line(Bench bench) throws Exception {
+        try (LineOfCalls none = Contender.checked(new LineOfCalls(bench.server().url(0), 0));
+                LineOfCalls many =
+                        Contender.checked(new LineOfCalls(bench.server().url(1), WAITING))) {
+            Rounds p50s = measure(bench, List.of(none, many));
+            bench.report().heading("one caller, 3 limits, p50 of a denial with more calls in line");
+            bench.report()
+                    .atMost(
+                            many.name() + " against none",
+                            Report.time(p50s.of(many).median()),
+                            Report.time(p50s.of(none).median()),
+                            p50s.ratio(many, none),
+                            1.1);
         }
     }
 
