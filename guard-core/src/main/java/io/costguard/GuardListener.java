@@ -25,6 +25,9 @@ public interface GuardListener {
     /** Calls like this one are held. */
     default void onHeld(Hold event) {}
 
+    /** Redis lost something, and it was mended as far as can be. */
+    default void onRegressed(Regression event) {}
+
     /** Redis could not decide, and the call goes uncounted. */
     default void onFailedOpen(FailedOpen event) {}
 
@@ -89,6 +92,12 @@ public interface GuardListener {
      * @param hold for how long
      */
     record Hold(GuardedCall call, Duration hold) {}
+
+    /**
+     * A call that waited was no longer in line: Redis lost that, or its process was silent for so long that it was taken for dead. It
+     * stands at its old place again.
+     */
+    record Regression(GuardedCall call) {}
 
     /**
      * A call that goes uncounted.

@@ -150,6 +150,7 @@ public final class Limiter implements AutoCloseable {
 
     private long begins(Asking asking, Verdict.Waiting waiting) {
         listeners.waiting(asking.call(), denial(waiting.expected()));
+        waiting.place().onRegressed(() -> listeners.regressed(asking.call()));
         return System.nanoTime();
     }
 

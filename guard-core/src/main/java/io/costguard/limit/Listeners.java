@@ -58,6 +58,11 @@ final class Listeners {
         tell(listener -> listener.onHeld(event));
     }
 
+    void regressed(GuardedCall call) {
+        GuardListener.Regression event = new GuardListener.Regression(call);
+        tell(listener -> listener.onRegressed(event));
+    }
+
     void settled(GuardedCall call, Cost actual, Outcome outcome) {
         if (anybodyHears) {
             GuardListener.Settlement event = new GuardListener.Settlement(call, call.cost(), actual, outcome);

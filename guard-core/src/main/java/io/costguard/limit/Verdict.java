@@ -38,6 +38,9 @@ public sealed interface Verdict {
         /** Completes with what was granted, or with what it lacks when it has waited in vain. Not to be completed by others. */
         CompletableFuture<Verdict> end();
 
+        /** Says whom to tell when the call was no longer in line, and stands there again. */
+        void onRegressed(Runnable told);
+
         /** It does not wait any longer; what is granted after this is given back. */
         void leave();
     }

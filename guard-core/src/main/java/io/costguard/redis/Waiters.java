@@ -177,6 +177,7 @@ final class Waiters {
         private boolean asking;
         private boolean leaves;
         private @Nullable Long askAtNanos;
+        private volatile Runnable regressed = () -> {};
 
         Waiter(Batch.Call.Reserve call, Verdict.Shortfall expected, long place) {
             this.call = call;
@@ -200,6 +201,11 @@ final class Waiters {
         @Override
         public CompletableFuture<Verdict> end() {
             return end;
+        }
+
+        @Override
+        public void onRegressed(Runnable told) {
+            regressed = told;
         }
 
         @Override
@@ -297,6 +303,7 @@ final class Waiters {
 
         private void asked(Batch.@Nullable Result result, @Nullable Throwable failure) {
             if (result instanceof Batch.Result.Gone) {
+                regressed.run();
                 CompletableFuture<?> unused = asker.ask(
                                 new Batch.Call.Reserve(call.claims(), operation(Batch.LineOperation.Kind.JOIN, place)))
                         .whenComplete(this::asked);
