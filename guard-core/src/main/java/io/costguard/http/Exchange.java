@@ -29,8 +29,15 @@ public final class Exchange {
 
     private final Course course;
 
-    Exchange(Reservation reservation, Optional<Dialect> dialect, String model, Charges charges, CallSites sites) {
-        course = new Course(reservation, dialect, model, charges, sites);
+    /** @param made where the call was made, if that was noted */
+    Exchange(
+            Reservation reservation,
+            Optional<Dialect> dialect,
+            String model,
+            Charges charges,
+            CallSites sites,
+            @Nullable Throwable made) {
+        course = new Course(reservation, dialect, model, charges, sites, made);
         endsAtTheLatestWith(this);
     }
 
@@ -91,13 +98,19 @@ public final class Exchange {
         /** Which see to it that the call ends; what has ended is not left for the garbage collector to look at. */
         private final List<Cleaner.Cleanable> watches = new ArrayList<>(1);
 
-        Course(Reservation reservation, Optional<Dialect> dialect, String model, Charges charges, CallSites sites) {
+        Course(
+                Reservation reservation,
+                Optional<Dialect> dialect,
+                String model,
+                Charges charges,
+                CallSites sites,
+                @Nullable Throwable made) {
             this.reservation = reservation;
             this.dialect = dialect;
             this.model = model;
             this.charges = charges;
             this.sites = sites;
-            this.made = sites.here();
+            this.made = made;
         }
 
         synchronized void watch(Cleaner.Cleanable watch) {

@@ -19,6 +19,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,6 +34,9 @@ public final class HttpCall {
     private final Estimator estimator;
     private final Charges charges;
     private final CallSites sites;
+    /** By the thread that begins the call: what is granted later may be told on any. */
+    private final @Nullable Throwable made;
+
     private final KnownCalls calls;
     private final Optional<Dialect> dialect;
     private final String host;
@@ -52,6 +56,7 @@ public final class HttpCall {
         this.estimator = estimator;
         this.charges = charges;
         this.sites = sites;
+        this.made = sites.here();
         this.calls = calls;
         this.dialect = dialect;
         this.host = host;
@@ -173,7 +178,7 @@ public final class HttpCall {
             return new Admittance.Answered(LocalAnswer.denied(refused, dialect));
         }
         return new Admittance.Admitted(new Exchange(
-                ((Admission.Granted) admission).reservation(), dialect, estimator.model(facts), charges, sites));
+                ((Admission.Granted) admission).reservation(), dialect, estimator.model(facts), charges, sites, made));
     }
 
     private Admittance unavailable(GuardUnavailableException why, Denials denials) throws IOException {
