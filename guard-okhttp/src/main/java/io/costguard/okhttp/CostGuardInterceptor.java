@@ -25,7 +25,8 @@ import okhttp3.Response;
  * <p>Safe for use by many threads. Bodies pass as they are; a one-shot request body is read into memory once, up to
  * {@link HttpCall#MOST_READ}; a duplex body is not read, and its call is guarded by an estimate alone.
  *
- * <p>A call that waits for its budgets holds its thread and, if it was enqueued, one of the dispatcher's places for its host. It waits no longer than its {@code callTimeout} leaves it, as far as that can be known
+ * <p>A call that waits for its budgets holds its thread and, if it was enqueued, one of the dispatcher's places for its host;
+ * {@link GuardedCallFactory} holds neither. It waits no longer than its {@code callTimeout} leaves it, as far as that can be known
  * here: what the call did before it came here is not. Where its time ended while it waited, the {@code InterruptedIOException} says
  * so, or its cause does.
  */
@@ -45,6 +46,10 @@ public final class CostGuardInterceptor implements Interceptor {
 
     @Override
     public Response intercept(Chain chain) throws IOException {
+        Optional<Ticket.Departure> decided = Ticket.take(chain);
+        if (decided.isPresent()) {
+            return decided.get().request().send(chain, decided.get().exchange());
+        }
         CallTime time = CallTime.from(chain.call().timeout());
         Optional<GuardedRequest> guarded = GuardedRequest.of(chain.request(), chain.call(), guard);
         if (guarded.isEmpty()) {

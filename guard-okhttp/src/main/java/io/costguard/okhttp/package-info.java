@@ -1,4 +1,4 @@
-/** The guard as an OkHttp interceptor. */
+/** The guard as an OkHttp interceptor, and as a factory of calls. */
 @NullMarked
 package io.costguard.okhttp;
 
