@@ -126,12 +126,12 @@ local function lineFunctions(q, now, process, channel, rare)
       restart(line)
     end
     if line.size ~= size then
-      line.size, line.sums = 0, {}
+      line.size, line.sums, line.till = 0, {}, 0
       restart(line)
       for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(0', '+inf')) do
         local call = parsed(member)
         count(line, call, 1)
-        line.last = max(line.last, call.place)
+        line.last, line.till = max(line.last, call.place), max(line.till, call.deadline + BEYOND)
       end
       line.rebuilt = true
     end
@@ -447,6 +447,7 @@ local function lineFunctions(q, now, process, channel, rare)
     local line = f.line
     if line.size == 0 and line.touched then
       redis.call('DEL', line.key)
+      line.till = 0
     end
     if line.size == 0 and line.hold <= now then
       f.line = nil
