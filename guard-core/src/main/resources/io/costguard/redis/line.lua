@@ -467,6 +467,8 @@ local function lineFunctions(q, now, process, channel, rare)
       elseif op.kind == BEAT then
         result = pack('>BI4', 9, swept(f.line, op.place))
       elseif op.kind == HOLD then
+        -- Those who have been told that they are covered are not, and must be told again.
+        restart(f.line)
         f.line.hold, f.line.touched, f[2] = max(f.line.hold, now + op.wait), true, 255
       else
         local call = found(f.line, op)
