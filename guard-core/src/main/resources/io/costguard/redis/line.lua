@@ -180,7 +180,8 @@ local function lineFunctions(q, now, process, channel, rare)
   local function touch(f, o)
     local line, named = f.line, names(o)
     for j = 1, q[o] do
-      if f[j * 2 + 2] < (line.told[named[j]] or 0) * q[o + 4 + j * 3] then
+      local m = o + 2 + j * 3
+      if f[j * 2 + 2] < min((line.told[named[j]] or 0) * q[m + 2], q[m]) then
         restart(line)
       end
     end
@@ -263,7 +264,10 @@ local function lineFunctions(q, now, process, channel, rare)
     op.lines[#op.lines + 1], op.calls[#op.calls + 1] = line, call
     if call.place <= line.after and line.hold <= now then
       for j = 1, q[o] do
-        if f[j * 2 + 2] < (line.told[named[j]] or 0) * q[o + 4 + j * 3] then
+        local m, amount = o + 2 + j * 3, call.amounts[named[j]] or 0
+        local capacity, before = q[m] / q[m + 2], max(0, (line.told[named[j]] or 0) - amount)
+        if f[j * 2 + 2] < (min(before, capacity) + min(amount, capacity)) * q[m + 2] then
+          restart(line)
           line.touched = true
           return 0, j
         end
