@@ -17,10 +17,11 @@
 local function lineFunctions(q, now, process, channel, rare)
   local SILENT, NEARER, BEYOND, SCANNED, PASSED = 3000000, 50000, 60000000, 1000, 100
   local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING = 1, 2, 3, 4, 5, 6
-  local MAX = 9007199254740991
+  local MAX, CANCEL, WITH_LINES = 9007199254740991, 2, 8
   local HEAD = '>I7I4I7I7I7I7I7H'
   local pack, unpack, byte, sub, max, min = struct.pack, struct.unpack, string.byte, string.sub, math.max, math.min
   local wakes, namesOf = {}, {}
+  local cancels = q[1] == WITH_LINES + CANCEL
 
   local function whole(number)
     return string.format('%.0f', number)
@@ -161,7 +162,8 @@ local function lineFunctions(q, now, process, channel, rare)
   end
 
   local function tell(line, call, moment)
-    if call.process == process then
+    -- The answer to a cancel is that to its batch.
+    if call.process == process and not cancels then
       wakes[#wakes + 1] = pack('>I6I7', call.number, moment)
     else
       redis.pcall('PUBLISH', channel .. call.process, whole(call.number) .. ' ' .. whole(moment))
