@@ -182,8 +182,8 @@ local function lineFunctions(q, now, process, channel, rare)
   local function touch(f, o)
     local line, named = f.line, names(o)
     for j = 1, q[o] do
-      local m = o + 2 + j * 3
-      if f[j * 2 + 2] < min((line.told[named[j]] or 0) * q[m + 2], q[m]) then
+      local m, told = o + 2 + j * 3, line.told[named[j]] or 0
+      if told > 0 and f[j * 2 + 2] < min(told * q[m + 2], q[m]) then
         restart(line)
       end
     end
@@ -268,7 +268,8 @@ local function lineFunctions(q, now, process, channel, rare)
       for j = 1, q[o] do
         local m, amount = o + 2 + j * 3, call.amounts[named[j]] or 0
         local capacity, before = q[m] / q[m + 2], max(0, (line.told[named[j]] or 0) - amount)
-        if f[j * 2 + 2] < (min(before, capacity) + min(amount, capacity)) * q[m + 2] then
+        local need = min(before, capacity) + min(amount, capacity)
+        if need > 0 and f[j * 2 + 2] < need * q[m + 2] then
           restart(line)
           line.touched = true
           return 0, j
