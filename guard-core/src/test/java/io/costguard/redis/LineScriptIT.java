@@ -256,6 +256,60 @@ class LineScriptIT {
                 .anySatisfy(member -> assertThat(member.getScore()).isEqualTo((double) both.place()));
     }
 
+    @Test
+    void aCallAboveCapacityIsToldOnceThatItsLineCoversIt() {
+        Subject other = subject("other", Limit.requests(1).perHour());
+        one.granted(other, 1);
+        Claim[] claims = {new Claim(subject, new long[] {15}), new Claim(other, new long[] {1})};
+        Batch.Result.Joined both = one.joined(1, 2 * HOUR, claims);
+        Batch.Call ask =
+                new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.ASK, 1, both.place(), 0));
+
+        Batch.Reply asked = one.send(ask);
+
+        assertThat(asked.results()).containsExactly(new Batch.Result.WaitsOn());
+        assertThat(asked.wakes()).containsExactly(new Batch.Wake(1, now + HOUR));
+        tick(HOUR);
+        one.let(ask);
+        assertThat(balances(subject)).containsExactly(-5L);
+    }
+
+    @Test
+    void aDebtOfALimitThatACallAsksNothingOfDoesNotHaveItAskAgainAndAgain() {
+        Subject two = subject(
+                "two", Limit.requests(10).perHour(), Limit.tokens(10).perHour());
+        Subject other = subject("other", Limit.requests(1).perHour());
+        Charge charge = one.granted(two, 1, 10).charges().get(0);
+        one.send(new Batch.Call.Settle(new Settled(charge, new long[] {1, 20})));
+        one.granted(other, 1);
+        Claim[] claims = {new Claim(two, new long[] {1, 0}), new Claim(other, new long[] {1})};
+        Batch.Result.Joined both = one.joined(1, 2 * HOUR, claims);
+        Batch.Call ask =
+                new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.ASK, 1, both.place(), 0));
+
+        assertThat(one.send(ask).wakes()).containsExactly(new Batch.Wake(1, now + HOUR));
+
+        tick(HOUR);
+        one.let(ask);
+    }
+
+    @Test
+    void aCallThatCannotBeCoveredBeforeOthersLeaveIsNotToldToAsk() {
+        Subject other = subject("other", Limit.requests(1).perHour());
+        one.granted(other, 1);
+        Claim[] claims = {new Claim(subject, new long[] {10}), new Claim(other, new long[] {1})};
+        Batch.Result.Joined both = one.joined(1, 2 * HOUR, claims);
+        one.send(new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.ASK, 1, both.place(), 0)));
+
+        Batch.Reply joins = one.send(join(2, 2 * HOUR, subject, 1));
+        assertThat(joins.results().get(0)).isInstanceOf(Batch.Result.Joined.class);
+        assertThat(joins.wakes()).isEmpty();
+
+        Batch.Reply left = one.send(
+                new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.LEAVE, 1, both.place(), 0)));
+        assertThat(left.wakes()).containsExactly(new Batch.Wake(2, now));
+    }
+
     // ----------------------------------------------------------------------------------------------------- leaving
 
     @Test
@@ -320,6 +374,44 @@ class LineScriptIT {
     }
 
     @Test
+    void aLineThatWasLostHasATtlAgain() {
+        one.granted(subject, 10);
+        Batch.Result.Joined joined = one.joined(1, 2 * HOUR, subject, 5);
+        jedis.del(subject.key() + ":line");
+
+        one.send(operation(Kind.JOIN, 1, joined.place(), HOUR, subject, 5));
+
+        assertThat(jedis.pttl(subject.key() + ":line")).isGreaterThan(HOUR / 1_000);
+    }
+
+    @Test
+    void aLineThatWasEmptyDuringAHoldHasATtlAgain() {
+        one.granted(subject, 10);
+        one.send(operation(Kind.HOLD, 0, 0, 3 * HOUR, subject, 0));
+        Batch.Result.Joined first = one.joined(1, 4 * HOUR, subject, 5);
+        one.send(operation(Kind.LEAVE, 1, first.place(), 0, subject, 5));
+
+        one.joined(2, 3 * HOUR, subject, 5);
+
+        assertThat(jedis.pttl(subject.key() + ":line")).isGreaterThan(3 * HOUR / 1_000);
+    }
+
+    @Test
+    void whatACancelMovesIsToldToItsOwnProcessToo() throws Exception {
+        listen(one);
+        one.granted(subject, 10);
+        Batch.Result.Joined first = one.joined(1, 2 * HOUR, subject, 5);
+        one.joined(2, 2 * HOUR, subject, 3);
+        tick(30 * MINUTE);
+        Batch batch = one.batch(ask(1, first, subject, 5));
+        one.sendRaw(Batch.Mode.RUN, batch);
+
+        one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(told.poll(10, TimeUnit.SECONDS)).isEqualTo("2 " + now);
+    }
+
+    @Test
     void callsOfASilentProcessAreDropped() {
         one.granted(subject, 10);
         one.joined(1, 2 * HOUR, subject, 5);
@@ -360,6 +452,25 @@ class LineScriptIT {
         assertThat(two.send(ask(1, joined, subject, 1)).results()).containsExactly(new Batch.Result.WaitsOn());
         tick(1);
         two.let(ask(1, joined, subject, 1));
+    }
+
+    @Test
+    void aCallThatWaitedForSomethingElseIsToldAgainWhenAHoldEnds() {
+        Subject other = subject("other", Limit.requests(1).perHour());
+        one.granted(other, 1);
+        Claim[] claims = {new Claim(subject, new long[] {2}), new Claim(other, new long[] {1})};
+        Batch.Result.Joined both = one.joined(1, 3 * HOUR, claims);
+        Batch.Call ask =
+                new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.ASK, 1, both.place(), 0));
+        one.send(ask);
+
+        Batch.Reply held = one.send(operation(Kind.HOLD, 0, 0, 2 * HOUR, subject, 0));
+
+        assertThat(held.wakes()).containsExactly(new Batch.Wake(1, now + 2 * HOUR));
+        tick(HOUR);
+        assertThat(one.send(ask).results()).containsExactly(new Batch.Result.WaitsOn());
+        tick(HOUR);
+        one.let(ask);
     }
 
     // ---------------------------------------------------------------------------------------------- leaving a share

@@ -43,6 +43,47 @@ final class TestScript {
         return this;
     }
 
+    /** What other processes are told it appends to the list at {@code key}, instead: channel, number, moment. */
+    TestScript withMessagesAt(String key) {
+        replace(
+                "redis.pcall('PUBLISH', channel .. call.process, ",
+                "redis.call('RPUSH', '" + key + "', channel .. call.process .. ' ' .. ");
+        return this;
+    }
+
+    /** It appends each call that joins a line or is let go to the list at {@code key}, as {@link LineAudit} reads it. */
+    TestScript withLineAuditAt(String key) {
+        String joins = "        redis.call('ZADD', line.key, whole(place), call.member)\n";
+        replace(joins, joins + "        redis.call('RPUSH', '" + key + "', 'J' .. call.member)\n");
+        String leaves = "    if op then\n      lines.leave(op, head + 1, parts, states)\n";
+        replace(leaves, GRANTS.replace("AUDIT", key) + leaves);
+        return this;
+    }
+
+    /** Of each part: the call, what there was before it was charged, what it takes, and who stands before it. */
+    private static final String GRANTS =
+            """
+                local audited = head + 1
+                for _ = 1, parts do
+                  local i = calls[audited] % 32768
+                  local f, o, key = states[i], q[i + 7], KEYS[i + 1]
+                  local placed = op and op.kind < 3 and op.place > 0
+                  local text = { 'G', withLines and q[subjects + 9] or '-no process-' }
+                  text[3] = pack('>I6I7I7I7HB', op and op.number or 0, placed and op.place or 0, now, f.line and f.line.hold or 0, #key, q[o])
+                  text[4] = key
+                  for j = 1, q[o] do
+                    local m, name = o + 2 + j * 3, unpack('>I3', q[o + 3], j * 7 - 5)
+                    text[4 + j] = pack('>I3i8i8i8I4', name % 4 == 1 and name - 1 or name, f[j * 2 + 2], calls[audited + j], q[m], q[m + 2])
+                  end
+                  local before = placed and '(' .. string.format('%.0f', op.place) or '+inf'
+                  for _, member in ipairs(f.line and redis.call('ZRANGEBYSCORE', f.line.key, '(0', before) or {}) do
+                    text[#text + 1] = pack('>H', #member) .. member
+                  end
+                  redis.call('RPUSH', 'AUDIT', table.concat(text))
+                  audited = audited + 1 + q[o]
+                end
+            """;
+
     private static String push(String key) {
         return "  redis.call('RPUSH', '" + key
                 + "', pack('>I4', #request) .. request .. pack('>I4', #reply) .. reply .. "

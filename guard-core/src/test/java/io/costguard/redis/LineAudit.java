@@ -1,0 +1,196 @@
+package io.costguard.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** What the script noted of lines while it decided, and what stands in them; reads both without the code that it checks. */
+final class LineAudit {
+    private LineAudit() {}
+
+    /** One call in one line. */
+    record Member(String process, long number, long place, long deadline, Map<Long, Long> amounts) {
+        static Member of(byte[] member) {
+            return of(ByteBuffer.wrap(member));
+        }
+
+        private static Member of(ByteBuffer in) {
+            String process = text(in, 12);
+            long number = unsigned(in, 6);
+            long place = unsigned(in, 7);
+            long deadline = unsigned(in, 7);
+            Map<Long, Long> amounts = new TreeMap<>();
+            for (int count = in.get(); count > 0; count--) {
+                amounts.put(unsigned(in, 3), unsigned(in, 7));
+            }
+            return new Member(process, number, place, deadline, amounts);
+        }
+
+        String call() {
+            return process + "/" + number;
+        }
+
+        long amount(long limit) {
+            return amounts.getOrDefault(limit, 0L);
+        }
+    }
+
+    /** A limit when a call was let go: balance and capacity in parts of a unit. */
+    record Taken(long limit, long balance, long amount, long capacity, long parts) {}
+
+    sealed interface Entry {}
+
+    record Joined(Member member) implements Entry {}
+
+    /**
+     * A call was let go, as far as one subject goes.
+     *
+     * @param place where it stood; 0 if nowhere
+     * @param ahead who stands before it; of a call that stood nowhere, all
+     */
+    record LetGo(
+            String process,
+            long number,
+            long place,
+            long micros,
+            long hold,
+            String key,
+            List<Taken> limits,
+            List<Member> ahead)
+            implements Entry {
+
+        String call() {
+            return process + "/" + number;
+        }
+
+        /** No limit was charged that did not cover this call and all who stand before it. */
+        void checkCovered() {
+            for (Taken taken : limits) {
+                if (taken.amount > 0) {
+                    long need = Math.min(taken.amount, taken.capacity / taken.parts);
+                    for (Member member : ahead) {
+                        need += member.amount(taken.limit);
+                    }
+                    assertThat(need * taken.parts)
+                            .as("what must be there when %s is let go", this)
+                            .isLessThanOrEqualTo(taken.balance);
+                    assertThat(hold).as("the hold when %s is let go", this).isLessThanOrEqualTo(micros);
+                }
+            }
+        }
+    }
+
+    static Entry read(byte[] entry) {
+        ByteBuffer in = ByteBuffer.wrap(entry);
+        if (in.get() == 'J') {
+            return new Joined(Member.of(in));
+        }
+        String process = text(in, 12);
+        long number = unsigned(in, 6);
+        long place = unsigned(in, 7);
+        long micros = unsigned(in, 7);
+        long hold = unsigned(in, 7);
+        int length = in.getShort();
+        int count = in.get();
+        String key = text(in, length);
+        List<Taken> limits = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            limits.add(new Taken(unsigned(in, 3), in.getLong(), in.getLong(), in.getLong(), unsigned(in, 4)));
+        }
+        List<Member> ahead = new ArrayList<>();
+        while (in.hasRemaining()) {
+            byte[] member = new byte[in.getShort()];
+            in.get(member);
+            ahead.add(Member.of(member));
+        }
+        return new LetGo(process, number, place, micros, hold, key, limits, ahead);
+    }
+
+    /** What a value tells of one limit. */
+    record Stored(long limit, int kind, long parts, long balance, long added) {}
+
+    /** What a value tells of its line; {@code sums} and {@code told} by limit. */
+    record Line(
+            long hold,
+            long size,
+            long last,
+            long until,
+            long after,
+            long place,
+            long moment,
+            Map<Long, Long> sums,
+            Map<Long, Long> told) {}
+
+    /** A subject's value, without its tail. */
+    record Value(long at, List<Stored> limits, Line line) {
+        static final Line NO_LINE = new Line(0, 0, 0, 0, 0, 0, 0, Map.of(), Map.of());
+
+        static Value of(byte[] value) {
+            ByteBuffer in = ByteBuffer.wrap(value);
+            int head = in.get() & 0xff;
+            int count = head & 31;
+            long[] ids = new long[count];
+            long[] parts = new long[count];
+            for (int i = 0; i < count; i++) {
+                ids[i] = unsigned(in, 3);
+                parts[i] = unsigned(in, 4);
+            }
+            in.get();
+            final long at = unsigned(in, 7);
+            long[] balances = new long[count];
+            for (int i = 0; i < count; i++) {
+                balances[i] = unsigned(in, 7) << 8 >> 8;
+                unsigned(in, 3);
+            }
+            List<Stored> limits = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                int kind = (int) (ids[i] & 3);
+                long added = kind == 0 ? 0 : unsigned(in, 7);
+                if (kind == 3) {
+                    unsigned(in, 7);
+                    unsigned(in, 7);
+                }
+                limits.add(new Stored(kind == 1 ? ids[i] - 1 : ids[i], kind, parts[i], balances[i], added));
+            }
+            return new Value(at, limits, head >> 5 == 2 ? line(in) : NO_LINE);
+        }
+
+        private static Line line(ByteBuffer in) {
+            long hold = unsigned(in, 7);
+            long size = unsigned(in, 4);
+            long last = unsigned(in, 7);
+            long until = unsigned(in, 7);
+            long after = unsigned(in, 7);
+            long place = unsigned(in, 7);
+            long moment = unsigned(in, 7);
+            text(in, in.getShort());
+            Map<Long, Long> sums = new TreeMap<>();
+            Map<Long, Long> told = new TreeMap<>();
+            for (int count = in.get(); count > 0; count--) {
+                long limit = unsigned(in, 3);
+                sums.put(limit, unsigned(in, 7));
+                told.put(limit, unsigned(in, 7));
+            }
+            return new Line(hold, size, last, until, after, place, moment, sums, told);
+        }
+    }
+
+    private static String text(ByteBuffer in, int bytes) {
+        byte[] text = new byte[bytes];
+        in.get(text);
+        return new String(text, StandardCharsets.ISO_8859_1);
+    }
+
+    private static long unsigned(ByteBuffer in, int bytes) {
+        long number = 0;
+        for (int i = 0; i < bytes; i++) {
+            number = (number << 8) | (in.get() & 0xff);
+        }
+        return number;
+    }
+}
