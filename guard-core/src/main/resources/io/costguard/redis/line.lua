@@ -206,7 +206,13 @@ local function lineFunctions(q, now, process, channel, rare)
         for j = 1, q[o] do
           local amount = call.amounts[named[j]] or 0
           if amount > 0 then
-            local need = (line.told[named[j]] or 0) + min(amount, q[o + 2 + j * 3] / q[o + 4 + j * 3])
+            local capacity = q[o + 2 + j * 3] / q[o + 4 + j * 3]
+            local need = (line.told[named[j]] or 0) + min(amount, capacity)
+            if need > capacity then
+              -- No time brings that: first, one of those before it must leave.
+              line.moment = 0
+              return
+            end
             moment = max(moment, now + wait(f, o, j, need))
           end
         end
