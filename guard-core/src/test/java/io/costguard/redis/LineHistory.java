@@ -125,7 +125,9 @@ final class LineHistory {
             checkNobodyIsIdle(event.at);
             now = event.at;
             event.what.run();
-            assertThat(now - START).as("nobody is left behind; who waits: %s", waiting()).isLessThan(END);
+            assertThat(now - START)
+                    .as("nobody is left behind; who waits: %s", waiting())
+                    .isLessThan(END);
         }
         assertThat(waiting()).as("who is left behind").isEmpty();
         checkLinesEnd();
@@ -244,9 +246,8 @@ final class LineHistory {
         private Limit limit(int which) {
             boolean large = random.nextInt(5) == 0;
             long amount = large ? 999_999_937 : 20 + random.nextInt(200);
-            Limit.Amount of = which == 0
-                    ? Limit.requests(amount)
-                    : which == 1 ? Limit.tokens(amount) : Limit.inputTokens(amount);
+            Limit.Amount of =
+                    which == 0 ? Limit.requests(amount) : which == 1 ? Limit.tokens(amount) : Limit.inputTokens(amount);
             return switch (random.nextInt(4)) {
                 case 0 -> of.per(Duration.ofMillis(500 + random.nextInt(2_500))).fixedWindow();
                 case 1 ->
@@ -262,7 +263,10 @@ final class LineHistory {
             long[] amounts = new long[subject.limits().size()];
             for (int i = 0; i < amounts.length; i++) {
                 long capacity = subject.limits().get(i).capacity();
-                amounts[i] = 1 + (long) (random.nextDouble() * capacity / List.of(1, 4, 10).get(random.nextInt(3)));
+                amounts[i] = 1
+                        + (long) (random.nextDouble()
+                                * capacity
+                                / List.of(1, 4, 10).get(random.nextInt(3)));
                 amounts[i] = Math.min(amounts[i], capacity);
                 if (kinds.clamped && random.nextInt(8) == 0) {
                     amounts[i] = capacity + random.nextInt(1 + (int) Math.min(100, capacity));
@@ -304,7 +308,9 @@ final class LineHistory {
             }
             LineAudit.Line its = value.line();
             assertThat(its.size()).as("the size of line %d", index).isEqualTo(members.size());
-            assertThat(its.hold() > now ? its.hold() : 0).as("the hold of %d", index).isEqualTo(hold > now ? hold : 0);
+            assertThat(its.hold() > now ? its.hold() : 0)
+                    .as("the hold of %d", index)
+                    .isEqualTo(hold > now ? hold : 0);
             for (LineAudit.Stored limit : value.limits()) {
                 long sum = 0;
                 long before = 0;
@@ -592,7 +598,9 @@ final class LineHistory {
 
         private void beat() {
             Set<Site> its = new LinkedHashSet<>();
-            waiters.values().stream().filter(waiter -> waiter.peer == this).forEach(waiter -> its.addAll(waiter.lines()));
+            waiters.values().stream()
+                    .filter(waiter -> waiter.peer == this)
+                    .forEach(waiter -> its.addAll(waiter.lines()));
             beats = !its.isEmpty() && !dead;
             if (!beats) {
                 return;
@@ -622,7 +630,6 @@ final class LineHistory {
             peers.set(index, new Peer());
             lookAround();
         }
-
     }
 
     // --------------------------------------------------------------------------------------------------- a waiter
@@ -650,7 +657,10 @@ final class LineHistory {
         }
 
         List<Site> lines() {
-            return claims.stream().filter(LineHistory::asksSomething).map(LineHistory.this::site).toList();
+            return claims.stream()
+                    .filter(LineHistory::asksSomething)
+                    .map(LineHistory.this::site)
+                    .toList();
         }
 
         boolean standsIn(Site site) {
@@ -735,8 +745,10 @@ final class LineHistory {
         }
 
         private void goAway() {
-            peer.send(operation(Kind.LEAVE, 0), result -> assertThat(result).isEqualTo(new Batch.Result.Done()), () ->
-                    at(now + RETRY, this::goAway));
+            peer.send(
+                    operation(Kind.LEAVE, 0),
+                    result -> assertThat(result).isEqualTo(new Batch.Result.Done()),
+                    () -> at(now + RETRY, this::goAway));
         }
 
         @Override
@@ -817,7 +829,9 @@ final class LineHistory {
     private void check(LineAudit.LetGo gone) {
         gone.checkCovered();
         if (kinds.subjects == 1 && gone.place() > 0) {
-            assertThat(gone.ahead()).as("who stands before %s in its only line", gone.call()).isEmpty();
+            assertThat(gone.ahead())
+                    .as("who stands before %s in its only line", gone.call())
+                    .isEmpty();
         }
         Site site = sites.stream()
                 .filter(each -> each.subject.key().equals(gone.key()))
@@ -849,7 +863,8 @@ final class LineHistory {
 
     private boolean behindTheDead(Site site, LineAudit.Member its) {
         Set<String> dead = graves.stream().map(peer -> peer.process).collect(Collectors.toSet());
-        return site.members.stream().anyMatch(member -> member.place() < its.place() && dead.contains(member.process()));
+        return site.members.stream()
+                .anyMatch(member -> member.place() < its.place() && dead.contains(member.process()));
     }
 
     private void checkNobodyIsIdle(long at) {
@@ -890,7 +905,9 @@ final class LineHistory {
             }
         }
         for (Site site : sites) {
-            assertThat(jedis.exists(site.line)).as("a line in which nobody stands").isFalse();
+            assertThat(jedis.exists(site.line))
+                    .as("a line in which nobody stands")
+                    .isFalse();
             if (site.value != null) {
                 assertThat(site.value.line().sums()).isEqualTo(new TreeMap<>());
             }

@@ -262,8 +262,7 @@ class LineScriptIT {
         one.granted(other, 1);
         Claim[] claims = {new Claim(subject, new long[] {15}), new Claim(other, new long[] {1})};
         Batch.Result.Joined both = one.joined(1, 2 * HOUR, claims);
-        Batch.Call ask =
-                new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.ASK, 1, both.place(), 0));
+        Batch.Call ask = new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.ASK, 1, both.place(), 0));
 
         Batch.Reply asked = one.send(ask);
 
@@ -276,16 +275,15 @@ class LineScriptIT {
 
     @Test
     void aDebtOfALimitThatACallAsksNothingOfDoesNotHaveItAskAgainAndAgain() {
-        Subject two = subject(
-                "two", Limit.requests(10).perHour(), Limit.tokens(10).perHour());
+        Subject two =
+                subject("two", Limit.requests(10).perHour(), Limit.tokens(10).perHour());
         Subject other = subject("other", Limit.requests(1).perHour());
         Charge charge = one.granted(two, 1, 10).charges().get(0);
         one.send(new Batch.Call.Settle(new Settled(charge, new long[] {1, 20})));
         one.granted(other, 1);
         Claim[] claims = {new Claim(two, new long[] {1, 0}), new Claim(other, new long[] {1})};
         Batch.Result.Joined both = one.joined(1, 2 * HOUR, claims);
-        Batch.Call ask =
-                new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.ASK, 1, both.place(), 0));
+        Batch.Call ask = new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.ASK, 1, both.place(), 0));
 
         assertThat(one.send(ask).wakes()).containsExactly(new Batch.Wake(1, now + HOUR));
 
@@ -460,8 +458,7 @@ class LineScriptIT {
         one.granted(other, 1);
         Claim[] claims = {new Claim(subject, new long[] {2}), new Claim(other, new long[] {1})};
         Batch.Result.Joined both = one.joined(1, 3 * HOUR, claims);
-        Batch.Call ask =
-                new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.ASK, 1, both.place(), 0));
+        Batch.Call ask = new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.ASK, 1, both.place(), 0));
         one.send(ask);
 
         Batch.Reply held = one.send(operation(Kind.HOLD, 0, 0, 2 * HOUR, subject, 0));

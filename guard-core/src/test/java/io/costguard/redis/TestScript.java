@@ -61,8 +61,7 @@ final class TestScript {
     }
 
     /** Of each part: the call, what there was before it was charged, what it takes, and who stands before it. */
-    private static final String GRANTS =
-            """
+    private static final String GRANTS = """
                 local audited = head + 1
                 for _ = 1, parts do
                   local i = calls[audited] % 32768
