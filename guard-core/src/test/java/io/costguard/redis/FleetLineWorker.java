@@ -41,7 +41,7 @@ final class FleetLineWorker {
         tell("ready");
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
-            String[] words = line.split(" ");
+            String[] words = line.split(" ", -1);
             Budget budget = words[0].equals("busy") ? BUSY : STILL;
             wait(
                     ledger,

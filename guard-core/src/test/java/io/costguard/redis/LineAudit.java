@@ -129,6 +129,7 @@ final class LineAudit {
     /** A subject's value, without its tail. */
     record Value(long at, List<Stored> limits, Line line) {
         static final Line NO_LINE = new Line(0, 0, 0, 0, 0, 0, 0, Map.of(), Map.of());
+        static final Value NONE = new Value(0, List.of(), NO_LINE);
 
         static Value of(byte[] value) {
             ByteBuffer in = ByteBuffer.wrap(value);

@@ -13,6 +13,7 @@ import io.costguard.redis.Batch.LineOperation.Kind;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -226,7 +227,7 @@ final class LineHistory {
         final List<Map<Long, Long>> outByWindow = new ArrayList<>();
         long hold;
         long quietUntil;
-        LineAudit.Value value;
+        LineAudit.Value value = LineAudit.Value.NONE;
         List<LineAudit.Member> members = List.of();
 
         Site(int index) {
@@ -302,9 +303,6 @@ final class LineHistory {
         void check(long ttl) {
             if (!members.isEmpty()) {
                 assertThat(ttl).as("the TTL of a line").isPositive();
-            }
-            if (value == null) {
-                return;
             }
             LineAudit.Line its = value.line();
             assertThat(its.size()).as("the size of line %d", index).isEqualTo(members.size());
@@ -571,7 +569,7 @@ final class LineHistory {
                 for (int i = 0; i < settle.settled().actual().length; i++) {
                     long back = charge.claim().amounts()[i] - settle.settled().actual()[i];
                     if (back > 0) {
-                        site(charge.claim()).took(i, -back, chargedAt.get(charge));
+                        site(charge.claim()).took(i, -back, chargedAt.getOrDefault(charge, now));
                     }
                 }
             } else if (call instanceof Batch.Call.Reserve reserve
@@ -798,7 +796,7 @@ final class LineHistory {
         for (int i = 0; i < sites.size(); i++) {
             Site site = sites.get(i);
             byte[] value = values.get(i).get();
-            site.value = value == null ? null : LineAudit.Value.of(value);
+            site.value = value == null ? LineAudit.Value.NONE : LineAudit.Value.of(value);
             site.members = members.get(i).get().stream()
                     .filter(member -> member.getScore() > 0)
                     .map(member -> LineAudit.Member.of(member.getBinaryElement()))
@@ -809,7 +807,7 @@ final class LineHistory {
         }
         for (String message : messagesTold.get()) {
             messages++;
-            String[] words = message.substring((prefix + ":turn:").length()).split(" ");
+            String[] words = message.substring((prefix + ":turn:").length()).split(" ", -1);
             Peer to = peers.stream()
                     .filter(peer -> peer.process.equals(words[0]))
                     .findFirst()
@@ -823,7 +821,7 @@ final class LineHistory {
 
     /** The script has not seen yet that a line was lost. */
     private static boolean lost(Site site) {
-        return site.members.isEmpty() && site.value != null && site.value.line().size() > 0;
+        return site.members.isEmpty() && site.value.line().size() > 0;
     }
 
     private void check(LineAudit.LetGo gone) {
@@ -908,16 +906,14 @@ final class LineHistory {
             assertThat(jedis.exists(site.line))
                     .as("a line in which nobody stands")
                     .isFalse();
-            if (site.value != null) {
-                assertThat(site.value.line().sums()).isEqualTo(new TreeMap<>());
-            }
+            assertThat(site.value.line().sums()).isEqualTo(new TreeMap<>());
         }
     }
 
     private static String text(Batch.Call call) {
         if (call instanceof Batch.Call.Reserve reserve) {
             String claims = reserve.claims().stream()
-                    .map(claim -> claim.subject().budget().name() + java.util.Arrays.toString(claim.amounts()))
+                    .map(claim -> claim.subject().budget().name() + Arrays.toString(claim.amounts()))
                     .collect(Collectors.joining(" "));
             Batch.LineOperation op = reserve.operation();
             return op == null
@@ -926,8 +922,8 @@ final class LineHistory {
         } else if (call instanceof Batch.Call.Settle settle) {
             Claim claim = settle.settled().charge().claim();
             return "SETTLE " + claim.subject().budget().name()
-                    + java.util.Arrays.toString(claim.amounts())
-                    + java.util.Arrays.toString(settle.settled().actual());
+                    + Arrays.toString(claim.amounts())
+                    + Arrays.toString(settle.settled().actual());
         }
         return call.toString();
     }
