@@ -193,9 +193,10 @@ final class Batch {
         /**
          * It stands in line.
          *
+         * @param isFirst whether no call of its process stood in one of these lines, by what Redis has: if one should, that was lost
          * @param expected what kept it from going at once
          */
-        record Joined(long place, long deadlineMicros, Verdict.Shortfall expected) implements Result {}
+        record Joined(long place, long deadlineMicros, boolean isFirst, Verdict.Shortfall expected) implements Result {}
 
         /** It asked, and stays in line. */
         record WaitsOn() implements Result {}
@@ -207,8 +208,9 @@ final class Batch {
          * A heartbeat was taken.
          *
          * @param next how many members the next one passes over; 0 where all have been looked at
+         * @param isFirst whether Redis knew nothing of the process in this line: what it waits for there was lost
          */
-        record Beaten(long next) implements Result {}
+        record Beaten(long next, boolean isFirst) implements Result {}
 
         record Done() implements Result {}
 
@@ -468,11 +470,11 @@ final class Batch {
             case 1, 3 -> new Result.Decided(granted(in, reserving, code == 3, states));
             case 2 -> new Result.Decided(shortfall(in, claims.get(in.get() - 1)));
             case 4 -> new Result.Refused(refusal(claims.get(in.get() - 1).subject(), (byte) 0));
-            case 5 -> new Result.Joined(seven(in), seven(in), shortfall(in, claims.get(in.get() - 1)));
+            case 5 -> new Result.Joined(seven(in), seven(in), in.get() == 1, shortfall(in, claims.get(in.get() - 1)));
             case 6 -> new Result.WaitsOn();
             case 7 -> new Result.Gone();
             case 8 -> new Result.Done();
-            case 9 -> new Result.Beaten(in.getInt());
+            case 9 -> new Result.Beaten(in.getInt(), in.get() == 1);
             default -> throw unknown(code);
         };
     }

@@ -99,8 +99,20 @@ final class Waiters {
     /** A call that stands in line from now on. */
     Verdict.Waiting joined(Batch.Call.Reserve call, Batch.Result.Joined joined) {
         Waiter waiter = new Waiter(call, joined.expected(), joined.place());
+        if (joined.isFirst()) {
+            waiter.inLine().forEach(claim -> lost(claim.subject()));
+        }
         waiter.begin(patienceNanos(call));
         return waiter.verdict;
+    }
+
+    /** Redis knows of no call of this process in this line: those that stand there ask, and stand in it again. */
+    private void lost(Subject subject) {
+        for (Waiter waiter : waiting.values()) {
+            if (waiter.standsIn(subject)) {
+                waiter.askAfter(0);
+            }
+        }
     }
 
     /** A call that leaves others their share, and asks again and again; nothing if that would be too late. */
@@ -339,6 +351,11 @@ final class Waiters {
             }
         }
 
+        boolean standsIn(Subject subject) {
+            return place != 0
+                    && inLine().stream().anyMatch(claim -> claim.subject().equals(subject));
+        }
+
         private List<Claim> inLine() {
             List<Claim> claims = new ArrayList<>();
             for (Claim claim : call.claims()) {
@@ -400,9 +417,17 @@ final class Waiters {
     private CompletableFuture<Batch.Result> beats(Subject subject, long from) {
         Batch.LineOperation beat = new Batch.LineOperation(Batch.LineOperation.Kind.BEAT, 0, from, 0);
         return asker.ask(new Batch.Call.Reserve(List.of(nothing(subject)), beat))
-                .thenCompose(result -> result instanceof Batch.Result.Beaten beaten && beaten.next() > 0
-                        ? beats(subject, beaten.next())
-                        : CompletableFuture.completedFuture(result));
+                .thenCompose(result -> {
+                    if (result instanceof Batch.Result.Beaten beaten) {
+                        if (beaten.isFirst()) {
+                            lost(subject);
+                        }
+                        if (beaten.next() > 0) {
+                            return beats(subject, beaten.next());
+                        }
+                    }
+                    return CompletableFuture.completedFuture(result);
+                });
     }
 
     private void listen() {

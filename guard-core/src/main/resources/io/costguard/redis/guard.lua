@@ -598,7 +598,7 @@ if lastReply then
       end
       parts, n = parts - 128, n + 4
     end
-    from = from + (result == 2 and 19 or result == 4 and 2 or result == 5 and 33 or result == 9 and 5 or 1)
+    from = from + (result == 2 and 19 or result == 4 and 2 or result == 5 and 34 or result == 9 and 6 or 1)
     n = n + 1
     for _ = 1, parts do
       local i = q[n] % 32768

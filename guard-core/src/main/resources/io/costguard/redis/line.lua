@@ -320,8 +320,9 @@ local function lineFunctions(q, now, process, channel, rare)
     end
   end
 
+  -- Says whether the process was not in this line: then what it waits for there was lost.
   local function beat(line)
-    redis.call('ZADD', line.key, whole(-now), process)
+    return redis.call('ZADD', line.key, whole(-now), process) == 1
   end
 
   -- After the clock was set back, heartbeats of a time to come are of now.
@@ -334,14 +335,14 @@ local function lineFunctions(q, now, process, channel, rare)
 
   -- A heartbeat drops the calls of processes that have been silent, some at a time; says from where to go on, 0 if there is no need.
   local function swept(line, from)
-    beat(line)
+    local isNew = beat(line)
     line.checked, line.touched = true, true
     if line.last > now + SILENT then
       setBack(line, now)
     end
     local silent, dead = redis.call('ZRANGEBYSCORE', line.key, '(' .. whole(SILENT - now), '(0'), {}
     if #silent == 0 then
-      return 0
+      return isNew, 0
     end
     for _, name in ipairs(silent) do
       dead[name] = true
@@ -356,12 +357,12 @@ local function lineFunctions(q, now, process, channel, rare)
       end
     end
     if #members == SCANNED then
-      return from + kept
+      return isNew, from + kept
     end
     for _, name in ipairs(silent) do
       redis.call('ZREM', line.key, name)
     end
-    return 0
+    return isNew, 0
   end
 
   local function hasSilent(line)
@@ -377,7 +378,7 @@ local function lineFunctions(q, now, process, channel, rare)
         place = max(place, part.f.line.last + 1)
       end
     end
-    local deadline = now + op.wait
+    local deadline, isNew = now + op.wait, false
     for _, part in ipairs(parts) do
       for name, amount in pairs(part.amounts) do
         if amount > MAX - (part.f.line.sums[name] or 0) then
@@ -395,7 +396,7 @@ local function lineFunctions(q, now, process, channel, rare)
         local call = { place = place, amounts = part.amounts }
         call.member = pack('>c12I6I7I7B', process, op.number, place, deadline, amounts) .. table.concat(text)
         redis.call('ZADD', line.key, whole(place), call.member)
-        beat(line)
+        isNew = beat(line) or isNew
         if place < line.last then
           restart(line)
         end
@@ -408,7 +409,7 @@ local function lineFunctions(q, now, process, channel, rare)
         end
       end
     end
-    return pack('>I7I7', place, deadline)
+    return pack('>I7I7B', place, deadline, isNew and 1 or 0)
   end
 
   -- What a call is answered that is not covered: it joins, or waits on, or is denied.
@@ -478,7 +479,8 @@ local function lineFunctions(q, now, process, channel, rare)
       if not f then
         usable = false
       elseif op.kind == BEAT then
-        result = pack('>BI4', 9, swept(f.line, op.place))
+        local isNew, from = swept(f.line, op.place)
+        result = pack('>BI4B', 9, from, isNew and 1 or 0)
       elseif op.kind == HOLD then
         -- Those who have been told that they are covered are not, and must be told again.
         restart(f.line)

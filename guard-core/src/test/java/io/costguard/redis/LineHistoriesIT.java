@@ -12,7 +12,7 @@ import redis.clients.jedis.RedisClient;
 /** Random histories of calls that wait: what is promised of lines holds in each, at each moment. */
 @Timeout(180)
 class LineHistoriesIT {
-    private static final int HISTORIES = Integer.getInteger("costguard.histories", 40);
+    private static final int HISTORIES = Integer.getInteger("costguard.histories", 16);
     /** A failure prints the seed: this runs it alone. */
     private static final Long ONLY = Long.getLong("costguard.history");
 

@@ -421,7 +421,7 @@ class LineScriptIT {
 
         Batch.Reply reply = two.send(beat(subject));
 
-        assertThat(reply.results()).containsExactly(new Batch.Result.Beaten(0));
+        assertThat(reply.results()).containsExactly(new Batch.Result.Beaten(0, false));
         assertThat(reply.wakes()).containsExactly(new Batch.Wake(1, now + 6 * MINUTE - 4 * SECOND));
         assertThat(waiting(subject)).isEqualTo(1);
     }
