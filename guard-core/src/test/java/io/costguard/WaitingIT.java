@@ -212,6 +212,17 @@ class WaitingIT {
     }
 
     @Test
+    void whatACallMustLeaveIsLeftByCallsThatDoNotWaitToo() throws Exception {
+        CostGuard guard = guard(Limit.requests(10).perHour());
+        GuardedCall modest = CALL.whenExhausted(PATIENTLY.leaving(Share.percent(60)));
+
+        assertThat(guard.tryAcquire(modest.cost(Cost.requests(4)))).isPresent();
+        assertThat(guard.tryAcquire(modest)).isEmpty();
+        assertThatExceptionOfType(CostExceedsCapacityException.class)
+                .isThrownBy(() -> guard.acquire(modest.cost(Cost.requests(5))));
+    }
+
+    @Test
     void aCrowdIsLetGoOneByOne() throws Exception {
         CostGuard guard = guard(Limit.requests(200).perSecond().burst(1));
         List<CompletableFuture<Permit>> all = new ArrayList<>();

@@ -75,7 +75,7 @@ public final class Limiter implements AutoCloseable {
      */
     public Admission decide(GuardedCall call) throws GuardUnavailableException {
         try {
-            return admission(call, Patience.NONE, () -> false);
+            return admission(call, patience(call, Duration.ZERO), () -> false);
         } catch (InterruptedException e) {
             throw new IllegalStateException("a call that does not wait was interrupted while waiting", e);
         }
@@ -108,7 +108,7 @@ public final class Limiter implements AutoCloseable {
                 return admission(asking, tickets, awaited(asking, waiting.place(), givenUp), since(began));
             }
             return admission(asking, tickets, verdict, Duration.ZERO);
-        } catch (MisfitException e) {
+        } catch (MisfitException | CancellationException e) {
             throw e;
         } catch (GuardUnavailableException e) {
             return whenUnavailable(call, e);
@@ -330,7 +330,7 @@ public final class Limiter implements AutoCloseable {
         for (Claim claim : asking.claims()) {
             Budget budget = claim.subject().budget();
             for (int i = 0; i < claim.amounts().length; i++) {
-                long capacity = budget.limits().get(i).capacity();
+                long capacity = patience.mostOf(budget.limits().get(i).capacity());
                 if (claim.amounts()[i] > capacity && !budget.isClampedToCapacity() && !budget.isDryRun()) {
                     Limit limit = budget.limits().get(i);
                     Denial denial = new Denial(

@@ -20,7 +20,13 @@ public record Patience(long micros, int leaves) {
             wait = wait.compareTo(bound) > 0 ? bound : wait;
         }
         long micros = Math.max(0, wait.toNanos() / 1_000);
-        return micros == 0 ? NONE : new Patience(micros, policy.percentLeft());
+        return new Patience(micros, policy.percentLeft());
+    }
+
+    /** The most that such a call may ask of a limit of this capacity. */
+    long mostOf(long capacity) {
+        long rest = capacity % 100;
+        return capacity - capacity / 100 * leaves - (rest * leaves + 99) / 100;
     }
 
     public boolean isNone() {

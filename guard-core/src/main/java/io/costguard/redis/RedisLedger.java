@@ -418,7 +418,7 @@ public final class RedisLedger implements Ledger {
         long now = clock.nanoTime();
         List<Ask> waiting = new ArrayList<>();
         for (Ask ask = watched.poll(); ask != null; ask = watched.poll()) {
-            if (ask.deadlineNanos - now <= 0 && !(ask.untilKnown && ask.taken)) {
+            if (ask.deadlineNanos - now <= 0 && (closed || !(ask.untilKnown && ask.taken))) {
                 fail(ask, new GuardUnavailableException("Redis did not decide within " + timeoutText()));
             } else if (!ask.answer.isDone()) {
                 waiting.add(ask);

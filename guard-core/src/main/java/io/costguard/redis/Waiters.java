@@ -20,6 +20,8 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -32,11 +34,16 @@ import org.slf4j.LoggerFactory;
 final class Waiters {
     private static final Logger log = LoggerFactory.getLogger(Waiters.class);
 
+    private static final Pattern WAKE = Pattern.compile("([0-9]{1,15}) ([0-9]{1,18})");
+
     private static final long BEAT_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** Where nobody can be told. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    /** How long after its deadline a call still tries to leave; then it is dropped at its turn. */
+    private static final long LEAVING_NANOS = TimeUnit.MINUTES.toNanos(1);
+
     /** Without a call that waits. */
     private static final int BEATS_UNTIL_DEAF = 10;
 
@@ -102,7 +109,7 @@ final class Waiters {
         if (joined.isFirst()) {
             waiter.inLine().forEach(claim -> lost(claim.subject()));
         }
-        waiter.begin(patienceNanos(call));
+        waiter.begin();
         return waiter.verdict;
     }
 
@@ -121,7 +128,7 @@ final class Waiters {
             return denied;
         }
         Waiter waiter = new Waiter(call, denied, 0);
-        waiter.begin(patienceNanos(call));
+        waiter.begin();
         waiter.askAfter(denied.waitMicros());
         return waiter.verdict;
     }
@@ -184,7 +191,7 @@ final class Waiters {
         final CompletableFuture<Boolean> left = new CompletableFuture<>();
         private final ReentrantLock lock = new ReentrantLock();
         private Verdict.Shortfall expected;
-        private long deadlineNanos;
+        private final long deadlineNanos;
         private long place;
         private boolean asking;
         private boolean leaves;
@@ -197,12 +204,16 @@ final class Waiters {
             this.expected = expected;
             this.place = place;
             this.verdict = new Verdict.Waiting(expected, this);
+            this.deadlineNanos = clock.nanoTime() + patienceNanos(call);
         }
 
-        void begin(long nanos) {
-            deadlineNanos = clock.nanoTime() + nanos;
+        void begin() {
             waiting.put(number, this);
-            after(nanos).execute(this::expire);
+            CompletableFuture<Void> timer =
+                    new CompletableFuture<Void>().completeOnTimeout(null, patienceNanos(call), TimeUnit.NANOSECONDS);
+            CompletableFuture<Void> unused = timer.thenRun(this::expire);
+            // Nothing of a call that has ended is kept until its time would be over.
+            CompletableFuture<Verdict> unusedToo = end.whenComplete((verdict, failure) -> timer.complete(null));
             beat();
             if (closed) {
                 end.completeExceptionally(new GuardUnavailableException("the guard is closed"));
@@ -242,7 +253,7 @@ final class Waiters {
             CompletableFuture<?> unused = asker.ask(
                             new Batch.Call.Reserve(inLine(), operation(Batch.LineOperation.Kind.LEAVE, place)))
                     .whenComplete((result, failure) -> {
-                        if (failure == null || closed || clock.nanoTime() - deadlineNanos > 0) {
+                        if (failure == null || closed || clock.nanoTime() - deadlineNanos > LEAVING_NANOS) {
                             leaving.remove(number);
                             left.complete(failure == null);
                         } else {
@@ -254,6 +265,9 @@ final class Waiters {
         private void expire() {
             lock.lock();
             try {
+                if (end.isDone()) {
+                    return;
+                }
                 if (asking) {
                     // It may be let go yet.
                     after(RETRY_NANOS).execute(this::expire);
@@ -439,8 +453,10 @@ final class Waiters {
         ears = new Listening(redis, channel, new Listening.Listener() {
             @Override
             public void onMessage(String message) {
-                int space = message.indexOf(' ');
-                told(Long.parseLong(message.substring(0, space)), Long.parseLong(message.substring(space + 1)));
+                Matcher wake = WAKE.matcher(message);
+                if (wake.matches()) {
+                    told(Long.parseLong(wake.group(1)), Long.parseLong(wake.group(2)));
+                }
             }
 
             @Override

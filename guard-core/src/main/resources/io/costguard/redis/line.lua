@@ -15,7 +15,7 @@
 -- something else. A script that moves the turn, or brings its moment more than 50 ms nearer, tells it to its process.
 
 local function lineFunctions(q, now, process, channel, rare)
-  local SILENT, NEARER, BEYOND, SCANNED, PASSED = 3000000, 50000, 60000000, 1000, 100
+  local SILENT, DEAD, NEARER, BEYOND, SCANNED, PASSED = 3000000, 10000000, 50000, 60000000, 1000, 100
   local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING = 1, 2, 3, 4, 5, 6
   local MAX, CANCEL, WITH_LINES = 9007199254740991, 2, 8
   local HEAD = '>I7I4I7I7I7I7I7H'
@@ -228,8 +228,36 @@ local function lineFunctions(q, now, process, channel, rare)
     end
   end
 
+  local function silentSince(line, span)
+    return redis.call('ZRANGEBYSCORE', line.key, '(' .. whole(span - now), '(0')
+  end
+
+  -- Drops the calls of silent processes, some at a time; says from where to go on, 0 if there is no need.
+  local function swept(line, silent, from)
+    local dead, kept = {}, 0
+    for _, name in ipairs(silent) do
+      dead[name] = true
+    end
+    local members = redis.call('ZRANGEBYSCORE', line.key, '(0', '+inf', 'LIMIT', whole(from), whole(SCANNED))
+    for _, member in ipairs(members) do
+      if dead[sub(member, 1, 12)] then
+        removed(line, parsed(member))
+      else
+        kept = kept + 1
+      end
+    end
+    if #members == SCANNED then
+      return from + kept
+    end
+    for _, name in ipairs(silent) do
+      redis.call('ZREM', line.key, name)
+    end
+    return 0
+  end
+
   -- Which limit of a part keeps a newcomer from going at once, and for how long; -1 if none does.
-  local function newcomerLacks(f, o, n, op)
+  local newcomerLacks
+  newcomerLacks = function(f, o, n, op)
     local line, named, longest, limit, ahead = f.line, names(o), -1, nil, 0
     local leaving = op and op.kind == LEAVING
     for j = 1, q[o] do
@@ -247,6 +275,15 @@ local function lineFunctions(q, now, process, channel, rare)
             longest, limit, ahead = longer, j, line.sums[named[j]] or 0
           end
         end
+      end
+    end
+    if limit and line.size > 0 and not line.checked then
+      line.checked = true
+      -- Nobody else may be left to drop the dead; who waits has had time to beat again, whatever held Redis up.
+      local silent = silentSince(line, DEAD)
+      if #silent > 0 then
+        swept(line, silent, 0)
+        return newcomerLacks(f, o, n, op)
       end
     end
     return longest, limit, ahead
@@ -333,36 +370,25 @@ local function lineFunctions(q, now, process, channel, rare)
     end
   end
 
-  -- A heartbeat drops the calls of processes that have been silent, some at a time; says from where to go on, 0 if there is no need.
-  local function swept(line, from)
+  -- A heartbeat drops the calls of processes that have been silent; says whether the process is new to the line, and from where the
+  -- next one goes on. Where its own last one is as old, it was Redis that was silent: then nobody is dropped.
+  local function heartbeat(line, from)
+    local last = redis.call('ZSCORE', line.key, process)
     local isNew = beat(line)
     line.checked, line.touched = true, true
     if line.last > now + SILENT then
       setBack(line, now)
     end
-    local silent, dead = redis.call('ZRANGEBYSCORE', line.key, '(' .. whole(SILENT - now), '(0'), {}
+    local silent = silentSince(line, SILENT)
     if #silent == 0 then
       return isNew, 0
-    end
-    for _, name in ipairs(silent) do
-      dead[name] = true
-    end
-    local members = redis.call('ZRANGEBYSCORE', line.key, '(0', '+inf', 'LIMIT', whole(from), whole(SCANNED))
-    local kept = 0
-    for _, member in ipairs(members) do
-      if dead[sub(member, 1, 12)] then
-        removed(line, parsed(member))
-      else
-        kept = kept + 1
+    elseif last and -last < now - SILENT then
+      for _, name in ipairs(silent) do
+        redis.call('ZADD', line.key, whole(-now), name)
       end
+      return isNew, 0
     end
-    if #members == SCANNED then
-      return isNew, from + kept
-    end
-    for _, name in ipairs(silent) do
-      redis.call('ZREM', line.key, name)
-    end
-    return isNew, 0
+    return isNew, swept(line, silent, from)
   end
 
   local function hasSilent(line)
@@ -479,7 +505,7 @@ local function lineFunctions(q, now, process, channel, rare)
       if not f then
         usable = false
       elseif op.kind == BEAT then
-        local isNew, from = swept(f.line, op.place)
+        local isNew, from = heartbeat(f.line, op.place)
         result = pack('>BI4B', 9, from, isNew and 1 or 0)
       elseif op.kind == HOLD then
         -- Those who have been told that they are covered are not, and must be told again.

@@ -104,6 +104,7 @@ class LineScriptIT {
         one.granted(subject, 10);
         one.joined(1, HOUR, subject, 5);
         tick(18 * MINUTE);
+        one.send(beat(subject));
 
         Verdict.Shortfall denied = denied(two.send(reserve(subject, 1)));
 
@@ -216,6 +217,7 @@ class LineScriptIT {
 
         // What the first waits for is left untouched.
         assertThat(balances(subject)).containsExactly(2L);
+        one.send(beat(subject));
         assertThat(denied(two.send(reserve(subject, 1))).available()).isZero();
     }
 
@@ -424,6 +426,29 @@ class LineScriptIT {
         assertThat(reply.results()).containsExactly(new Batch.Result.Beaten(0, false));
         assertThat(reply.wakes()).containsExactly(new Batch.Wake(1, now + 6 * MINUTE - 4 * SECOND));
         assertThat(waiting(subject)).isEqualTo(1);
+    }
+
+    @Test
+    void nobodyIsDroppedWhereRedisItselfWasSilent() {
+        one.granted(subject, 10);
+        one.joined(1, 2 * HOUR, subject, 5);
+        two.joined(1, 2 * HOUR, subject, 1);
+        tick(5 * SECOND);
+
+        one.send(beat(subject));
+
+        assertThat(waiting(subject)).isEqualTo(2);
+    }
+
+    @Test
+    void aNewcomerDropsTheDeadWhereNobodyElseIsLeft() {
+        one.granted(subject, 10);
+        one.joined(1, 2 * HOUR, subject, 5);
+        tick(6 * MINUTE);
+
+        two.granted(subject, 1);
+
+        assertThat(waiting(subject)).isZero();
     }
 
     @Test
