@@ -682,6 +682,8 @@ public final class RedisLedger implements Ledger {
             sender.connect(none, lines, timeoutNanos);
         } catch (RuntimeException e) {
             log.debug("Redis is not there yet; the first call will try again", e);
+        } catch (Throwable e) {
+            log.error("connecting failed in a way that nobody expected", e);
         }
         long cancelAgainNanos = clock.nanoTime();
         while (!closed) {
