@@ -94,6 +94,28 @@ class LeaderIT {
         assertChargedOnce(ledger, subject, SHORT, callers);
     }
 
+    @Test
+    void anErrorWhileConnectingLeavesTheLedgersOwnThreadAlive() throws Exception {
+        CountDownLatch struck = new CountDownLatch(1);
+        RedisLedger ledger = ledger(new FaultyClient.Fault() {
+            @Override
+            public void beforeItIsSent() {
+                if (struck.getCount() > 0) {
+                    struck.countDown();
+                    throw new LeaderDied();
+                }
+            }
+        });
+        assertThat(struck.await(10, TimeUnit.SECONDS)).isTrue();
+
+        List<Claim> claims = List.of(new Claim(subject(PLENTY), new long[] {7}));
+        long deadline = System.nanoTime() + PATIENT.toNanos();
+
+        // Nobody but that thread leads for a call without one.
+        assertThat(ledger.reserveAsync(claims, Patience.NONE, deadline).get(10, TimeUnit.SECONDS))
+                .isInstanceOf(Verdict.Granted.class);
+    }
+
     /** What kills leaders strikes the thread that leads for asynchronous calls and settles just as well. */
     @ParameterizedTest
     @EnumSource
