@@ -124,9 +124,6 @@ public final class Exchange {
         synchronized void answered(int statusCode, Function<String, Optional<String>> headers) {
             status = statusCode;
             answered = true;
-            if (statusCode == 429) {
-                RetryAfter.of(headers, Instant.now()).ifPresent(reservation::hold);
-            }
             try {
                 meter = dialect.map(known -> new Meter(
                                 known,
@@ -134,6 +131,9 @@ public final class Exchange {
                                 headers.apply("content-type").orElse(""),
                                 headers.apply("content-encoding").orElse("")))
                         .orElse(null);
+                if (statusCode == 429) {
+                    RetryAfter.of(headers, Instant.now()).ifPresent(reservation::hold);
+                }
             } catch (RuntimeException e) {
                 log.warn("a response could not be metered, and keeps its estimate", e);
             }
