@@ -15,16 +15,22 @@ public record Patience(long micros, int leaves) {
 
     /** @param atMost what the call itself allows */
     static Patience of(WhenExhausted policy, Duration atMost) {
-        Duration wait = policy.longestWait();
-        for (Duration bound : new Duration[] {atMost, LONGEST}) {
-            wait = wait.compareTo(bound) > 0 ? bound : wait;
+        if (policy.longestWait().isZero()) {
+            return NONE;
         }
-        long micros = Math.max(0, wait.toNanos() / 1_000);
-        return new Patience(micros, policy.percentLeft());
+        Duration wait = shorter(policy.longestWait(), shorter(atMost, LONGEST));
+        return new Patience(Math.max(0, wait.toNanos() / 1_000), policy.percentLeft());
+    }
+
+    private static Duration shorter(Duration one, Duration other) {
+        return one.compareTo(other) < 0 ? one : other;
     }
 
     /** The most that such a call may ask of a limit of this capacity. */
     long mostOf(long capacity) {
+        if (leaves == 0) {
+            return capacity;
+        }
         long rest = capacity % 100;
         return capacity - capacity / 100 * leaves - (rest * leaves + 99) / 100;
     }
