@@ -37,6 +37,11 @@ final class Lines {
         return channel;
     }
 
+    /** On which this process is told. */
+    String ownChannel() {
+        return new String(channel, StandardCharsets.US_ASCII) + new String(process, StandardCharsets.US_ASCII);
+    }
+
     boolean hasLine(Subject subject) {
         return !known.isEmpty() && known.containsKey(subject);
     }

@@ -122,8 +122,8 @@ final class Waiters {
         }
     }
 
-    /** A call that leaves others their share, and asks again and again; nothing if that would be too late. */
-    @Nullable Verdict mayReturn(Batch.Call.Reserve call, Verdict.Shortfall denied) {
+    /** A call that leaves others their share, and asks again and again; it is denied if that would be too late. */
+    Verdict mayReturn(Batch.Call.Reserve call, Verdict.Shortfall denied) {
         if (denied.waitMicros() * 1_000 >= patienceNanos(call)) {
             return denied;
         }
@@ -171,10 +171,7 @@ final class Waiters {
         } catch (ExecutionException | TimeoutException e) {
             log.warn("calls that waited are still in line: the guard was closed while Redis was away");
         }
-        Listening open = ears;
-        if (open != null) {
-            open.close();
-        }
+        stopListening();
     }
 
     private static Executor after(long nanos) {
@@ -190,8 +187,8 @@ final class Waiters {
         final CompletableFuture<Verdict> end = new CompletableFuture<>();
         final CompletableFuture<Boolean> left = new CompletableFuture<>();
         private final ReentrantLock lock = new ReentrantLock();
-        private Verdict.Shortfall expected;
         private final long deadlineNanos;
+        private Verdict.Shortfall expected;
         private long place;
         private boolean asking;
         private boolean leaves;
@@ -400,11 +397,7 @@ final class Waiters {
         CompletableFuture<?> all = beatsOf(subjects);
         int silent = subjects.isEmpty() ? idle + 1 : 0;
         if (closed || silent >= BEATS_UNTIL_DEAF) {
-            Listening open = ears;
-            ears = null;
-            if (open != null) {
-                open.close();
-            }
+            stopListening();
             beating.set(false);
             if (!waiting.isEmpty() && !closed) {
                 beat();
@@ -444,13 +437,19 @@ final class Waiters {
                 });
     }
 
+    private void stopListening() {
+        Listening open = ears;
+        ears = null;
+        if (open != null) {
+            open.close();
+        }
+    }
+
     private void listen() {
         if (ears != null) {
             return;
         }
-        String channel = new String(lines.channel(), StandardCharsets.US_ASCII)
-                + new String(lines.process(), StandardCharsets.US_ASCII);
-        ears = new Listening(redis, channel, new Listening.Listener() {
+        ears = new Listening(redis, lines.ownChannel(), new Listening.Listener() {
             @Override
             public void onMessage(String message) {
                 Matcher wake = WAKE.matcher(message);

@@ -1,11 +1,12 @@
 -- Decides one batch of calls, all of it or nothing of it, and remembers what it answered.
 --
 -- KEYS[1]     the lane: what the last batch of its client was numbered and answered
--- KEYS[i+1]   the i-th subject
+-- KEYS[i+1]   the i-th subject; after them the lines that are named
 -- ARGV[1]     the request, packed big-endian: how long its format is H, its format as `struct` reads it, and what that names:
---   head      mode (1 run, 2 cancel, 3 look), number, notAfter (microseconds of TIME), laneTtl (milliseconds), and how many
+--   head      mode (1 run, 2 cancel, 3 look; plus 8 where lines are named), number, notAfter (microseconds of TIME), laneTtl (milliseconds), and how many
 --             subjects, settles and reserves there are
 --   subjects  for each: where its terms begin; then where the settles begin
+--   lines     where any are named: process, what its channel begins with, how many lines there are, and of each: subject
 --   terms     of each budget: limits; format, bytes and head of a value; life (the exponent of a power of 2, in microseconds: no
 --             shorter than an empty balance takes to be full); then of each limit, by its kind:
 --               bucket              capacity and rate a microsecond in parts, parts of a unit
@@ -14,18 +15,24 @@
 --               3 calendar window   likewise
 --             then of each limit that is not a bucket: period (microseconds), and amount, offset, or 5 bounds
 --   settles   for each: subject, and for each limit: era, actual - charged
---   reserves  for each: count of parts, and for each part: subject, plus 32768 where it is a dry run; amount of each limit
+--   reserves  for each: count of parts, and for each part: subject, plus 32768 where it is a dry run; amount of each limit. Where
+--             it has to do with lines, 128 is added to the count, and after that are: what it does (1 join where it is not covered,
+--             2 ask, 3 leave, 4 beat, 5 hold, 6 go only if a share stays free), number, place (of 4: how many members to pass
+--             over; of 6: the share in percent), and how long it may wait, or a hold lasts (microseconds)
 --   Subjects count from 1, and so do the fields of a request.
 -- reply       packed big-endian: version B, number i8, expires I4, status B (1 done, 2 late, 3 lane refused, 4 cancelled after it
 --             ran, 5 cancelled before it came), TIME i8, and with status 1 and 4:
 --   subjects  0 B; or 1 B, and for each: 0 B, or why it cannot be used (1 wrong type, 2 written by another version, 3 damaged,
---             4 bounds needed)
+--             4 bounds needed, 5 its line must be named)
 --   values    of each that can be used, without its tail, after this batch
 --   settles   for each: 1 B, or 0 B where its subject cannot be used, or 4 B where an amount is out of range
 --   reserves  for each: 1 B granted; 2 B, part B, short: denied; 3 B granted, with dry runs: for each part 1 B, or 0 B, short;
 --             0 B where a subject cannot be used; 4 B, part B where an amount is out of range; where short is limit B, available
---             i8, wait i8 (microseconds). Parts and limits count from 1
+--             i8, wait i8 (microseconds). Parts and limits count from 1. 5 B, place I7, deadline I7, 1 B where no call of its
+--             process stood in one of its lines (or 0 B), part B, short: joined; 6 B: waits on; 7 B: no longer in line; 8 B: done;
+--             9 B, members to pass over next I4, 1 B where its process was not in the line (or 0 B): the heartbeat was taken
 --   looks     in that mode, for each subject: for each limit until full i8 (microseconds), then how many wait I4
+--   wakes     where lines are named: how many H, and for each a call of this process, and when to ask: number I6, moment I7 (TIME)
 --
 -- A subject's value: its head: version * 32 + limits B, and for each: id I3, its kind in the lowest two bits, parts of a unit I4;
 -- life B; at I7 (TIME of what follows); for each limit: balance i7 (a bucket's in parts of a unit, so that a refill needs no
@@ -34,7 +41,8 @@
 --   aligned window    ceiling I7 (the highest capacity while it was open: used above that is debt)
 --   calendar window   ceiling I7, start I7, stop I7
 -- then the tail: limits that the last request did not name, for each: id I3, parts I4, balance i7, era I3, what its kind adds,
--- at I7, until I7 (TIME from which it means nothing). They belong to another configuration, and are kept until then.
+-- at I7, until I7 (TIME from which it means nothing). They belong to another configuration, and are kept until then. Of version 2,
+-- it has its line's section before the tail: see the head of line.lua.
 --
 -- An era counts the times that a bucket was full or a window was opened, from a number of its own in each new limit (24 bits of
 -- TIME): a refund counts only in the era in which its charge was made.
@@ -448,9 +456,9 @@ local function rareFunctions(q, now, lines)
   return { arranged = arranged, advance = advance, filled = filled, wait = wait, life = life }
 end
 
-local rare, lines, lineKeys = nil, nil, {}
+local rare, lines, lineKeys = nil, nil, nil
 if withLines then
-  rare = {}
+  rare, lineKeys = {}, {}
   lines = lineFunctions(q, now, q[subjects + 9], q[subjects + 10], rare)
   for name, each in pairs(rareFunctions(q, now, lines)) do
     rare[name] = each

@@ -256,8 +256,7 @@ local function lineFunctions(q, now, process, channel, rare)
   end
 
   -- Which limit of a part keeps a newcomer from going at once, and for how long; -1 if none does.
-  local newcomerLacks
-  newcomerLacks = function(f, o, n, op)
+  local function newcomerLacks(f, o, n, op)
     local line, named, longest, limit, ahead = f.line, names(o), -1, nil, 0
     local leaving = op and op.kind == LEAVING
     for j = 1, q[o] do
@@ -292,13 +291,13 @@ local function lineFunctions(q, now, process, channel, rare)
   -- The same of a call that stands in the line: those before it have been told that they are covered, and it is now.
   local function waiterLacks(f, o, n, op)
     local line, named = f.line, names(o)
-    local asks, first = false, nil
+    local first = nil
     for j = 1, q[o] do
       if q[n + j] > 0 then
-        asks, first = true, first or j
+        first = first or j
       end
     end
-    if not asks then
+    if not first then
       return -1, nil
     end
     local call = found(line, op)
@@ -391,10 +390,6 @@ local function lineFunctions(q, now, process, channel, rare)
     return isNew, swept(line, silent, from)
   end
 
-  local function hasSilent(line)
-    return #redis.call('ZRANGEBYSCORE', line.key, '(' .. whole(SILENT - now), '(0', 'LIMIT', '0', '1') > 0
-  end
-
   -- Has a call stand in each line that it asks something of; says where, or nothing if a sum would be too large.
   local function joined(op, parts)
     local place = op.place
@@ -458,7 +453,7 @@ local function lineFunctions(q, now, process, channel, rare)
           end
         end
         list[#list + 1] = { f = f, amounts = amounts }
-        mayJoin = mayJoin or hasSilent(f.line)
+        mayJoin = mayJoin or #silentSince(f.line, SILENT) > 0
       end
       n = n + 1 + q[o]
     end
@@ -527,7 +522,7 @@ local function lineFunctions(q, now, process, channel, rare)
   end
 
   return {
-    read = read, written = written, fields = fields, opened = opened, touch = touch, lacks = lacks, acts = acts, act = act, short = short, leave = leave, close = close,
-    setBack = setBack, wakes = wakes,
+    read = read, written = written, fields = fields, opened = opened, touch = touch, lacks = lacks, acts = acts, act = act,
+    short = short, leave = leave, close = close, setBack = setBack, wakes = wakes,
   }
 end

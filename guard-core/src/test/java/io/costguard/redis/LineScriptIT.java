@@ -592,25 +592,22 @@ class LineScriptIT {
 
     private void listen(Peer process) throws InterruptedException {
         BlockingQueue<String> ready = new LinkedBlockingQueue<>();
-        ears.add(new Listening(
-                redis,
-                prefix + ":turn:" + new String(process.lines.process(), java.nio.charset.StandardCharsets.US_ASCII),
-                new Listening.Listener() {
-                    @Override
-                    public void onMessage(String message) {
-                        told.add(message);
-                    }
+        ears.add(new Listening(redis, process.lines.ownChannel(), new Listening.Listener() {
+            @Override
+            public void onMessage(String message) {
+                told.add(message);
+            }
 
-                    @Override
-                    public void onListening() {
-                        ready.add("now");
-                    }
+            @Override
+            public void onListening() {
+                ready.add("now");
+            }
 
-                    @Override
-                    public void onForbidden(String why) {
-                        throw new IllegalStateException(why);
-                    }
-                }));
+            @Override
+            public void onForbidden(String why) {
+                throw new IllegalStateException(why);
+            }
+        }));
         assertThat(ready.poll(10, TimeUnit.SECONDS)).isEqualTo("now");
     }
 

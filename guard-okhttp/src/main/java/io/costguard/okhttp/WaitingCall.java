@@ -129,8 +129,7 @@ final class WaitingCall implements Call {
         return admittance;
     }
 
-    // ------------------------------------------------------------------------------------------------- without a
-    // thread
+    // ------------------------------------------------------------------------------------------------ without a thread
 
     @Override
     public void enqueue(Callback callback) {
