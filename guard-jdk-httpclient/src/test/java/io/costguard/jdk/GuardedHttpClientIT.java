@@ -180,13 +180,13 @@ class GuardedHttpClientIT extends AdapterContract {
     protected Client client(CostGuard guard, Denials denials, Mode mode) {
         HttpClient client = GuardedHttpClient.newBuilder(guard, denials)
                 .followRedirects(HttpClient.Redirect.NORMAL)
-                .connectTimeout(CONNECT_TIMEOUT)
+                .connectTimeout(connectTimeout)
                 .build();
-        return mode == Mode.SYNC ? new Sync(client) : new Async(client);
+        return mode == Mode.SYNC ? new Sync(client, readTimeout) : new Async(client, readTimeout);
     }
 
-    private static HttpRequest request(Client.Sent request) {
-        HttpRequest.Builder builder = HttpRequest.newBuilder(request.uri()).timeout(READ_TIMEOUT);
+    private static HttpRequest request(Client.Sent request, Duration timeout) {
+        HttpRequest.Builder builder = HttpRequest.newBuilder(request.uri()).timeout(timeout);
         request.headers().forEach(builder::header);
         if (request.method().equals("GET")) {
             return builder.build();
@@ -202,10 +202,10 @@ class GuardedHttpClientIT extends AdapterContract {
         return Client.Answer.of(response.statusCode(), response.headers().map(), response.body());
     }
 
-    private record Sync(HttpClient client) implements Client {
+    private record Sync(HttpClient client, Duration timeout) implements Client {
         @Override
         public Answer send(Sent request) throws IOException, InterruptedException {
-            return response(client.send(request(request), BodyHandlers.ofInputStream()));
+            return response(client.send(request(request, timeout), BodyHandlers.ofInputStream()));
         }
 
         @Override
@@ -226,11 +226,11 @@ class GuardedHttpClientIT extends AdapterContract {
         }
     }
 
-    private record Async(HttpClient client) implements Client {
+    private record Async(HttpClient client, Duration timeout) implements Client {
         @Override
         public Answer send(Sent request) throws IOException, InterruptedException {
             try {
-                return response(client.sendAsync(request(request), BodyHandlers.ofInputStream())
+                return response(client.sendAsync(request(request, timeout), BodyHandlers.ofInputStream())
                         .get());
             } catch (ExecutionException e) {
                 if (e.getCause() instanceof IOException failure) {
@@ -243,7 +243,7 @@ class GuardedHttpClientIT extends AdapterContract {
         @Override
         public void sendAndCancel(Sent request, Moment when) throws Exception {
             CompletableFuture<HttpResponse<InputStream>> future =
-                    client.sendAsync(request(request), BodyHandlers.ofInputStream());
+                    client.sendAsync(request(request, timeout), BodyHandlers.ofInputStream());
             when.await();
             assertThat(future.cancel(true)).isTrue();
         }

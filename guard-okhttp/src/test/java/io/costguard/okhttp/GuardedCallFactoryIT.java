@@ -260,14 +260,14 @@ class GuardedCallFactoryIT extends OkHttpContract {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT).withFixedDelay(30_000)));
         AtomicLong deadline = new AtomicLong();
         OkHttpClient hasty = new OkHttpClient.Builder()
-                .callTimeout(Duration.ofSeconds(1))
+                .callTimeout(Duration.ofMillis(500))
                 .addInterceptor(chain -> {
                     deadline.set(chain.call().timeout().deadlineNanoTime());
                     return chain.proceed(chain.request());
                 })
                 .build();
         Call call = guarded(hasty, guard(roomy()), Denials.answer()).newCall(chat());
-        call.timeout().timeout(2, TimeUnit.SECONDS);
+        call.timeout().timeout(1, TimeUnit.SECONDS);
 
         long before = System.nanoTime();
         Outcomes outcomes = opened(Outcomes.of(call, mode));
@@ -277,10 +277,10 @@ class GuardedCallFactoryIT extends OkHttpContract {
 
         assertThat(failure)
                 .isInstanceOf(InterruptedIOException.class)
-                .hasMessageMatching("timeout: the call waited \\d+ ms for its budgets, and may take 2000 ms in all")
+                .hasMessageMatching("timeout: the call waited \\d+ ms for its budgets, and may take 1000 ms in all")
                 .hasCauseInstanceOf(InterruptedIOException.class);
-        assertThat(deadline.get() - before).isGreaterThanOrEqualTo(TimeUnit.SECONDS.toNanos(2));
-        assertThat(deadline.get() - granted).isLessThan(TimeUnit.SECONDS.toNanos(2));
+        assertThat(deadline.get() - before).isGreaterThanOrEqualTo(TimeUnit.SECONDS.toNanos(1));
+        assertThat(deadline.get() - granted).isLessThan(TimeUnit.SECONDS.toNanos(1));
         assertThat(events.settled().outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
     }
 

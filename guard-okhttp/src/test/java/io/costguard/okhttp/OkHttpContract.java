@@ -156,12 +156,12 @@ abstract class OkHttpContract extends AdapterContract {
         FaultyLink link = opened(FaultyLink.to(REDIS));
         Waits waits = new Waits(() -> link.replies().hold("EVALSHA"));
         CostGuard guard = opened(over(link)
-                .budget(Budget.named("line").per().limit(Limit.requests(1).per(Duration.ofSeconds(2))))
+                .budget(Budget.named("line").per().limit(Limit.requests(1).per(Duration.ofSeconds(1))))
                 .whenExhausted(WhenExhausted.waitUpTo(Duration.ofMinutes(1)))
                 .listener(waits)
                 .build());
         OkHttpClient hasty =
-                new OkHttpClient.Builder().callTimeout(Duration.ofSeconds(3)).build();
+                new OkHttpClient.Builder().callTimeout(Duration.ofSeconds(2)).build();
         Call.Factory calls = guarded(hasty, guard, Denials.answer());
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         send(calls, uri());
@@ -425,8 +425,8 @@ abstract class OkHttpContract extends AdapterContract {
     @Override
     protected Client client(CostGuard guard, Denials denials, Mode mode) {
         OkHttpClient impatient = new OkHttpClient.Builder()
-                .connectTimeout(CONNECT_TIMEOUT)
-                .readTimeout(READ_TIMEOUT)
+                .connectTimeout(connectTimeout)
+                .readTimeout(readTimeout)
                 .build();
         Call.Factory client = guarded(impatient, guard, denials);
         return mode == Mode.SYNC ? new Sync(client) : new Async(client);

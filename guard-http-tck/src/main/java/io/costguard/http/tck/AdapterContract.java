@@ -79,8 +79,11 @@ public abstract class AdapterContract {
     private static final Exchange MESSAGES = Recordings.of("anthropic-messages-basic");
     protected static final Exchange STREAM = Recordings.of("openai-chat-stream-include-usage");
 
-    protected static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
-    protected static final Duration READ_TIMEOUT = Duration.ofSeconds(4);
+    /** Of a client; shorter where a test waits for its end. */
+    protected Duration connectTimeout = Duration.ofSeconds(10);
+
+    /** Likewise, for an answer. */
+    protected Duration readTimeout = Duration.ofSeconds(10);
 
     private final RedisForTests redis = RedisForTests.shared();
     private final String prefix = redis.keyPrefix();
@@ -94,8 +97,8 @@ public abstract class AdapterContract {
     }
 
     /**
-     * A client that is guarded by {@code guard}, shows denials in this way, follows redirects, connects within {@link #CONNECT_TIMEOUT}
-     * and waits for an answer for {@link #READ_TIMEOUT}.
+     * A client that is guarded by {@code guard}, shows denials in this way, follows redirects, connects within {@link #connectTimeout}
+     * and waits for an answer for {@link #readTimeout}.
      */
     protected abstract Client client(CostGuard guard, Denials denials, Mode mode);
 
@@ -451,6 +454,7 @@ public abstract class AdapterContract {
     void aCallThatCouldNotConnectInTimeIsGivenBack(Mode mode) throws Exception {
         CostGuard guard = guard(roomy());
         FullHost host = opened(new FullHost());
+        connectTimeout = Duration.ofMillis(300);
 
         assertThatExceptionOfType(IOException.class)
                 .isThrownBy(() -> client(guard, Denials.answer(), mode).send(to(host.uri())));
@@ -476,7 +480,10 @@ public abstract class AdapterContract {
     void aCallThatIsCancelledWhileRedisDecidesIsGivenBackAndNeverSent(Mode mode) throws Exception {
         List<LoggedRequest> seen = record();
         FaultyLink link = opened(FaultyLink.to(redis));
-        CostGuard guard = opened(builder(link.url()).budget(roomy()).build());
+        CostGuard guard = opened(builder(link.url())
+                .decisionTimeout(Duration.ofSeconds(3))
+                .budget(roomy())
+                .build());
         guard.status(GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary")); // connects
         link.replies().dropNext("EVALSHA"); // which is asked for again, with the same answer
 
@@ -492,6 +499,7 @@ public abstract class AdapterContract {
     @EnumSource(Mode.class)
     void aCallThatIsNotAnsweredInTimeKeepsItsEstimate(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT).withFixedDelay(30_000)));
+        readTimeout = Duration.ofMillis(500);
         Client client = client(guard(roomy()), Denials.answer(), mode);
 
         assertThatExceptionOfType(IOException.class).isThrownBy(() -> client.send(request(CHAT)));
@@ -828,7 +836,7 @@ public abstract class AdapterContract {
             closedPort = socket.getLocalPort();
         }
         return builder("redis://127.0.0.1:" + closedPort)
-                .decisionTimeout(Duration.ofMillis(100))
+                .decisionTimeout(Duration.ofMillis(20))
                 .budget(roomy());
     }
 
