@@ -83,7 +83,7 @@ end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local values = redis.call('MGET', list(KEYS))
+local values = redis.call('MGET', list(KEYS, 1, subjects + 1))
 
 ---------------------------------------------------------------------------------------------------------------- the lane
 
@@ -121,7 +121,7 @@ end
 ---------------------------------------------------------------------------------------------------- what few batches need
 -- Long buckets, windows that open, waits for them, and values that were written under other terms.
 
-local function rareFunctions(q, now, lines)
+local function rareFunctions(q, now, readLine)
   local MAX, ERAS, LONGEST = 9007199254740991, 16777216, 3155760000000000
   local DEEPEST = -7881299347898368
   local OTHER_VERSION, DAMAGED, BOUNDS_NEEDED, LINE_NEEDED = 2, 3, 4, 5
@@ -332,7 +332,7 @@ local function rareFunctions(q, now, lines)
       local head = byte(value)
       local count = head and head % 32
       local version = head and (head - count) / 32
-      if version == 2 and not lines then
+      if version == 2 and not readLine then
         return nil, LINE_NEEDED
       elseif version ~= 1 and version ~= 2 then
         return nil, head and OTHER_VERSION or DAMAGED
@@ -373,8 +373,8 @@ local function rareFunctions(q, now, lines)
         end
       end
       if whole and version == 2 then
-        line, from = lines.read(value, from)
-        whole = line ~= nil
+        line, from = readLine(value, from)
+        whole, from = line ~= nil, (from or 0) + 1
       end
       while whole and from <= #value do
         local limit = add(read('>I3I4'), read('>i7I3'), nil)
@@ -456,13 +456,11 @@ local function rareFunctions(q, now, lines)
   return { arranged = arranged, advance = advance, filled = filled, wait = wait, life = life }
 end
 
-local rare, lines, lineKeys = nil, nil, nil
+local states, changed, ttls, flags = { false }, { false }, nil, nil
+local rare, lines, readLine, newcomerLacks, lineKeys = nil, nil, nil, nil, nil
 if withLines then
-  rare, lineKeys = {}, {}
-  lines = lineFunctions(q, now, q[subjects + 9], q[subjects + 10], rare)
-  for name, each in pairs(rareFunctions(q, now, lines)) do
-    rare[name] = each
-  end
+  readLine, newcomerLacks = lineReaders()
+  lineKeys = {}
   for i = 1, q[subjects + 11] do
     lineKeys[q[subjects + 11 + i]] = KEYS[subjects + 1 + i]
   end
@@ -473,7 +471,6 @@ end
 -- worked on, a window has its balance where the value has what is used. Limit j has the fields j * 2 + 2 and j * 2 + 3; its terms
 -- begin at the field o + 2 + j * 3 of the request, where o is where those of its budget begin.
 
-local states, changed, ttls, flags = { false }, { false }, nil, nil
 local out = { '', '\0', '', '' }
 for i = 1, subjects do
   out[i + 2] = ''
@@ -485,21 +482,33 @@ for i = 1, subjects do
       f = nil
     end
   end
-  if not f and value and lines then
-    f = lines.fields(value, o)
+  if not f and withLines and value and #value > q[o + 2] then
+    f = { unpack(q[o + 1], value) }
+    local version, line, ends = string.byte(value) - string.byte(q[o + 3]), readLine(value, q[o + 2] + 1)
+    if version == 32 and ends == #value and string.sub(f[1], 2) == string.sub(q[o + 3], 2) then
+      f.line = line
+    else
+      f = nil
+    end
   end
   if not f then
     if not value and redis.call('EXISTS', KEYS[i + 1]) == 1 then
       bad = WRONG_TYPE
     else
-      rare = rare or rareFunctions(q, now)
+      rare = rare or rareFunctions(q, now, readLine)
       f, bad = rare.arranged(value, o)
     end
   end
-  if f and lines then
+  if f and withLines then
     if lineKeys[i] then
-      f.line = lines.opened(lineKeys[i], f.line)
-      bad = not f.line and WRONG_TYPE or bad
+      -- A newcomer that would not go even if nobody stood in line need not know who does.
+      if settles > 0 or mode ~= RUN or not f.line or now < f[3] - STANDS_STILL then
+        rare = rare or rareFunctions(q, now, readLine)
+        lines = lines or lineFunctions(q, now, states, lineKeys, newcomerLacks, rare)
+        states[i] = f
+        f = lines.open(i)
+        bad = not f and WRONG_TYPE or nil
+      end
     elseif f.line then
       bad = LINE_NEEDED
     end
@@ -555,7 +564,7 @@ for i = 1, subjects do
             f[x] = capacity
           end
         else
-          rare = rare or rareFunctions(q, now)
+          rare = rare or rareFunctions(q, now, readLine)
           bad = rare.advance(f, o, j, since, at, setBack) or bad
         end
         if rate == CALENDAR then
@@ -659,7 +668,7 @@ for _ = 1, settles do
           if q[m + 1] > 0 then
             f[k + 1] = (f[k + 1] + 1) % ERAS
           else
-            rare = rare or rareFunctions(q, now)
+            rare = rare or rareFunctions(q, now, readLine)
             rare.filled(f, o, (k - 2) / 2)
           end
         end
@@ -679,6 +688,13 @@ for _ = 1, reserves do
   if parts > 128 then
     op = { kind = calls[n], number = calls[n + 1], place = calls[n + 2], wait = calls[n + 3], lines = {}, calls = {}, covered = {} }
     parts, head, n = parts - 128, n + 3, n + 4
+    rare = rare or rareFunctions(q, now, readLine)
+    lines = lines or lineFunctions(q, now, states, lineKeys, newcomerLacks, rare)
+    local at = n
+    for _ = 1, parts do
+      lines.open(calls[at] % 32768)
+      at = at + 1 + q[q[calls[at] % 32768 + 7]]
+    end
     if lines.acts(op) then
       result, n = lines.act(op, parts, n, states)
       parts = 0
@@ -692,11 +708,22 @@ for _ = 1, reserves do
     end
     local f, o = states[i], q[i + 7]
     local last = n + q[o]
-    if f then
-      local k, m, longest, limit, ahead = 4, o + 5, -1, nil, 0
-      if f.line then
-        longest, limit, ahead = lines.lacks(f, o, n, op, dry)
+    local longest, limit, ahead, alone = -1, nil, 0, false
+    if f and f.line then
+      rare = rare or rareFunctions(q, now, readLine)
+      if not f.line.sums then
+        longest, limit, ahead, alone = newcomerLacks(q, now, f, o, n, nil, rare.wait)
       end
+      if not alone then
+        lines = lines or lineFunctions(q, now, states, lineKeys, newcomerLacks, rare)
+        f = lines.open(i)
+        if f then
+          longest, limit, ahead = lines.lacks(f, o, n, op, dry)
+        end
+      end
+    end
+    if f then
+      local k, m = 4, o + 5
       for at = f.line and last + 1 or n + 1, last do
         local amount = calls[at]
         if f[k] < amount * q[m + 2] then
@@ -704,7 +731,7 @@ for _ = 1, reserves do
           if amount > MAX then
             result = pack('>BB', 4, part)
           elseif amount > 0 and f[k] < q[m] then
-            rare = rare or rareFunctions(q, now)
+            rare = rare or rareFunctions(q, now, readLine)
             local longer = rare.wait(f, o, at - n, amount < capacity and amount or capacity)
             if longer > longest then
               longest, limit = longer, at - n
@@ -773,7 +800,7 @@ if mode == LOOK then
     for j = 1, f and q[o] or 0 do
       local m, untilFull = o + 2 + j * 3, 0
       if f[j * 2 + 2] < q[m] then
-        rare = rare or rareFunctions(q, now)
+        rare = rare or rareFunctions(q, now, readLine)
         untilFull = rare.wait(f, o, j, q[m] / q[m + 2])
       end
       told = told + 1
@@ -792,6 +819,14 @@ if lines and mode ~= LOOK then
     if f and f.line and (changed[i] or f.line.touched or f.line.rebuilt) then
       lines.touch(f, q[i + 7])
       changed[i] = true
+    end
+  end
+end
+if lines then
+  for i, usable in pairs(lines.isOpen) do
+    if not usable then
+      flags = flags or {}
+      flags[i] = flags[i] or WRONG_TYPE
     end
   end
 end
@@ -816,13 +851,13 @@ for i = 1, subjects do
       end
       k, m = k + 2, m + 3
     end
-    if f.line then
+    if f.line and f.line.sums then
       lines.close(f)
     end
     if changed[i] and (inDebt or f[2] == RENEWED) then
       local exponent = q[o + 4]
       if inDebt or f.tailUntil then
-        rare = rare or rareFunctions(q, now)
+        rare = rare or rareFunctions(q, now, readLine)
         exponent = rare.life(f, o)
       end
       ttls = ttls or {}
@@ -833,16 +868,18 @@ for i = 1, subjects do
         f[at] = amount
       end
     end
-    if f.line then
+    if not f.line then
+      f[1] = q[o + 3]
+    elseif f[1] == q[o + 3] then
       f[1] = string.char(string.byte(f[1]) + 32) .. string.sub(f[1], 2)
     end
     out[i + 2] = pack(q[o + 1], list(f))
   end
 end
 
-if lines then
+if withLines then
   told = told + 1
-  out[told] = pack('>H', #lines.wakes) .. table.concat(lines.wakes)
+  out[told] = lines and pack('>H', #lines.wakes) .. table.concat(lines.wakes) or '\0\0'
 end
 
 local laneRenewed = laneExpires * STEP - now < laneTtl * 750

@@ -1,5 +1,6 @@
 -- The line of a subject: the calls that wait for it, in the order in which they asked. Goes before guard.lua, which makes these
--- functions only for a batch that names lines.
+-- functions only for a batch that names lines: those that read, and where something about a line changes or is decided by who
+-- stands in it, those that do.
 --
 -- A line's key holds a sorted set: each waiting call at its place, and each process that waits at minus the TIME of its last
 -- heartbeat. A member: process c12, number I6, place I7, deadline I7 (TIME), count B, and of each limit that it asks something
@@ -14,13 +15,83 @@
 -- The turn is the first call that has not been told that this line covers it. Those up to `after` have been: they wait for
 -- something else. A script that moves the turn, or brings its moment more than 50 ms nearer, tells it to its process.
 
-local function lineFunctions(q, now, process, channel, rare)
+local LINE_HEAD = '>I7I4I7I7I7I7I7H'
+
+local function lineReaders()
+  -- What a value has of its line from there on, as it is written: hold, size, last, till, after, place, moment, the turn's length and
+  -- where it is, and the value; and where it ends. Nothing if it is damaged.
+  local function read(value, from)
+    if from + 48 > #value then
+      return nil
+    end
+    local hold, size, last, till, after, place, moment, length, at = struct.unpack(LINE_HEAD, value, from)
+    local count = string.byte(value, at + length)
+    local ends = count and at + length + count * 17
+    if not count or ends > #value then
+      return nil
+    end
+    return { hold, size, last, till, after, place, moment, length, at, value }, ends
+  end
+
+  -- What waits for a limit, where a line is as it is written.
+  local function sumOf(line, name)
+    local value, at = line[10], line[9] + line[8] + 1
+    for from = at, at + string.byte(value, at - 1) * 17 - 17, 17 do
+      local id, sum = struct.unpack('>I3I7', value, from)
+      if id == name then
+        return sum
+      end
+    end
+    return 0
+  end
+
+  -- Which limit of a part keeps a newcomer from going at once, for how long (-1 if none does), and what stands before it; and
+  -- whether it would be kept even if nobody stood in line. A share that must stay free is in percent.
+  local function lacks(q, now, f, o, n, share, wait)
+    local line, head, k, m = f.line, q[o + 3], 4, o + 5
+    local sums, hold = line.sums, (line.hold or line[1]) - now
+    local blocked = hold > 0 or (share and line.size > 0)
+    local longest, limit, ahead, alone = -1, nil, 0, hold > 0
+    for j = 1, q[o] do
+      local amount = q[n + j]
+      if amount > 0 then
+        local parts, balance, name = q[m + 2], f[k], struct.unpack('>I3', head, j * 7 - 5)
+        name = name % 4 == 1 and name - 1 or name
+        local capacity, before = q[m] / parts, sums and (sums[name] or 0) or sumOf(line, name)
+        if amount > capacity then
+          amount = capacity
+        end
+        if share then
+          local rest = capacity % 100
+          amount = amount + (capacity - rest) / 100 * share + math.ceil(rest * share / 100)
+        end
+        local short = balance < (amount + before) * parts
+        if short or blocked then
+          local longer = short and wait(f, o, j, amount + before) or 0
+          alone = alone or balance < amount * parts
+          if longer < hold then
+            longer = hold
+          end
+          if longer > longest then
+            longest, limit, ahead = longer, j, before
+          end
+        end
+      end
+      k, m = k + 2, m + 3
+    end
+    return longest, limit, ahead, limit and alone
+  end
+
+  return read, lacks
+end
+
+local function lineFunctions(q, now, states, keys, newcomer, rare)
   local SILENT, DEAD, NEARER, BEYOND, SCANNED, PASSED = 3000000, 10000000, 50000, 60000000, 1000, 100
   local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING = 1, 2, 3, 4, 5, 6
   local MAX, CANCEL, WITH_LINES = 9007199254740991, 2, 8
-  local HEAD = '>I7I4I7I7I7I7I7H'
   local pack, unpack, byte, sub, max, min = struct.pack, struct.unpack, string.byte, string.sub, math.max, math.min
-  local wakes, namesOf = {}, {}
+  local wakes, isOpen, namesOf = {}, {}, {}
+  local process, channel = q[q[5] + 9], q[q[5] + 10]
   local cancels = q[1] == WITH_LINES + CANCEL
 
   local function whole(number)
@@ -57,26 +128,6 @@ local function lineFunctions(q, now, process, channel, rare)
     line.after, line.place, line.moment, line.turn, line.told = 0, 0, 0, '', {}
   end
 
-  -- What a value has of its line from there on, and where it ends; nothing if it is damaged.
-  local function read(value, from)
-    if from + struct.size(HEAD) > #value then
-      return nil
-    end
-    local line, length, count, at = { sums = {}, told = {} }, nil, nil, nil
-    line.hold, line.size, line.last, line.till, line.after, line.place, line.moment, length, at = unpack(HEAD, value, from)
-    line.turn = sub(value, at, at + length - 1)
-    count, at = byte(value, at + length), at + length + 1
-    if not count or at + count * 17 - 1 > #value then
-      return nil
-    end
-    for _ = 1, count do
-      local name, sum, told
-      name, sum, told, at = unpack('>I3I7I7', value, at)
-      line.sums[name], line.told[name] = sum, told
-    end
-    return line, at
-  end
-
   -- What a value has of its line.
   local function written(line)
     local text, count = {}, 0
@@ -86,23 +137,8 @@ local function lineFunctions(q, now, process, channel, rare)
         text[count] = pack('>I3I7I7', name, sum, line.told[name] or 0)
       end
     end
-    return pack(HEAD, line.hold, line.size, line.last, line.till, line.after, line.place, line.moment, #line.turn)
+    return pack(LINE_HEAD, line.hold, line.size, line.last, line.till, line.after, line.place, line.moment, #line.turn)
       .. line.turn .. string.char(count) .. table.concat(text)
-  end
-
-  -- The fields of a value that has a line and no tail.
-  local function fields(value, o)
-    local head = q[o + 3]
-    if #value <= q[o + 2] or byte(value) ~= byte(head) + 32 or sub(value, 2, #head) ~= sub(head, 2) then
-      return nil
-    end
-    local line, at = read(value, q[o + 2] + 1)
-    if not line or at ~= #value + 1 then
-      return nil
-    end
-    local f = { unpack(q[o + 1], value) }
-    f[1], f.line = head, line
-    return f
   end
 
   local function count(line, call, times)
@@ -115,17 +151,38 @@ local function lineFunctions(q, now, process, channel, rare)
     line.size = line.size + times
   end
 
-  -- Where the value and the line's key disagree, the members say what waits.
-  local function opened(key, line)
-    local size = redis.pcall('ZCOUNT', key, '(0', '+inf')
-    if type(size) == 'table' then
-      return nil
+  local function unfolded(written)
+    local value, at, sums, told = written[10], written[9] + written[8], {}, {}
+    for from = at + 1, at + byte(value, at) * 17, 17 do
+      local name, sum, known = unpack('>I3I7I7', value, from)
+      sums[name], told[name] = sum, known
     end
-    line = line or { hold = 0, size = 0, last = 0, till = 0, sums = {} }
-    line.key = key
-    if not line.turn then
+    return {
+      hold = written[1], size = written[2], last = written[3], till = written[4], after = written[5], place = written[6],
+      moment = written[7], turn = sub(value, written[9], at - 1), sums = sums, told = told,
+    }
+  end
+
+  -- Looks at who stands in the line of a subject, once; where its value disagrees, the members say what waits. What has no line
+  -- that can be used cannot be used.
+  local function open(i)
+    local f, key = states[i], keys[i]
+    if not f or not key or isOpen[i] then
+      return f
+    end
+    local size, line = redis.pcall('ZCOUNT', key, '(0', '+inf'), f.line
+    if type(size) == 'table' then
+      isOpen[i], states[i] = false, false
+      return false
+    end
+    if line then
+      f.line = unfolded(line)
+      line = f.line
+    else
+      line = { hold = 0, size = 0, last = 0, till = 0, sums = {} }
       restart(line)
     end
+    line.key, f.line, isOpen[i] = key, line, true
     if line.size ~= size then
       line.size, line.sums, line.till = 0, {}, 0
       restart(line)
@@ -136,7 +193,7 @@ local function lineFunctions(q, now, process, channel, rare)
       end
       line.rebuilt = true
     end
-    return line
+    return f
   end
 
   local function removed(line, call)
@@ -255,27 +312,10 @@ local function lineFunctions(q, now, process, channel, rare)
     return 0
   end
 
-  -- Which limit of a part keeps a newcomer from going at once, and for how long; -1 if none does.
+  -- Which limit of a part keeps a newcomer from going at once, by a line that is open.
   local function newcomerLacks(f, o, n, op)
-    local line, named, longest, limit, ahead = f.line, names(o), -1, nil, 0
-    local leaving = op and op.kind == LEAVING
-    for j = 1, q[o] do
-      local amount, m = q[n + j], o + 2 + j * 3
-      if amount > 0 then
-        local capacity = q[m] / q[m + 2]
-        local need = min(amount, capacity) + (line.sums[named[j]] or 0)
-        if leaving then
-          local rest = capacity % 100
-          need = need + (capacity - rest) / 100 * op.place + math.ceil(rest * op.place / 100)
-        end
-        if f[j * 2 + 2] < need * q[m + 2] or line.hold > now or (leaving and line.size > 0) then
-          local longer = max(wait(f, o, j, need), line.hold - now)
-          if longer > longest then
-            longest, limit, ahead = longer, j, line.sums[named[j]] or 0
-          end
-        end
-      end
-    end
+    local line = f.line
+    local longest, limit, ahead = newcomer(q, now, f, o, n, op and op.kind == LEAVING and op.place or nil, rare.wait)
     if limit and line.size > 0 and not line.checked then
       line.checked = true
       -- Nobody else may be left to drop the dead; who waits has had time to beat again, whatever held Redis up.
@@ -522,7 +562,7 @@ local function lineFunctions(q, now, process, channel, rare)
   end
 
   return {
-    read = read, written = written, fields = fields, opened = opened, touch = touch, lacks = lacks, acts = acts, act = act,
-    short = short, leave = leave, close = close, setBack = setBack, wakes = wakes,
+    written = written, open = open, isOpen = isOpen, touch = touch, lacks = lacks, acts = acts, act = act, short = short, leave = leave,
+    close = close, setBack = setBack, wakes = wakes,
   }
 end

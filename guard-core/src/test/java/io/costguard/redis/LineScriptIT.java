@@ -116,6 +116,19 @@ class LineScriptIT {
     }
 
     @Test
+    void aCallThatWouldNotGoEvenIfNobodyWaitedIsDeniedWithoutALookAtWhoDoes() {
+        one.granted(subject, 10);
+        one.joined(1, HOUR, subject, 5);
+        jedis.configResetStat();
+
+        Verdict.Shortfall denied = denied(two.send(reserve(subject, 1)));
+
+        assertThat(denied.available()).isEqualTo(0 - 5);
+        assertThat(denied.waitMicros()).isEqualTo(36 * MINUTE);
+        assertThat(jedis.info("commandstats")).contains("cmdstat_mget").doesNotContain("cmdstat_z");
+    }
+
+    @Test
     void aLineThatWasNotNamedIsAskedForAndTheOthersAreDecided() {
         Subject other = subject("other", Limit.requests(1).perHour());
         one.granted(subject, 10);
