@@ -119,15 +119,11 @@ elseif mode == CANCEL then
 end
 
 ---------------------------------------------------------------------------------------------------- what few batches need
--- Long buckets, windows that open, waits for them, and values that were written under other terms.
+-- Waits; long buckets, windows that open, and values that were written under other terms.
 
-local function rareFunctions(q, now, readLine)
-  local MAX, ERAS, LONGEST = 9007199254740991, 16777216, 3155760000000000
-  local DEEPEST = -7881299347898368
-  local OTHER_VERSION, DAMAGED, BOUNDS_NEEDED, LINE_NEEDED = 2, 3, 4, 5
-  local BUCKET, LONG, ALIGNED, CALENDAR = 0, 1, 2, 3
-  local BOUNDS = 5
-  local pack, unpack, byte, fmod = struct.pack, struct.unpack, string.byte, math.fmod
+local function waitFunctions(q)
+  local MAX, LONGEST, BUCKET, LONG, ALIGNED, CALENDAR, BOUNDS = 9007199254740991, 3155760000000000, 0, 1, 2, 3, 5
+  local fmod = math.fmod
 
   local function kind(o, j)
     local rate = q[o + 3 + j * 3]
@@ -171,6 +167,66 @@ local function rareFunctions(q, now, readLine)
     return units + quotient + (value - left) / period, left
   end
 
+  -- Where the window begins and ends in which `at` lies.
+  local function bounds(o, j, at)
+    local _, y = extra(o, j)
+    if kind(o, j) == ALIGNED then
+      local start = at - fmod(at - q[y + 1], q[y])
+      return start, start + q[y]
+    end
+    for i = y + 1, y + BOUNDS - 1 do
+      if q[i] <= at and at < q[i + 1] then
+        return q[i], q[i + 1]
+      end
+    end
+    return nil
+  end
+
+  -- How long until the balance of a limit covers `need`, which is at most its capacity.
+  local function wait(f, o, j, need)
+    local k, m, its = j * 2 + 2, o + 2 + j * 3, kind(o, j)
+    if its == BUCKET then
+      return math.min(LONGEST, math.ceil((need * q[m + 2] - f[k]) / q[m + 1]))
+    end
+    local x, y = extra(o, j)
+    if its ~= LONG then
+      local capacity, period, balance, ceiling = q[m], q[y], f[k], f[x]
+      local debt = math.max(0, capacity - balance - ceiling)
+      local windows = math.max(0, math.ceil((debt + need - capacity) / capacity))
+      local _, stop = bounds(o, j, f[3])
+      if its == CALENDAR then
+        stop = f[x + 2]
+      end
+      return math.min(LONGEST, stop - f[3] + windows * period)
+    end
+    local period, amount, remainder = q[y], q[y + 1], f[x]
+    local units = need - f[k]
+    local product = units * period
+    if product <= MAX then
+      return math.min(LONGEST, math.ceil((product - remainder) / amount))
+    end
+    local micros = (product - remainder) / amount
+    if micros >= LONGEST then
+      return LONGEST
+    end
+    micros = math.max(0, math.floor(micros) - 8)
+    while refill(micros, amount, period, remainder) < units do
+      micros = micros + 1
+    end
+    return micros
+  end
+
+  return wait, kind, extra, refill, bounds
+end
+
+local function rareFunctions(q, now, readLine)
+  local MAX, ERAS, LONGEST = 9007199254740991, 16777216, 3155760000000000
+  local DEEPEST = -7881299347898368
+  local OTHER_VERSION, DAMAGED, BOUNDS_NEEDED, LINE_NEEDED = 2, 3, 4, 5
+  local BUCKET, LONG, ALIGNED, CALENDAR = 0, 1, 2, 3
+  local pack, unpack, byte, fmod = struct.pack, struct.unpack, string.byte, math.fmod
+  local _, kind, extra, refill, bounds = waitFunctions(q)
+
   local function advanceLong(f, o, j, micros)
     local k, x, y = j * 2 + 2, extra(o, j)
     local capacity, period, amount = q[o + 2 + j * 3], q[y], q[y + 1]
@@ -194,21 +250,6 @@ local function rareFunctions(q, now, readLine)
       f[k], f[x], f[k + 1] = capacity, 0, (f[k + 1] + 1) % ERAS
     else
       f[k], f[x] = balance + units, rest
-    end
-    return nil
-  end
-
-  -- Where the window begins and ends in which `at` lies.
-  local function bounds(o, j, at)
-    local _, y = extra(o, j)
-    if kind(o, j) == ALIGNED then
-      local start = at - fmod(at - q[y + 1], q[y])
-      return start, start + q[y]
-    end
-    for i = y + 1, y + BOUNDS - 1 do
-      if q[i] <= at and at < q[i + 1] then
-        return q[i], q[i + 1]
-      end
     end
     return nil
   end
@@ -261,39 +302,6 @@ local function rareFunctions(q, now, readLine)
     if kind(o, j) == LONG then
       f[extra(o, j)], f[j * 2 + 3] = 0, (f[j * 2 + 3] + 1) % ERAS
     end
-  end
-
-  -- How long until the balance of a limit covers `need`, which is at most its capacity.
-  local function wait(f, o, j, need)
-    local k, m, x, y = j * 2 + 2, o + 2 + j * 3, extra(o, j)
-    local its = kind(o, j)
-    if its == BUCKET then
-      return math.min(LONGEST, math.ceil((need * q[m + 2] - f[k]) / q[m + 1]))
-    elseif its ~= LONG then
-      local capacity, period, balance, ceiling = q[m], q[y], f[k], f[x]
-      local debt = math.max(0, capacity - balance - ceiling)
-      local windows = math.max(0, math.ceil((debt + need - capacity) / capacity))
-      local _, stop = bounds(o, j, f[3])
-      if its == CALENDAR then
-        stop = f[x + 2]
-      end
-      return math.min(LONGEST, stop - f[3] + windows * period)
-    end
-    local period, amount, remainder = q[y], q[y + 1], f[x]
-    local units = need - f[k]
-    local product = units * period
-    if product <= MAX then
-      return math.min(LONGEST, math.ceil((product - remainder) / amount))
-    end
-    local micros = (product - remainder) / amount
-    if micros >= LONGEST then
-      return LONGEST
-    end
-    micros = math.max(0, math.floor(micros) - 8)
-    while refill(micros, amount, period, remainder) < units do
-      micros = micros + 1
-    end
-    return micros
   end
 
   -- The life of a value that has debts or a tail, which may mean something for longer than its terms say.
@@ -453,11 +461,11 @@ local function rareFunctions(q, now, readLine)
     return f
   end
 
-  return { arranged = arranged, advance = advance, filled = filled, wait = wait, life = life }
+  return { arranged = arranged, advance = advance, filled = filled, life = life }
 end
 
 local states, changed, ttls, flags = { false }, { false }, nil, nil
-local rare, lines, readLine, newcomerLacks, lineKeys = nil, nil, nil, nil, nil
+local wait, rare, lines, readLine, newcomerLacks, lineKeys = nil, nil, nil, nil, nil, nil
 if withLines then
   readLine, newcomerLacks = lineReaders()
   lineKeys = {}
@@ -503,8 +511,8 @@ for i = 1, subjects do
     if lineKeys[i] then
       -- A newcomer that would not go even if nobody stood in line need not know who does.
       if settles > 0 or mode ~= RUN or not f.line or now < f[3] - STANDS_STILL then
-        rare = rare or rareFunctions(q, now, readLine)
-        lines = lines or lineFunctions(q, now, states, lineKeys, newcomerLacks, rare)
+        wait = wait or waitFunctions(q)
+        lines = lines or lineFunctions(q, now, states, lineKeys, newcomerLacks, wait)
         states[i] = f
         f = lines.open(i)
         bad = not f and WRONG_TYPE or nil
@@ -688,8 +696,8 @@ for _ = 1, reserves do
   if parts > 128 then
     op = { kind = calls[n], number = calls[n + 1], place = calls[n + 2], wait = calls[n + 3], lines = {}, calls = {}, covered = {} }
     parts, head, n = parts - 128, n + 3, n + 4
-    rare = rare or rareFunctions(q, now, readLine)
-    lines = lines or lineFunctions(q, now, states, lineKeys, newcomerLacks, rare)
+    wait = wait or waitFunctions(q)
+    lines = lines or lineFunctions(q, now, states, lineKeys, newcomerLacks, wait)
     local at = n
     for _ = 1, parts do
       lines.open(calls[at] % 32768)
@@ -710,12 +718,12 @@ for _ = 1, reserves do
     local last = n + q[o]
     local longest, limit, ahead, alone = -1, nil, 0, false
     if f and f.line then
-      rare = rare or rareFunctions(q, now, readLine)
+      wait = wait or waitFunctions(q)
       if not f.line.sums then
-        longest, limit, ahead, alone = newcomerLacks(q, now, f, o, n, nil, rare.wait)
+        longest, limit, ahead, alone = newcomerLacks(q, now, f, o, n, nil, wait)
       end
       if not alone then
-        lines = lines or lineFunctions(q, now, states, lineKeys, newcomerLacks, rare)
+        lines = lines or lineFunctions(q, now, states, lineKeys, newcomerLacks, wait)
         f = lines.open(i)
         if f then
           longest, limit, ahead = lines.lacks(f, o, n, op, dry)
@@ -731,8 +739,8 @@ for _ = 1, reserves do
           if amount > MAX then
             result = pack('>BB', 4, part)
           elseif amount > 0 and f[k] < q[m] then
-            rare = rare or rareFunctions(q, now, readLine)
-            local longer = rare.wait(f, o, at - n, amount < capacity and amount or capacity)
+            wait = wait or waitFunctions(q)
+            local longer = wait(f, o, at - n, amount < capacity and amount or capacity)
             if longer > longest then
               longest, limit = longer, at - n
             end
@@ -800,8 +808,8 @@ if mode == LOOK then
     for j = 1, f and q[o] or 0 do
       local m, untilFull = o + 2 + j * 3, 0
       if f[j * 2 + 2] < q[m] then
-        rare = rare or rareFunctions(q, now, readLine)
-        untilFull = rare.wait(f, o, j, q[m] / q[m + 2])
+        wait = wait or waitFunctions(q)
+        untilFull = wait(f, o, j, q[m] / q[m + 2])
       end
       told = told + 1
       out[told] = pack('>i8', untilFull)

@@ -85,7 +85,7 @@ local function lineReaders()
   return read, lacks
 end
 
-local function lineFunctions(q, now, states, keys, newcomer, rare)
+local function lineFunctions(q, now, states, keys, newcomer, waitFor)
   local SILENT, DEAD, NEARER, BEYOND, SCANNED, PASSED = 3000000, 10000000, 50000, 60000000, 1000, 100
   local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING = 1, 2, 3, 4, 5, 6
   local MAX, CANCEL, WITH_LINES = 9007199254740991, 2, 8
@@ -232,7 +232,7 @@ local function lineFunctions(q, now, states, keys, newcomer, rare)
     if f[j * 2 + 2] >= need * q[o + 4 + j * 3] then
       return 0
     end
-    return max(0, rare.wait(f, o, j, need))
+    return max(0, waitFor(f, o, j, need))
   end
 
   -- Has the turn told when it should ask, where that is news to it.
@@ -315,7 +315,7 @@ local function lineFunctions(q, now, states, keys, newcomer, rare)
   -- Which limit of a part keeps a newcomer from going at once, by a line that is open.
   local function newcomerLacks(f, o, n, op)
     local line = f.line
-    local longest, limit, ahead = newcomer(q, now, f, o, n, op and op.kind == LEAVING and op.place or nil, rare.wait)
+    local longest, limit, ahead = newcomer(q, now, f, o, n, op and op.kind == LEAVING and op.place or nil, waitFor)
     if limit and line.size > 0 and not line.checked then
       line.checked = true
       -- Nobody else may be left to drop the dead; who waits has had time to beat again, whatever held Redis up.

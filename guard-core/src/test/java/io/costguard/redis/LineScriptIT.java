@@ -23,6 +23,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import redis.clients.jedis.Protocol;
 import redis.clients.jedis.RedisClient;
 
 /** What the script promises of lines, one promise a test, in virtual time. */
@@ -119,7 +120,7 @@ class LineScriptIT {
     void aCallThatWouldNotGoEvenIfNobodyWaitedIsDeniedWithoutALookAtWhoDoes() {
         one.granted(subject, 10);
         one.joined(1, HOUR, subject, 5);
-        jedis.configResetStat();
+        jedis.sendCommand(Protocol.Command.CONFIG, "RESETSTAT");
 
         Verdict.Shortfall denied = denied(two.send(reserve(subject, 1)));
 
