@@ -454,7 +454,7 @@ class LineScriptIT {
         for (double place : new double[] {1, joined.place(), joined.place() + 1, Double.POSITIVE_INFINITY}) {
             jedis.zadd(line, place, junk);
 
-            assertThat(denied(two.send(reserve(subject, 1))).available()).isEqualTo(-5);
+            assertThat(denied(two.send(join(2, 0, subject, 1))).available()).isEqualTo(-5);
             assertThat(jedis.zscore(line, junk)).isNull();
         }
         tick(30 * MINUTE);
