@@ -7,13 +7,11 @@ import java.util.Locale;
 /** What one caller waits for a decision as Redis holds more. Each size is a database of its own: all are measured side by side. */
 final class Growth {
     private static final int FILLING_CALLERS = 64;
-    private static final int OPEN = 10_000;
-    private static final int WAITING = 10_000;
 
     private Growth() {}
 
     static void run(Bench bench) throws Exception {
-        subjects(bench, List.of(1, 1_000, bench.effort().of(20_000, 1_000_000)));
+        subjects(bench, List.of(1, 1_000, bench.effort().of(10_000, 1_000_000)));
         bench.server().flush();
         openReservations(bench);
         bench.server().flush();
@@ -46,10 +44,11 @@ final class Growth {
     }
 
     private static void openReservations(Bench bench) throws Exception {
+        int count = bench.effort().of(1_000, 10_000);
         try (OpenReservations one =
                         Contender.checked(new OpenReservations(bench.server().url(0), 1));
                 OpenReservations many =
-                        Contender.checked(new OpenReservations(bench.server().url(1), OPEN))) {
+                        Contender.checked(new OpenReservations(bench.server().url(1), count))) {
             Rounds p50s = measure(bench, List.of(one, many));
             bench.report().heading("one caller, 3 limits, p50 with more open reservations");
             row(bench.report(), p50s, many, one);
@@ -59,9 +58,10 @@ final class Growth {
     }
 
     private static void line(Bench bench) throws Exception {
+        int waiting = bench.effort().of(1_000, 10_000);
         try (LineOfCalls none = Contender.checked(new LineOfCalls(bench.server().url(0), 0));
                 LineOfCalls many =
-                        Contender.checked(new LineOfCalls(bench.server().url(1), WAITING))) {
+                        Contender.checked(new LineOfCalls(bench.server().url(1), waiting))) {
             Rounds p50s = measure(bench, List.of(none, many));
             bench.report().heading("one caller, 3 limits, p50 of a denial with more calls in line");
             bench.report()
@@ -75,7 +75,7 @@ final class Growth {
     }
 
     private static Rounds measure(Bench bench, List<? extends Contender> contenders) throws Exception {
-        return Latency.measure(contenders, bench.effort(), bench.effort().of(10, 90))
+        return Latency.measure(contenders, bench.effort(), bench.effort().of(6, 90))
                 .p50();
     }
 

@@ -17,7 +17,7 @@ final class GuardedHttp {
             Rounds p50s = Latency.measure(
                             List.of(bare, okHttp, guardedOkHttp, jdk, guardedJdk),
                             bench.effort(),
-                            bench.effort().of(8, 90))
+                            bench.effort().of(5, 90))
                     .p50();
             Report report = bench.report();
             report.heading("guarded HTTP call less unguarded, 3 limits");

@@ -9,8 +9,6 @@ final class Memory {
     /** Nearly as many as a hash table of 2^13 holds before it grows; with fewer, more of it is empty. */
     private static final int SUBJECTS = 7_500;
 
-    private static final int OPEN = 10_000;
-
     private Memory() {}
 
     static void run(Bench bench) throws Exception {
@@ -19,7 +17,7 @@ final class Memory {
         report.heading("memory in Redis");
         subjects(server, report);
         server.flush();
-        openReservations(server, report);
+        openReservations(server, report, bench.effort().of(2_000, 10_000));
         server.flush();
         lanes(server, report);
     }
@@ -37,14 +35,19 @@ final class Memory {
         }
     }
 
-    private static void openReservations(Server server, Report report) throws Exception {
-        try (OpenReservations open = Contender.checked(new OpenReservations(server.url(), OPEN))) {
+    private static void openReservations(Server server, Report report, int count) throws Exception {
+        try (OpenReservations open = Contender.checked(new OpenReservations(server.url(), count))) {
             long before = server.keysMemory();
-            open.open(OPEN);
-            double each = (double) (server.keysMemory() - before) / OPEN;
+            open.open(count);
+            double each = (double) (server.keysMemory() - before) / count;
             open.checkOpen();
             // Where there is less than a byte for each, there is nothing for any.
-            report.atMost("an open reservation, one of 10,000 more", Report.bytes(each), "", Sample.of(each), 1);
+            report.atMost(
+                    "an open reservation, one of " + Growth.count(count) + " more",
+                    Report.bytes(each),
+                    "",
+                    Sample.of(each),
+                    1);
         }
     }
 

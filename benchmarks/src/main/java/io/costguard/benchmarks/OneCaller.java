@@ -16,7 +16,7 @@ final class OneCaller {
             Latency latency = Latency.measure(
                     List.of(bare, ours, settling, buckets, limiters),
                     bench.effort(),
-                    bench.effort().of(10, 90));
+                    bench.effort().of(6, 90));
             Report report = bench.report();
             report.heading("one caller, 3 limits");
             row(report, "p50 against bare EVALSHA", latency.p50(), ours, bare, 1.20);

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import redis.clients.jedis.Protocol;
+import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClient;
 
 /** What the script promises of lines, one promise a test, in virtual time. */
@@ -127,7 +127,9 @@ class LineScriptIT {
     void aCallThatWouldNotGoEvenIfNobodyWaitedIsDeniedWithoutALookAtWhoDoes() {
         one.granted(subject, 10);
         one.joined(1, HOUR, subject, 5);
-        jedis.sendCommand(Protocol.Command.CONFIG, "RESETSTAT");
+        try (Jedis admin = new Jedis(redis.host(), redis.port())) {
+            admin.configResetStat();
+        }
 
         Verdict.Shortfall denied = denied(two.send(reserve(subject, 1)));
 
