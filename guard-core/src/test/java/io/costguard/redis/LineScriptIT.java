@@ -13,6 +13,7 @@ import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import io.costguard.redis.Batch.LineOperation.Kind;
 import io.costguard.testing.RedisForTests;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -127,7 +128,7 @@ class LineScriptIT {
     void aCallThatWouldNotGoEvenIfNobodyWaitedIsDeniedWithoutALookAtWhoDoes() {
         one.granted(subject, 10);
         one.joined(1, HOUR, subject, 5);
-        try (Jedis admin = new Jedis(redis.host(), redis.port())) {
+        try (Jedis admin = new Jedis(URI.create(RedisForTests.shared().url()))) {
             admin.configResetStat();
         }
 
@@ -470,7 +471,8 @@ class LineScriptIT {
         one.joined(1, HOUR, subject, 5);
         Batch.Result.Joined second = two.joined(1, HOUR, subject, 1);
         String line = subject.key() + ":line";
-        jedis.zremrangeByScore(line, second.place() - 1, second.place() - 1);
+        double first = second.place() - 1D;
+        jedis.zremrangeByScore(line, first, first);
         jedis.zadd(line, 1, "junk");
         one.send(operation(Kind.HOLD, 0, 0, MINUTE, subject, 0));
 
