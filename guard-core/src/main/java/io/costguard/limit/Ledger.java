@@ -30,6 +30,14 @@ public interface Ledger extends AutoCloseable {
      */
     void settle(List<Settled> settled, Runnable then);
 
+    /**
+     * Lowers a balance that is above what it is corrected to, in a moment and off the caller's thread. Where the ledger is away, that
+     * is forgotten: it would be old news.
+     *
+     * @param then runs if it was lowered
+     */
+    void correct(Correction correction, Runnable then);
+
     /** How all limits of these subjects stand, in their order; charges nothing. */
     List<List<Standing>> look(List<Subject> subjects, long deadlineNanos) throws GuardUnavailableException;
 
@@ -49,4 +57,12 @@ public interface Ledger extends AutoCloseable {
      * @param actual for each limit, in its own unit
      */
     record Settled(Charge charge, long[] actual) {}
+
+    /**
+     * What a balance is at most; it is never raised.
+     *
+     * @param limit which of the subject's limits: a token bucket
+     * @param atMost in its own unit
+     */
+    record Correction(Subject subject, int limit, long atMost) {}
 }

@@ -4,6 +4,7 @@ import io.costguard.Cost;
 import io.costguard.GuardUnavailableException;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
 import io.costguard.limit.Standing;
 import io.costguard.limit.Subject;
@@ -33,6 +34,7 @@ final class Batch {
     private static final int MANY_FIELDS = 2_000;
 
     private static final int DRY_RUN = 1 << 15;
+    private static final int CORRECTION = 1 << 15;
     private static final int WITH_LINES = 8;
     private static final int IN_LINE = 1 << 7;
     private static final byte[] OPERATION_FORMAT = ascii("BI6I7I7");
@@ -46,8 +48,8 @@ final class Batch {
     private final List<Call> calls = new ArrayList<>();
     private final Map<Subject, Place> subjects = new LinkedHashMap<>();
     private final Map<Terms, Integer> terms = new LinkedHashMap<>();
-    private final List<Settling> settles = new ArrayList<>();
-    private final List<Settling> settleOf = new ArrayList<>();
+    private final List<Change> changes = new ArrayList<>();
+    private final List<Change> changeOf = new ArrayList<>();
     private final List<Reserving> reserves = new ArrayList<>();
     private final Lines lines;
     private final List<Place> withLine = new ArrayList<>();
@@ -80,15 +82,25 @@ final class Batch {
         this.lines = lines;
     }
 
-    /** What is settled at one subject: of one call, or of several that were charged in the same eras. */
-    private static final class Settling {
+    /** What is changed at one subject, without a decision. */
+    private abstract static class Change {
         final Place place;
-        final long[] eras;
-        final long[] more;
         byte result;
 
-        Settling(Place place, Settled settled) {
+        Change(Place place) {
             this.place = place;
+        }
+
+        abstract void write(ByteBuffer out);
+    }
+
+    /** What is settled at one subject: of one call, or of several that were charged in the same eras. */
+    private static final class Settling extends Change {
+        final long[] eras;
+        final long[] more;
+
+        Settling(Place place, Settled settled) {
+            super(place);
             this.eras = settled.charge().eras();
             this.more = more(settled);
         }
@@ -115,6 +127,33 @@ final class Batch {
                 more[i] -= settled.charge().claim().amounts()[i];
             }
             return more;
+        }
+
+        @Override
+        void write(ByteBuffer out) {
+            out.putShort((short) place.number);
+            for (int i = 0; i < eras.length; i++) {
+                out.put((byte) (eras[i] >> 16)).putShort((short) eras[i]).putLong(more[i]);
+            }
+        }
+    }
+
+    /** What one limit of a subject is corrected by. */
+    private static final class Correcting extends Change {
+        final Correction correction;
+
+        Correcting(Place place, Correction correction) {
+            super(place);
+            this.correction = correction;
+        }
+
+        @Override
+        void write(ByteBuffer out) {
+            out.putShort((short) (place.number | CORRECTION));
+            for (int i = 0; i < place.subject.limits().size(); i++) {
+                out.put((byte) 0).putShort((short) 0);
+                out.putLong(i == correction.limit() ? correction.atMost() : Cost.MAX_AMOUNT);
+            }
         }
     }
 
@@ -150,6 +189,8 @@ final class Batch {
         }
 
         record Settle(Settled settled) implements Call {}
+
+        record Correct(Correction correction) implements Call {}
 
         record Look(List<Subject> subjects) implements Call {}
     }
@@ -214,6 +255,9 @@ final class Batch {
 
         record Done() implements Result {}
 
+        /** A balance was above what it was corrected to. */
+        record Corrected() implements Result {}
+
         record Looked(List<List<Standing>> standings) implements Result {}
 
         /** Not done: calendar windows that were sent are not those of the server's time, or a line was not named. */
@@ -255,14 +299,22 @@ final class Batch {
             Place place = place(settle.settled().charge().claim().subject());
             if (place.lastSettle == null || !place.lastSettle.add(settle.settled())) {
                 place.lastSettle = new Settling(place, settle.settled());
-                settles.add(place.lastSettle);
-                callFields += 1 + 2 * place.lastSettle.eras.length;
-                formatBytes += place.terms.settleFormat().length;
+                add(place.lastSettle);
             }
-            settleOf.add(place.lastSettle);
+            changeOf.add(place.lastSettle);
+        } else if (call instanceof Call.Correct correct) {
+            Change correcting = new Correcting(place(correct.correction().subject()), correct.correction());
+            add(correcting);
+            changeOf.add(correcting);
         } else if (call instanceof Call.Look look) {
             look.subjects().forEach(this::place);
         }
+    }
+
+    private void add(Change change) {
+        changes.add(change);
+        callFields += 1 + 2 * change.place.subject.limits().size();
+        formatBytes += change.place.terms.settleFormat().length;
     }
 
     private Place place(Subject subject) {
@@ -324,7 +376,7 @@ final class Batch {
                 .putLong(notAfterMicros)
                 .putInt((int) laneTtlMillis)
                 .putShort((short) subjects.size())
-                .putShort((short) settles.size())
+                .putShort((short) changes.size())
                 .putShort((short) reserves.size());
         int begin = HEAD_FIELDS + subjects.size() + 1 + 1 + (hasLines ? LINE_FIELDS + withLine.size() : 0);
         for (Place place : subjects.values()) {
@@ -346,14 +398,9 @@ final class Batch {
             format.put(each.format());
             each.write(out, serverMicros);
         }
-        for (Settling settling : settles) {
-            format.put(settling.place.terms.settleFormat());
-            out.putShort((short) settling.place.number);
-            for (int i = 0; i < settling.eras.length; i++) {
-                out.put((byte) (settling.eras[i] >> 16))
-                        .putShort((short) settling.eras[i])
-                        .putLong(settling.more[i]);
-            }
+        for (Change change : changes) {
+            format.put(change.place.terms.settleFormat());
+            change.write(out);
         }
         for (Reserving reserving : reserves) {
             List<Claim> claims = reserving.call.claims();
@@ -429,16 +476,16 @@ final class Batch {
                 lines.told(place.subject, true);
             }
         }
-        for (Settling settling : settles) {
-            settling.result = in.get();
+        for (Change change : changes) {
+            change.result = in.get();
         }
         Result[] results = new Result[calls.size()];
-        int settle = 0;
+        int change = 0;
         int reserve = 0;
         for (int i = 0; i < results.length; i++) {
             Call call = calls.get(i);
-            if (call instanceof Call.Settle) {
-                results[i] = settled(settleOf.get(settle++), flags);
+            if (call instanceof Call.Settle || call instanceof Call.Correct) {
+                results[i] = changed(changeOf.get(change++), flags);
             } else if (call instanceof Call.Reserve) {
                 results[i] = reserved(in, reserves.get(reserve++), flags, states);
             } else if (call instanceof Call.Look look) {
@@ -452,13 +499,14 @@ final class Batch {
         return new Reply(status, micros, List.of(results), wakes);
     }
 
-    private Result settled(Settling settling, byte[] flags) {
-        Subject subject = settling.place.subject;
-        return switch (settling.result) {
+    private Result changed(Change change, byte[] flags) {
+        Subject subject = change.place.subject;
+        return switch (change.result) {
             case 0 -> unusable(List.of(subject), flags);
             case 1 -> new Result.Done();
             case 4 -> new Result.Refused(refusal(subject, (byte) 0));
-            default -> throw unknown(settling.result);
+            case 6 -> new Result.Corrected();
+            default -> throw unknown(change.result);
         };
     }
 

@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Queue;
@@ -122,15 +123,21 @@ public final class RedisLedger implements Ledger {
         }
     }
 
-    /** One subject of a call that has ended. */
+    /** One subject of a call that has ended; or a correction, which is soon worth nothing. */
     private static final class Settling {
-        final Batch.Call.Settle call;
+        final Batch.Call call;
         final Runnable then;
+        final long createdNanos;
         final CompletableFuture<Boolean> done = new CompletableFuture<>();
 
-        Settling(Batch.Call.Settle call, Runnable then) {
+        Settling(Batch.Call call, Runnable then, long createdNanos) {
             this.call = call;
             this.then = then;
+            this.createdNanos = createdNanos;
+        }
+
+        boolean isCorrection() {
+            return call instanceof Batch.Call.Correct;
         }
     }
 
@@ -275,10 +282,20 @@ public final class RedisLedger implements Ledger {
             }
         };
         for (Settled each : settled) {
-            Settling settling = new Settling(new Batch.Call.Settle(each), thenOnce);
-            unsettled.add(settling);
-            enqueue(settling);
+            begin(new Settling(new Batch.Call.Settle(each), thenOnce, clock.nanoTime()));
         }
+    }
+
+    @Override
+    public void correct(Correction correction, Runnable then) {
+        if (settlesWaiting.get() < SETTLES_KEPT && !closed) {
+            begin(new Settling(new Batch.Call.Correct(correction), then, clock.nanoTime()));
+        }
+    }
+
+    private void begin(Settling settling) {
+        unsettled.add(settling);
+        enqueue(settling);
     }
 
     private void enqueue(Settling settling) {
@@ -344,7 +361,7 @@ public final class RedisLedger implements Ledger {
         try {
             flush(clock.nanoTime() + timeoutNanos);
         } catch (GuardUnavailableException e) {
-            giveUp(unsettled.size(), "the guard was closed while Redis was away");
+            giveUp(unsettled, "the guard was closed while Redis was away");
         }
         closed = true;
         LockSupport.unpark(pump);
@@ -536,8 +553,12 @@ public final class RedisLedger implements Ledger {
                 return;
             }
             settlesWaiting.decrementAndGet();
-            cargo.settles.add(settling);
-            cargo.batch.add(settling.call);
+            if (settling.isCorrection() && clock.nanoTime() - settling.createdNanos > timeoutNanos) {
+                done(settling, false);
+            } else {
+                cargo.settles.add(settling);
+                cargo.batch.add(settling.call);
+            }
         }
     }
 
@@ -657,16 +678,24 @@ public final class RedisLedger implements Ledger {
             return;
         }
         if (result instanceof Batch.Result.Refused refused) {
-            giveUp(1, refused.why().getMessage());
-        } else {
+            giveUp(List.of(settling), refused.why().getMessage());
+        } else if (!settling.isCorrection() || result instanceof Batch.Result.Corrected) {
             try {
                 settling.then.run();
             } catch (RuntimeException e) {
                 log.error("what follows a settle failed", e);
             }
         }
+        done(settling, true);
+    }
+
+    private void done(Settling settling, boolean isKnown) {
         unsettled.remove(settling);
-        settling.done.complete(true);
+        settling.done.complete(isKnown);
+    }
+
+    private void giveUp(Collection<Settling> settlings, @Nullable String why) {
+        giveUp((int) settlings.stream().filter(each -> !each.isCorrection()).count(), why);
     }
 
     private void giveUp(int count, @Nullable String why) {
@@ -746,11 +775,8 @@ public final class RedisLedger implements Ledger {
             Batch.Reply reply = sender.send(Batch.Mode.CANCEL, lane, cargo.batch, clock.nanoTime() + timeoutNanos);
             if (reply.status() == Batch.Status.LANE_REFUSED) {
                 lane.renew();
-                giveUp(cargo.settles.size(), "Redis lost what it remembered of this process");
-                cargo.settles.forEach(settling -> {
-                    unsettled.remove(settling);
-                    settling.done.complete(false);
-                });
+                giveUp(cargo.settles, "Redis lost what it remembered of this process");
+                cargo.settles.forEach(settling -> done(settling, false));
             } else {
                 lane.advance(clock.nanoTime());
                 if (reply.status() == Batch.Status.CANCELLED_BEFORE_IT_CAME) {

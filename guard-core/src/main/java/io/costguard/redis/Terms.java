@@ -123,7 +123,7 @@ final class Terms {
         return format;
     }
 
-    /** Of a settle of one subject under these terms. */
+    /** Of a settle, or a correction, of one subject under these terms. */
     byte[] settleFormat() {
         return settleFormat;
     }

@@ -14,7 +14,8 @@
 --               2 aligned window    likewise
 --               3 calendar window   likewise
 --             then of each limit that is not a bucket: period (microseconds), and amount, offset, or 5 bounds
---   settles   for each: subject, and for each limit: era, actual - charged
+--   settles   for each: subject, and for each limit: era, actual - charged; or a correction: subject + 32768, and for each limit:
+--             0, and what its balance is at most, if it is a bucket (2^53 - 1 where that is not known)
 --   reserves  for each: count of parts, and for each part: subject, plus 32768 where it is a dry run; amount of each limit. Where
 --             it has to do with lines, 128 is added to the count, and after that are: what it does (1 join where it is not covered,
 --             2 ask, 3 leave, 4 beat, 5 hold, 6 go only if a share stays free), number, place (of 4: how many members to pass
@@ -25,7 +26,8 @@
 --   subjects  0 B; or 1 B, and for each: 0 B, or why it cannot be used (1 wrong type, 2 written by another version, 3 damaged,
 --             4 bounds needed, 5 its line must be named)
 --   values    of each that can be used, without its tail, after this batch
---   settles   for each: 1 B, or 0 B where its subject cannot be used, or 4 B where an amount is out of range
+--   settles   for each: 1 B, or 6 B of a correction that lowered something, or 0 B where its subject cannot be used, or 4 B where an
+--             amount is out of range
 --   reserves  for each: 1 B granted; 2 B, part B, short: denied; 3 B granted, with dry runs: for each part 1 B, or 0 B, short;
 --             0 B where a subject cannot be used; 4 B, part B where an amount is out of range; where short is limit B, available
 --             i8, wait i8 (microseconds). Parts and limits count from 1. 5 B, place I7, deadline I7, 1 B where no call of its
@@ -594,7 +596,7 @@ if lastReply then
     end
   end
   for _ = 1, settles do
-    n, from = n + 1 + q[q[q[n] + 7]] * 2, from + 1
+    n, from = n + 1 + q[q[q[n] % 32768 + 7]] * 2, from + 1
   end
   local unused, joins = {}, {}
   settles = 0
@@ -633,7 +635,10 @@ if lastReply then
 end
 
 for _ = 1, settles do
-  local i = calls[n]
+  local i, corrects = calls[n], false
+  if i >= 32768 then
+    i, corrects = i - 32768, true
+  end
   local f, o = states[i], q[i + 7]
   local last = n + q[o] * 2
   local result = f and '\1' or '\0'
@@ -642,7 +647,15 @@ for _ = 1, settles do
       result = '\4'
     end
   end
-  if result == '\1' then
+  if corrects and result == '\1' then
+    local k, m = 4, o + 5
+    for most = n + 2, last, 2 do
+      if q[m + 1] > ALIGNED and calls[most] >= 0 and f[k] > calls[most] * q[m + 2] then
+        f[k], changed[i], result = calls[most] * q[m + 2], true, '\6'
+      end
+      k, m = k + 2, m + 3
+    end
+  elseif result == '\1' then
     local k, m = 4, o + 5
     for more = n + 2, last, 2 do
       local over, balance, capacity = calls[more], f[k], q[m]

@@ -184,7 +184,10 @@ class LimiterTest {
     /** Grants everything, or nothing. */
     private static final class Counter implements Ledger {
         private final List<List<Long>> settled = new ArrayList<>();
+        private final List<Correction> corrections = new ArrayList<>();
         private boolean spent;
+        /** What each limit has left after a grant. */
+        private long left;
 
         @Override
         public Verdict reserve(List<Claim> claims, Patience patience, long deadlineNanos) {
@@ -194,7 +197,8 @@ class LimiterTest {
             List<Charge> charges = new ArrayList<>();
             for (Claim claim : claims) {
                 long[] balances = new long[claim.amounts().length];
-                charges.add(new Charge(claim, balances, balances));
+                Arrays.fill(balances, left);
+                charges.add(new Charge(claim, new long[balances.length], balances));
             }
             return new Verdict.Granted(charges, List.of());
         }
@@ -209,6 +213,12 @@ class LimiterTest {
             for (Settled each : settles) {
                 settled.add(Arrays.stream(each.actual()).boxed().toList());
             }
+            then.run();
+        }
+
+        @Override
+        public void correct(Correction correction, Runnable then) {
+            corrections.add(correction);
             then.run();
         }
 

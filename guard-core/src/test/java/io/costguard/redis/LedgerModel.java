@@ -147,7 +147,12 @@ final class LedgerModel {
         }
         List<Result> results = new ArrayList<>();
         for (Call call : calls) {
-            results.add(call.op() == 1 ? reserve(call, out, limits, states) : settle(call, out, limits, states));
+            results.add(
+                    switch (call.op()) {
+                        case 1 -> reserve(call, out, limits, states);
+                        case 2 -> settle(call, out, limits, states);
+                        default -> correct(call, out, limits, states);
+                    });
         }
         same("bytes of the reply left over", 0, out.remaining());
         for (int i = 0; i < limits.size(); i++) {
@@ -264,6 +269,22 @@ final class LedgerModel {
             }
         }
         return new Result(5, List.of());
+    }
+
+    private Result correct(Call call, ByteBuffer out, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
+        boolean lowered = false;
+        for (Part part : call.parts()) {
+            List<Terms> terms = limits.get(part.terms());
+            for (int j = 0; j < terms.size(); j++) {
+                if (balance(states, part, terms.get(j)) instanceof Bucket bucket
+                        && bucket.lower(terms.get(j), part.amounts()[j])) {
+                    lowered = true;
+                    changed.add(part.terms());
+                }
+            }
+        }
+        same("result of a correction", lowered ? 6 : 1, out.get());
+        return new Result(6, List.of());
     }
 
     private void undo(Call call, Result result, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
@@ -416,14 +437,15 @@ final class LedgerModel {
     }
 
     private static Call readSettle(ByteBuffer in, List<List<Terms>> limits) {
-        int index = in.getShort() - 1;
+        int word = in.getShort() & 0xffff;
+        int index = word % 32768 - 1;
         int size = limits.get(index).size();
         Part part = new Part(index, 0, new long[size], new long[size]);
         for (int j = 0; j < size; j++) {
             part.eras()[j] = number(in, 3);
             part.amounts()[j] = in.getLong();
         }
-        return new Call(2, List.of(part));
+        return new Call(word < 32768 ? 2 : 3, List.of(part));
     }
 
     private static Call readReserve(ByteBuffer in, List<List<Terms>> limits) {
@@ -594,6 +616,16 @@ final class LedgerModel {
                     .subtract(BigInteger.valueOf(amount))
                     .max(lowest)
                     .longValueExact();
+        }
+
+        /** Says whether it was above that; what is left over of a long one's unit stays. */
+        boolean lower(Terms terms, long atMost) {
+            boolean isAbove = balance > atMost || (balance == atMost && terms.kind() == 0 && remainder > 0);
+            if (isAbove) {
+                balance = atMost;
+                remainder = terms.kind() == 0 ? 0 : remainder;
+            }
+            return isAbove;
         }
 
         @Override

@@ -7,6 +7,7 @@ import io.costguard.Cost;
 import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
@@ -59,7 +60,7 @@ class LedgerModelIT {
 
     @ParameterizedTest(name = "seed {0}")
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
-    void anyHistoryOfReservesSettlesCancelsClocksAndChangedBudgetsIsTheModelsToTheUnit(long seed) {
+    void anyHistoryOfReservesSettlesCorrectionsCancelsClocksAndChangedBudgetsIsTheModelsToTheUnit(long seed) {
         for (int i = 0; i < HISTORIES; i++) {
             long each = seed * 1_000 + i;
             try {
@@ -234,7 +235,18 @@ class LedgerModelIT {
             return limit.window() instanceof Limit.Window.Span span ? span.micros() : 0;
         }
 
+        private Batch.Call anyCorrection() {
+            Subject subject = subjects.get(random.nextInt(subjects.size()));
+            int which = random.nextInt(subject.limits().size());
+            long atMost =
+                    (long) (random.nextDouble() * subject.limits().get(which).capacity());
+            return new Batch.Call.Correct(new Correction(subject, which, random.nextInt(4) == 0 ? 0 : atMost));
+        }
+
         private Batch.Call anyCall() {
+            if (random.nextInt(10) == 0) {
+                return anyCorrection();
+            }
             if (!open.isEmpty() && random.nextInt(3) == 0) {
                 Charge charge = open.remove(random.nextInt(open.size()));
                 long[] actual = charge.claim().amounts().clone();
@@ -283,7 +295,7 @@ class LedgerModelIT {
 
         private void cancelOne() {
             Lane lane = lanes[random.nextInt(2)];
-            Batch batch = batch(anyReserve());
+            Batch batch = batch(anyCorrection(), anyReserve());
             if (random.nextBoolean()) {
                 send(lane, batch, Batch.Mode.RUN);
             }

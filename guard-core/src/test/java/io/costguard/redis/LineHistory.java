@@ -6,6 +6,7 @@ import io.costguard.Budget;
 import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
@@ -203,10 +204,11 @@ final class LineHistory {
 
     private void trouble() {
         Site site = sites.get(random.nextInt(sites.size()));
-        switch (random.nextInt(6)) {
+        switch (random.nextInt(7)) {
             case 0, 1 -> site.hold(1 + random.nextInt(2_000_000));
             case 2 -> site.loseLine();
             case 3 -> peers.get(random.nextInt(peers.size())).die();
+            case 4 -> site.correct();
             default -> {
                 List<Waiter> all = List.copyOf(waiters.values());
                 if (!all.isEmpty()) {
@@ -286,6 +288,14 @@ final class LineHistory {
                             new Batch.LineOperation(Kind.HOLD, 0, 0, micros)),
                     result -> {},
                     () -> {});
+        }
+
+        void correct() {
+            int which = random.nextInt(subject.limits().size());
+            long atMost =
+                    (long) (random.nextDouble() * subject.limits().get(which).capacity());
+            Peer peer = peers.get(random.nextInt(peers.size()));
+            peer.send(new Batch.Call.Correct(new Correction(subject, which, atMost)), result -> {}, () -> {});
         }
 
         void loseLine() {

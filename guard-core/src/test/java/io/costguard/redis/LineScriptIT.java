@@ -6,6 +6,7 @@ import io.costguard.Budget;
 import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
 import io.costguard.limit.Standing;
 import io.costguard.limit.Subject;
@@ -308,6 +309,71 @@ class LineScriptIT {
         Batch.Reply left = one.send(
                 new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.LEAVE, 1, both.place(), 0)));
         assertThat(left.wakes()).containsExactly(new Batch.Wake(2, now));
+    }
+
+    // ------------------------------------------------------------------------------------------------- corrections
+
+    @Test
+    void aBalanceAboveItsCorrectionIsBroughtDownToItAndNeverRaised() {
+        Subject both = subject(
+                "both",
+                Limit.requests(10).perHour(),
+                Limit.tokens(999_999_937).perDay().tokenBucket());
+        one.granted(both, 2, 0);
+
+        assertThat(one.send(correction(both, 0, 5)).results()).containsExactly(new Batch.Result.Corrected());
+        assertThat(one.send(correction(both, 0, 5)).results()).containsExactly(new Batch.Result.Done());
+        assertThat(one.send(correction(both, 0, 9)).results()).containsExactly(new Batch.Result.Done());
+        assertThat(one.send(correction(both, 1, 7)).results()).containsExactly(new Batch.Result.Corrected());
+
+        assertThat(balances(both)).containsExactly(5L, 7L);
+        assertThat(denied(one.send(reserve(both, 6, 0))).waitMicros()).isEqualTo(6 * MINUTE);
+    }
+
+    @Test
+    void aCorrectionNeverForgivesADebt() {
+        Charge charge = one.granted(subject, 10).charges().get(0);
+        one.send(new Batch.Call.Settle(new Settled(charge, new long[] {13})));
+
+        assertThat(one.send(correction(subject, 0, 0)).results()).containsExactly(new Batch.Result.Done());
+
+        assertThat(balances(subject)).containsExactly(-3L);
+    }
+
+    @Test
+    void aWindowIsNotCorrectedAsNothingComesBackToIt() {
+        Subject window = subject("window", Limit.requests(10).perHour().fixedWindow());
+
+        assertThat(one.send(correction(window, 0, 5)).results()).containsExactly(new Batch.Result.Done());
+
+        assertThat(balances(window)).containsExactly(10L);
+    }
+
+    @Test
+    void aCorrectionThatMakesNoSenseIsRefusedAlone() {
+        Batch.Reply reply = one.send(reserve(subject, 1), correction(subject, 0, 1L << 53));
+
+        assertThat(reply.results().get(0)).isInstanceOf(Batch.Result.Decided.class);
+        assertThat(reply.results().get(1)).isInstanceOf(Batch.Result.Refused.class);
+        assertThat(one.send(correction(subject, 0, -1)).results()).containsExactly(new Batch.Result.Done());
+        assertThat(balances(subject)).containsExactly(9L);
+    }
+
+    @Test
+    void aCorrectionPutsTheTurnBackToTheFirst() {
+        Subject other = subject("other", Limit.requests(1).perHour());
+        one.granted(subject, 8);
+        one.granted(other, 1);
+        Claim[] claims = {new Claim(subject, new long[] {2}), new Claim(other, new long[] {1})};
+        Batch.Result.Joined both = one.joined(1, 2 * HOUR, claims);
+        one.send(new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.ASK, 1, both.place(), 0)));
+        Batch.Result.Joined second = two.joined(1, 2 * HOUR, subject, 1);
+
+        Batch.Reply corrected = one.send(correction(subject, 0, 1));
+
+        assertThat(corrected.wakes()).containsExactly(new Batch.Wake(1, now + 6 * MINUTE));
+        tick(6 * MINUTE);
+        assertThat(two.send(ask(1, second, subject, 1)).results()).containsExactly(new Batch.Result.WaitsOn());
     }
 
     // ----------------------------------------------------------------------------------------------------- leaving
@@ -634,6 +700,10 @@ class LineScriptIT {
 
     private static Batch.Call ask(long number, Batch.Result.Joined joined, Subject subject, long... amounts) {
         return operation(Kind.ASK, number, joined.place(), 0, subject, amounts);
+    }
+
+    private static Batch.Call correction(Subject subject, int limit, long atMost) {
+        return new Batch.Call.Correct(new Correction(subject, limit, atMost));
     }
 
     private static Batch.Call beat(Subject subject) {
