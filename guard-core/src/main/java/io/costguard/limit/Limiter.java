@@ -13,6 +13,7 @@ import io.costguard.Outcome;
 import io.costguard.PriceList;
 import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
+import io.costguard.describe.Remaining;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,8 +35,6 @@ import java.util.function.Predicate;
 public final class Limiter implements AutoCloseable {
     /** How long a call that waits takes to see that nobody wants it any more. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
-
-    private static final List<String> COUNTED_BY_PROVIDERS = List.of("model", "apiKey");
 
     /** As long as a duration gets: waiting will never help. */
     private static final Duration NEVER = Duration.ofNanos(Long.MAX_VALUE);
@@ -286,10 +285,34 @@ public final class Limiter implements AutoCloseable {
                 reservation.charges().stream()
                         .map(charge -> charge.claim().subject())
                         .toList(),
-                budget -> budget.countedPer().containsAll(COUNTED_BY_PROVIDERS));
+                Budget::isCountedAsByProviders);
         if (!subjects.isEmpty()) {
             CompletableFuture<?> unused = ledger.hold(subjects, hold);
             listeners.held(reservation.call(), hold);
+        }
+    }
+
+    /**
+     * A provider says what a limit of its own had left, at the earliest when the call was sent. Where that is no less than what was left
+     * here, nothing is amiss; else the balance is brought down to it and to what has come since.
+     */
+    void correctByTheProvider(Reservation reservation, Remaining remaining, Duration ago) {
+        for (Charge charge : reservation.charges()) {
+            Subject subject = charge.claim().subject();
+            for (int i = 0; i < subject.limits().size(); i++) {
+                Limit limit = subject.limits().get(i);
+                if (!limit.isCorrectedByProvider()
+                        || limit.unit() != remaining.unit()
+                        || remaining.amount() >= charge.balances()[i]) {
+                    continue;
+                }
+                long atMost = remaining.amount() + limit.refill(ago);
+                if (atMost < limit.capacity()) {
+                    ledger.correct(
+                            new Ledger.Correction(subject, i, atMost),
+                            () -> listeners.corrected(reservation.call(), subject.budget(), limit, remaining.amount()));
+                }
+            }
         }
     }
 

@@ -215,6 +215,34 @@ public abstract class AdapterContract {
         assertThat(events.granted().estimate().input()).isEqualTo(11);
     }
 
+    // --- rate-limit headers
+
+    @ParameterizedTest
+    @CsvSource({"SYNC, 200", "ASYNC, 200", "SYNC, 500", "ASYNC, 429"})
+    void whatAnAnswerSaysThatIsLeftCorrectsTheBalanceOfTheFleet(Mode mode, int status) throws Exception {
+        PROVIDER.stubFor(post(anyUrl())
+                .willReturn(replay(CHAT)
+                        .withStatus(status)
+                        .withHeader("x-ratelimit-limit-requests", "500")
+                        .withHeader("X-RateLimit-Remaining-Requests", "7")
+                        .withHeader("x-ratelimit-reset-requests", "59m10s")
+                        .withHeader("x-ratelimit-remaining-tokens", "-3")));
+        Budget budget = Budget.named("rate")
+                .limit(Limit.requests(50).perHour().correctedByProvider())
+                .limit(Limit.requests(60).per(Duration.ofHours(2)))
+                .limit(Limit.tokens(1_000_000).perHour().correctedByProvider());
+        CostGuard guard = guard(budget);
+
+        client(guard, Denials.answer(), mode).send(request(CHAT)).bytes();
+
+        assertThat(events.corrected()).satisfies(correction -> {
+            assertThat(correction.limit()).isEqualTo("requests per hour");
+            assertThat(correction.remaining()).isEqualTo(7);
+        });
+        GuardedCall call = GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary");
+        assertThat(guard(budget).status(call)).extracting(LimitStatus::balance).startsWith(7L, 59L);
+    }
+
     // --- denials
 
     @ParameterizedTest
@@ -908,6 +936,7 @@ public abstract class AdapterContract {
         private final BlockingQueue<Grant> granted = new LinkedBlockingQueue<>();
         private final BlockingQueue<Denied> denied = new LinkedBlockingQueue<>();
         private final BlockingQueue<Settlement> settled = new LinkedBlockingQueue<>();
+        private final BlockingQueue<Correction> corrected = new LinkedBlockingQueue<>();
         private final BlockingQueue<FailedOpen> failedOpen = new LinkedBlockingQueue<>();
 
         @Override
@@ -926,6 +955,11 @@ public abstract class AdapterContract {
         }
 
         @Override
+        public void onCorrected(Correction event) {
+            corrected.add(event);
+        }
+
+        @Override
         public void onFailedOpen(FailedOpen event) {
             failedOpen.add(event);
         }
@@ -940,6 +974,10 @@ public abstract class AdapterContract {
 
         public Settlement settled() throws InterruptedException {
             return next(settled);
+        }
+
+        public Correction corrected() throws InterruptedException {
+            return next(corrected);
         }
 
         private static <T> T next(BlockingQueue<T> queue) throws InterruptedException {
