@@ -68,6 +68,42 @@ class WaitingIT {
     }
 
     @Test
+    void statusTellsWhoWaitsAndHowLongANewcomerOfThatCostWould() throws Exception {
+        Limit limit = Limit.requests(10).perHour();
+        CostGuard guard = guard(limit);
+        GuardedCall patient = CALL.whenExhausted(WhenExhausted.waitUpTo(Duration.ofHours(3)));
+        assertThat(guard.status(CALL.cost(Cost.requests(10))).get(0).newcomerWait())
+                .isZero();
+        long beganNanos = System.nanoTime();
+        guard.acquire(CALL.cost(Cost.requests(10)));
+        CompletableFuture<Permit> one = guard.acquireAsync(patient.cost(Cost.requests(3)));
+        CompletableFuture<Permit> other = guard.acquireAsync(patient.cost(Cost.requests(4)));
+        await(() -> waiting(guard) == 2);
+
+        LimitStatus small = guard(limit).status(CALL).get(0);
+        LimitStatus large = guard.status(CALL.cost(Cost.requests(5))).get(0);
+        Duration elapsed = Duration.ofNanos(System.nanoTime() - beganNanos);
+
+        assertThat(small.waiting()).isEqualTo(2);
+        assertThat(small.newcomerWait())
+                .isBetween(Duration.ofMinutes(6 * (3 + 4 + 1)).minus(elapsed), Duration.ofMinutes(6 * (3 + 4 + 1)));
+        assertThat(large.newcomerWait())
+                .isBetween(Duration.ofMinutes(6 * (3 + 4 + 5)).minus(elapsed), Duration.ofMinutes(6 * (3 + 4 + 5)));
+        assertThat(one).isNotDone();
+        assertThat(other).isNotDone();
+    }
+
+    @Test
+    void aLimitOfWhichACallAsksNothingTellsTheWaitOfTheSmallest() throws Exception {
+        CostGuard guard = guard(Limit.tokens(10).perHour());
+        assertThat(guard.status(CALL).get(0).newcomerWait()).isZero();
+
+        guard.acquire(CALL.cost(Cost.requests(1).input(10)));
+
+        assertThat(guard.status(CALL).get(0).newcomerWait()).isBetween(Duration.ofMinutes(4), Duration.ofMinutes(6));
+    }
+
+    @Test
     void callsThatDoNotWaitAreDeniedWhileOthersWait() throws Exception {
         CostGuard guard = guard(Limit.requests(1).per(Duration.ofSeconds(20)));
         guard.acquire(CALL);

@@ -243,7 +243,10 @@ public final class Limiter implements AutoCloseable {
         if (found.isEmpty()) {
             return List.of();
         }
-        List<List<Standing>> standings = ledger.look(found, System.nanoTime() + timeoutNanos);
+        Cost cost = priced(call.model(), call.cost());
+        List<Claim> newcomer =
+                found.stream().map(subject -> Claim.ofNewcomer(subject, cost)).toList();
+        List<List<Standing>> standings = ledger.look(newcomer, System.nanoTime() + timeoutNanos);
         List<LimitStatus> statuses = new ArrayList<>();
         for (int i = 0; i < found.size(); i++) {
             for (int j = 0; j < standings.get(i).size(); j++) {
@@ -256,7 +259,8 @@ public final class Limiter implements AutoCloseable {
                         standing.balance(),
                         limit.capacity(),
                         standing.waiting(),
-                        micros(standing.untilFullMicros())));
+                        micros(standing.untilFullMicros()),
+                        micros(standing.newcomerWaitMicros())));
             }
         }
         return statuses;

@@ -33,7 +33,8 @@
 --             i8, wait i8 (microseconds). Parts and limits count from 1. 5 B, place I7, deadline I7, 1 B where no call of its
 --             process stood in one of its lines (or 0 B), part B, short: joined; 6 B: waits on; 7 B: no longer in line; 8 B: done;
 --             9 B, members to pass over next I4, 1 B where its process was not in the line (or 0 B): the heartbeat was taken
---   looks     in that mode, for each subject: for each limit until full i8 (microseconds), then how many wait I4
+--   looks     in that mode, for each subject: for each limit until full i8 and a newcomer's wait i8 (microseconds), then how many
+--             wait I4; the newcomer is the only call of the request, and is not decided
 --   wakes     where lines are named: how many H, and for each a call of this process, and when to ask: number I6, moment I7 (TIME)
 --
 -- A subject's value: its head: version * 32 + limits B, and for each: id I3, its kind in the lowest two bits, parts of a unit I4;
@@ -581,6 +582,9 @@ end
 
 local calls, n = q, q[subjects + 8]
 local granted, told = 0, 2 + subjects
+if mode == LOOK then
+  reserves = 0
+end
 
 -- What a cancel undoes is settled as unused; what the batch settled stays.
 if lastReply then
@@ -781,17 +785,26 @@ end
 --------------------------------------------------------------------------------------------------- the reply, the writes
 
 if mode == LOOK then
+  n = n + 1
   for i = 1, subjects do
     local f, o = states[i], q[i + 7]
     for j = 1, f and q[o] or 0 do
-      local m, untilFull = o + 2 + j * 3, 0
+      local m, untilFull, untilIn = o + 2 + j * 3, 0, 0
+      local capacity, amount = q[m] / q[m + 2], calls[n + j]
+      amount = amount < capacity and amount or capacity
       if f[j * 2 + 2] < q[m] then
         rare = rare or rareFunctions(q, now)
-        untilFull = rare.wait(f, o, j, q[m] / q[m + 2])
+        untilFull = rare.wait(f, o, j, capacity)
+      end
+      if f.line then
+        untilIn = lines.newcomerWait(f, o, j, amount)
+      elseif f[j * 2 + 2] < amount * q[m + 2] then
+        untilIn = rare.wait(f, o, j, amount)
       end
       told = told + 1
-      out[told] = pack('>i8', untilFull)
+      out[told] = pack('>i8i8', untilFull, untilIn)
     end
+    n = n + 1 + q[o]
     if f then
       told = told + 1
       out[told] = pack('>I4', f.line and f.line.size or 0)

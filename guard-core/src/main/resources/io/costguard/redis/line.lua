@@ -255,6 +255,12 @@ local function lineFunctions(q, now, process, channel, rare)
     return 0
   end
 
+  -- How long a limit keeps a newcomer that asks so much of it from going.
+  local function newcomerWait(f, o, j, amount)
+    local need = amount + (f.line.sums[names(o)[j]] or 0)
+    return max(wait(f, o, j, need), f.line.hold - now)
+  end
+
   -- Which limit of a part keeps a newcomer from going at once, and for how long; -1 if none does.
   local function newcomerLacks(f, o, n, op)
     local line, named, longest, limit, ahead = f.line, names(o), -1, nil, 0
@@ -523,6 +529,6 @@ local function lineFunctions(q, now, process, channel, rare)
 
   return {
     read = read, written = written, fields = fields, opened = opened, touch = touch, lacks = lacks, acts = acts, act = act,
-    short = short, leave = leave, close = close, setBack = setBack, wakes = wakes,
+    newcomerWait = newcomerWait, short = short, leave = leave, close = close, setBack = setBack, wakes = wakes,
   }
 end

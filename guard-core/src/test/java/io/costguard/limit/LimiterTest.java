@@ -269,7 +269,7 @@ class LimiterTest {
         }
 
         @Override
-        public List<List<Standing>> look(List<Subject> subjects, long deadlineNanos) {
+        public List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) {
             return List.of();
         }
 

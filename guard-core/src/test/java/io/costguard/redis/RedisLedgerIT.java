@@ -413,7 +413,8 @@ class RedisLedgerIT {
 
     private long balance(Subject subject) throws GuardUnavailableException {
         try (RedisLedger direct = ledger(server.url())) {
-            List<List<Standing>> standings = direct.look(List.of(subject), System.nanoTime() + 10 * TIMEOUT.toNanos());
+            List<List<Standing>> standings = direct.look(
+                    List.of(new Claim(subject, new long[] {1})), System.nanoTime() + 10 * TIMEOUT.toNanos());
             return standings.get(0).get(0).balance();
         }
     }
