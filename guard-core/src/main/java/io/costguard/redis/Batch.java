@@ -549,7 +549,7 @@ final class Batch {
     }
 
     private static Verdict.Shortfall shortfall(ByteBuffer in, Claim claim) {
-        return new Verdict.Shortfall(claim, in.get() - 1, in.getLong(), in.getLong());
+        return new Verdict.Shortfall(claim, in.get() - 1, in.getLong(), in.getLong(), in.getInt(), seven(in));
     }
 
     private Result looked(ByteBuffer in, Call.Look call, byte[] flags, Terms.State[] states) {

@@ -233,7 +233,7 @@ class LimiterTest {
         @Override
         public Verdict reserve(List<Claim> claims, Patience patience, long deadlineNanos) {
             if (spent) {
-                return new Verdict.Shortfall(claims.get(0), 0, 0, 3_600_000_000L);
+                return new Verdict.Shortfall(claims.get(0), 0, 0, 3_600_000_000L, 0, 0);
             }
             List<Charge> charges = new ArrayList<>();
             for (Claim claim : claims) {

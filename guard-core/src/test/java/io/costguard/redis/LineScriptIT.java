@@ -460,6 +460,35 @@ class LineScriptIT {
     }
 
     @Test
+    void whatWasLetGoBesideACallThatJoinedIsGivenBackWithItsBatch() {
+        Subject other = subject("other", Limit.requests(7).perHour());
+        one.granted(subject, 10);
+        Batch batch = one.batch(join(1, HOUR, subject, 5), reserve(other, 2));
+        one.sendRaw(Batch.Mode.RUN, batch);
+
+        one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(waiting(subject)).isZero();
+        assertThat(balances(other)).containsExactly(7L);
+    }
+
+    @Test
+    void whatWasLetGoBesideADryRunThatWasShortIsGivenBackWithItsBatch() {
+        Subject other = subject("other", Limit.requests(7).perHour());
+        Subject dry = new Subject(subject.key(), subject.budget().dryRun());
+        one.granted(subject, 10);
+        Claim[] claims = {new Claim(dry, new long[] {1}), new Claim(other, new long[] {2})};
+        Batch batch = one.batch(new Batch.Call.Reserve(List.of(claims)), reserve(other, 3));
+        one.sendRaw(Batch.Mode.RUN, batch);
+        assertThat(balances(other)).containsExactly(2L);
+
+        one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(balances(other)).containsExactly(7L);
+        assertThat(balances(subject)).containsExactly(0L);
+    }
+
+    @Test
     void aCancelledAskIsNeitherChargedNorInLine() {
         one.granted(subject, 10);
         Batch.Result.Joined joined = one.joined(1, 2 * HOUR, subject, 5);

@@ -273,6 +273,19 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    void aDenialUnderAHoldSaysThatItIsHeldAndThatNothingFits(Mode mode) throws Exception {
+        CostGuard guard = guard(Budget.named("rate").limit(Limit.requests(9).perMinute()));
+        guard.hold(GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary"), Duration.ofSeconds(50));
+
+        Client.Answer denied = client(guard, Denials.answer(), mode).send(request(CHAT));
+
+        assertThat(denied.status()).isEqualTo(429);
+        assertThat(denied.header("ratelimit").orElseThrow()).startsWith("\"rate\";r=0;t=");
+        assertThat(text(denied)).contains("budget 'rate' is held for ").doesNotContain("spent");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
     void aDenialThatDoesNotPassSoonIsA402(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(MESSAGES)));
         Client client = client(
