@@ -157,6 +157,10 @@ class RedisLedgerIT {
         ledger.correct(new Correction(bucket, 0, 90), corrected::incrementAndGet);
         ledger.flush(deadline());
         assertThat(balance(bucket)).isEqualTo(90);
+        assertThat(corrected).hasValue(1);
+        ledger.correct(new Correction(bucket, 0, 95), corrected::incrementAndGet);
+        ledger.flush(deadline());
+        assertThat(corrected).as("told of what lowered nothing").hasValue(1);
         link.requests().drop("EVALSHA");
 
         ledger.correct(new Correction(bucket, 0, 40), corrected::incrementAndGet);
