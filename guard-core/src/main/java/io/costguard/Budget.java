@@ -27,6 +27,9 @@ import java.util.regex.Pattern;
 public final class Budget {
     private static final int MOST_LIMITS = 20;
 
+    /** What a provider counts its own limits per. */
+    private static final Set<String> OF_A_PROVIDER = Set.of("model", "apiKey");
+
     private static final Set<String> BUILT_IN = Set.of("provider", "model", "apiKey");
 
     private final String name;
@@ -178,6 +181,11 @@ public final class Budget {
         return per;
     }
 
+    /** Whether each model and API key has balances of its own, as it has with its provider. */
+    public boolean isCountedAsByProviders() {
+        return per.containsAll(OF_A_PROVIDER);
+    }
+
     /** All attributes that it looks at: those that say which calls it applies to, and those it is counted per. */
     public Set<String> attributes() {
         Set<String> all = new TreeSet<>(where.keySet());
@@ -217,6 +225,11 @@ public final class Budget {
             if (!names.add(limit.name())) {
                 throw new IllegalArgumentException(
                         "budget '" + name + "' has two limits of " + limit.name() + "; keep the smaller one");
+            }
+            if (limit.isCorrectedByProvider() && !isCountedAsByProviders()) {
+                throw new IllegalArgumentException(
+                        "budget '" + name + "': a provider tells what is left for a model and a key, so"
+                                + " a limit that is corrected by it needs .per(\"model\", \"apiKey\")");
             }
             if (limit.unit() == Unit.USD) {
                 checkPrices(prices);

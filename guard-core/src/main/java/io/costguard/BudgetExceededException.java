@@ -57,7 +57,9 @@ public class BudgetExceededException extends IOException {
 
     @Override
     public String getMessage() {
-        return waited.isZero() ? denial.toString() : denial + "; the call waited " + waited.toMillis() + " ms in vain";
+        return waited.isZero()
+                ? denial.toString()
+                : denial + ", when it asked; the call waited " + waited.toMillis() + " ms in vain";
     }
 
     /** Does nothing while the exception is being made: the constructors here decide. */

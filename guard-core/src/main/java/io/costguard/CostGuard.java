@@ -133,7 +133,10 @@ public final class CostGuard implements AutoCloseable {
         return new Decision.Granted(((Admission.Granted) admission).reservation());
     }
 
-    /** How the limits that the call would fall under stand now, after all that was settled so far; charges nothing. */
+    /**
+     * How the limits that the call would fall under stand now, after all that was settled so far: what they have, who waits, and how
+     * long this call would wait if it asked. Charges nothing.
+     */
     public List<LimitStatus> status(GuardedCall call) throws GuardUnavailableException {
         return limiter == null ? List.of() : limiter.status(call);
     }

@@ -25,6 +25,9 @@ public interface GuardListener {
     /** Calls like this one are held. */
     default void onHeld(Hold event) {}
 
+    /** A balance was above what its provider has left, and was brought down. */
+    default void onCorrected(Correction event) {}
+
     /** Redis lost something, and it was mended as far as can be. */
     default void onRegressed(Regression event) {}
 
@@ -92,6 +95,16 @@ public interface GuardListener {
      * @param hold for how long
      */
     record Hold(GuardedCall call, Duration hold) {}
+
+    /**
+     * A balance of the whole fleet was above what its provider said that it has left, and was brought down ({@link
+     * Limit#correctedByProvider()}).
+     *
+     * @param call whose answer said so
+     * @param limit the limit's name, like {@code tokens per minute}
+     * @param remaining what the provider said, in the limit's own unit
+     */
+    record Correction(GuardedCall call, String budget, String limit, Unit unit, long remaining) {}
 
     /**
      * A call that waited was no longer in line: Redis lost that, or its process was silent for so long that it was taken for dead. It

@@ -1,6 +1,7 @@
 package io.costguard;
 
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.time.Duration;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
@@ -39,15 +40,24 @@ public final class Limit {
     private final Algorithm algorithm;
     private final long burst;
     private final boolean burstGiven;
+    private final boolean correctedByProvider;
     private final String name;
 
-    private Limit(Unit unit, long amount, Window window, Algorithm algorithm, long burst, boolean burstGiven) {
+    private Limit(
+            Unit unit,
+            long amount,
+            Window window,
+            Algorithm algorithm,
+            long burst,
+            boolean burstGiven,
+            boolean correctedByProvider) {
         this.unit = unit;
         this.amount = amount;
         this.window = window;
         this.algorithm = algorithm;
         this.burst = burst;
         this.burstGiven = burstGiven;
+        this.correctedByProvider = correctedByProvider;
         this.name = unit.label() + " per " + window.label() + qualifier(algorithm, window);
     }
 
@@ -177,7 +187,7 @@ public final class Limit {
         }
 
         private Limit limit(Window window, Algorithm algorithm) {
-            return new Limit(unit, amount, window, algorithm, amount, false);
+            return new Limit(unit, amount, window, algorithm, amount, false, false);
         }
     }
 
@@ -201,7 +211,7 @@ public final class Limit {
         if (capacity <= 0 || capacity > Cost.MAX_AMOUNT) {
             throw new IllegalArgumentException("a burst must be above 0 and below 2^53, not " + capacity);
         }
-        return new Limit(unit, amount, window, algorithm, capacity, true);
+        return new Limit(unit, amount, window, algorithm, capacity, true, correctedByProvider);
     }
 
     /** {@link #burst(long)} for dollars. */
@@ -212,8 +222,22 @@ public final class Limit {
         return burst(Dollars.parse(dollars));
     }
 
+    /**
+     * This limit, corrected by what the provider says in the rate-limit headers of its answers: where the balance is above what the
+     * provider has left, as when others use the same key without a guard, it is brought down to that, for the whole fleet. It is never
+     * raised. What has come back to this limit since the call was sent stays, as the provider may have counted then.
+     *
+     * <p>For a token bucket that mirrors a limit of the provider's, of the same unit and window, in a budget that is counted per
+     * {@code model} and {@code apiKey}; anything else is an error at {@code build()}. OpenAI tells of requests and tokens, Anthropic
+     * of input and output tokens too. Calls that are reserved here and have not reached the provider yet are charged here already, and
+     * not there: what the provider has left is more than there will be, so that the lower of the two is never too low.
+     */
+    public Limit correctedByProvider() {
+        return new Limit(unit, amount, window, algorithm, burst, burstGiven, true);
+    }
+
     private Limit with(Algorithm other) {
-        return new Limit(unit, amount, window, other, burst, burstGiven);
+        return new Limit(unit, amount, window, other, burst, burstGiven, correctedByProvider);
     }
 
     public Unit unit() {
@@ -236,6 +260,25 @@ public final class Limit {
     /** The most that may go at once: the burst of a token bucket, the amount otherwise. */
     public long capacity() {
         return burst;
+    }
+
+    /** Whether its provider's rate-limit headers correct it. */
+    public boolean isCorrectedByProvider() {
+        return correctedByProvider;
+    }
+
+    /**
+     * How much comes back in {@code span}, in whole units and at most {@link Cost#MAX_AMOUNT}.
+     *
+     * @throws IllegalStateException if this is no token bucket, to which nothing comes back evenly
+     */
+    public long refill(Duration span) {
+        if (!(algorithm instanceof Algorithm.TokenBucket) || !(window instanceof Window.Span every)) {
+            throw new IllegalStateException(this + " is no token bucket");
+        }
+        BigInteger product = BigInteger.valueOf(amount).multiply(BigInteger.valueOf(span.toNanos()));
+        BigInteger period = BigInteger.valueOf(every.micros()).multiply(BigInteger.valueOf(1_000));
+        return product.divide(period).min(BigInteger.valueOf(Cost.MAX_AMOUNT)).longValueExact();
     }
 
     /**
@@ -262,6 +305,11 @@ public final class Limit {
             throw new IllegalArgumentException(
                     this + ": a burst needs a token bucket; add .tokenBucket() or drop .burst(..)");
         }
+        if (correctedByProvider && (unit == Unit.USD || !(algorithm instanceof Algorithm.TokenBucket))) {
+            throw new IllegalArgumentException(
+                    this + ": a provider tells what is left of requests and tokens, which refill evenly;"
+                            + " drop .correctedByProvider(), or make it a token bucket of those");
+        }
         if (algorithm instanceof Algorithm.TokenBucket && window instanceof Window.Month) {
             throw new IllegalArgumentException(
                     this + ": months differ in length; a token bucket needs .per(Duration), or use .fixedWindow()");
@@ -286,12 +334,13 @@ public final class Limit {
                 && window.equals(that.window)
                 && algorithm.equals(that.algorithm)
                 && burst == that.burst
-                && burstGiven == that.burstGiven;
+                && burstGiven == that.burstGiven
+                && correctedByProvider == that.correctedByProvider;
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(unit, amount, window, algorithm, burst, burstGiven);
+        return Objects.hash(unit, amount, window, algorithm, burst, burstGiven, correctedByProvider);
     }
 
     /** Like {@code 200000 tokens per minute}. */

@@ -11,6 +11,15 @@ import java.time.Duration;
  * @param capacity how much there is when nothing is used
  * @param waiting how many calls wait for it
  * @param timeToFull how long until nothing is used, if nobody asks
+ * @param newcomerWait how long this limit would keep a call of this cost waiting, if it came now: zero if it covers all that waits, and
+ *     that call; else a lower bound, by what is known. A call that asks nothing of this limit is taken to ask one unit (a
+ *     nano-dollar), and one that asks more than its capacity to ask all of it.
  */
 public record LimitStatus(
-        String budget, String limit, long balance, long capacity, long waiting, Duration timeToFull) {}
+        String budget,
+        String limit,
+        long balance,
+        long capacity,
+        long waiting,
+        Duration timeToFull,
+        Duration newcomerWait) {}

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 
 class BudgetExceededExceptionTest {
     private static final Denial DENIAL =
-            new Denial("b", "tokens per minute", 600, 20, Duration.ofSeconds(3), 20, Unit.TOKENS);
+            new Denial("b", "tokens per minute", 600, 20, Duration.ofSeconds(3), 20, Unit.TOKENS, 0, Duration.ZERO);
 
     @Test
     void itSaysWhatTheDenialSays() {

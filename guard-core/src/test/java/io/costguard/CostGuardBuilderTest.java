@@ -40,6 +40,22 @@ class CostGuardBuilderTest {
     }
 
     @Test
+    void aLimitThatIsCorrectedByTheProviderIsCountedAsTheProviderCounts() {
+        Limit limit = Limit.requests(5).perMinute().correctedByProvider();
+
+        refused(
+                builder().budget(Budget.named("b").per("tenant", "apiKey").limit(limit)),
+                "needs .per(\"model\", \"apiKey\")");
+        assertThatCode(() -> builder()
+                        .budget(Budget.named("b")
+                                .per("tenant", "apiKey", "model")
+                                .limit(limit))
+                        .build()
+                        .close())
+                .doesNotThrowAnyException();
+    }
+
+    @Test
     void aLimitWhosePartsDoNotGoTogetherIsRefused() {
         refused(
                 builder()

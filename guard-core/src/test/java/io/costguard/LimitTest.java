@@ -2,11 +2,13 @@ package io.costguard;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -104,6 +106,41 @@ class LimitTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Limit.tokens(5).perMinute().burst("1.00"))
                 .withMessageContaining("not in tokens");
+    }
+
+    @Test
+    void onlyBucketsOfRequestsAndTokensAreCorrectedByTheProvider() {
+        Limit.tokens(5).perMinute().correctedByProvider().check();
+        Limit.requests(5).perDay().correctedByProvider().tokenBucket().burst(9).check();
+        for (Limit limit : List.of(
+                Limit.requests(5).perDay(),
+                Limit.tokens(5).perMinute().fixedWindow(),
+                Limit.usd("1").perHour())) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> limit.correctedByProvider().check())
+                    .withMessageContaining("drop .correctedByProvider(), or make it a token bucket");
+        }
+    }
+
+    @Test
+    void whetherItIsCorrectedIsPartOfALimit() {
+        Limit limit = Limit.tokens(5).perMinute();
+
+        assertThat(limit.correctedByProvider())
+                .isNotEqualTo(limit)
+                .isEqualTo(limit.correctedByProvider())
+                .extracting(Limit::name)
+                .isEqualTo(limit.name());
+    }
+
+    @Test
+    void whatComesBackToABucketIsCountedInWholeUnits() {
+        assertThat(Limit.tokens(7).perMinute().refill(Duration.ofSeconds(59))).isEqualTo(6);
+        assertThat(Limit.tokens(7).perMinute().refill(Duration.ofMinutes(1))).isEqualTo(7);
+        assertThat(Limit.tokens(Cost.MAX_AMOUNT).perSecond().refill(Duration.ofDays(366)))
+                .isEqualTo(Cost.MAX_AMOUNT);
+        assertThatIllegalStateException()
+                .isThrownBy(() -> Limit.tokens(7).perDay().refill(Duration.ofHours(1)));
     }
 
     @Test

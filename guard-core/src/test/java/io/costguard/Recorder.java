@@ -8,6 +8,7 @@ public final class Recorder implements GuardListener {
     public final List<Grant> grants = new CopyOnWriteArrayList<>();
     public final List<Waiting> waits = new CopyOnWriteArrayList<>();
     public final List<Hold> holds = new CopyOnWriteArrayList<>();
+    public final List<Correction> corrections = new CopyOnWriteArrayList<>();
     public final List<Regression> regressions = new CopyOnWriteArrayList<>();
     public final List<Denied> denials = new CopyOnWriteArrayList<>();
     public final List<Settlement> settlements = new CopyOnWriteArrayList<>();
@@ -26,6 +27,11 @@ public final class Recorder implements GuardListener {
     @Override
     public void onHeld(Hold event) {
         holds.add(event);
+    }
+
+    @Override
+    public void onCorrected(Correction event) {
+        corrections.add(event);
     }
 
     @Override

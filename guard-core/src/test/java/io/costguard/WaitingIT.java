@@ -68,6 +68,42 @@ class WaitingIT {
     }
 
     @Test
+    void statusTellsWhoWaitsAndHowLongANewcomerOfThatCostWould() throws Exception {
+        Limit limit = Limit.requests(10).perHour();
+        CostGuard guard = guard(limit);
+        GuardedCall patient = CALL.whenExhausted(WhenExhausted.waitUpTo(Duration.ofHours(3)));
+        assertThat(guard.status(CALL.cost(Cost.requests(10))).get(0).newcomerWait())
+                .isZero();
+        long beganNanos = System.nanoTime();
+        guard.acquire(CALL.cost(Cost.requests(10)));
+        CompletableFuture<Permit> one = guard.acquireAsync(patient.cost(Cost.requests(3)));
+        CompletableFuture<Permit> other = guard.acquireAsync(patient.cost(Cost.requests(4)));
+        await(() -> waiting(guard) == 2);
+
+        LimitStatus small = guard(limit).status(CALL).get(0);
+        LimitStatus large = guard.status(CALL.cost(Cost.requests(5))).get(0);
+        Duration elapsed = Duration.ofNanos(System.nanoTime() - beganNanos);
+
+        assertThat(small.waiting()).isEqualTo(2);
+        assertThat(small.newcomerWait())
+                .isBetween(Duration.ofMinutes(6 * (3 + 4 + 1)).minus(elapsed), Duration.ofMinutes(6 * (3 + 4 + 1)));
+        assertThat(large.newcomerWait())
+                .isBetween(Duration.ofMinutes(6 * (3 + 4 + 5)).minus(elapsed), Duration.ofMinutes(6 * (3 + 4 + 5)));
+        assertThat(one).isNotDone();
+        assertThat(other).isNotDone();
+    }
+
+    @Test
+    void aLimitOfWhichACallAsksNothingTellsTheWaitOfTheSmallest() throws Exception {
+        CostGuard guard = guard(Limit.tokens(10).perHour());
+        assertThat(guard.status(CALL).get(0).newcomerWait()).isZero();
+
+        guard.acquire(CALL.cost(Cost.requests(1).input(10)));
+
+        assertThat(guard.status(CALL).get(0).newcomerWait()).isBetween(Duration.ofMinutes(4), Duration.ofMinutes(6));
+    }
+
+    @Test
     void callsThatDoNotWaitAreDeniedWhileOthersWait() throws Exception {
         CostGuard guard = guard(Limit.requests(1).per(Duration.ofSeconds(20)));
         guard.acquire(CALL);
@@ -209,6 +245,63 @@ class WaitingIT {
         assertThat(other.tryAcquire(CALL)).isEmpty();
         assertThat(other.acquire(CALL).waited()).isPositive();
         assertThat(events.holds).hasSize(1);
+    }
+
+    @Test
+    void aDenialUnderAHoldSaysThatAndThatNothingFits() throws Exception {
+        CostGuard guard = guard(Limit.requests(100).perHour());
+        guard.hold(CALL, Duration.ofMinutes(50));
+
+        Denial denial = denied(guard, CALL);
+
+        assertThat(denial.held()).isBetween(Duration.ofMinutes(49), Duration.ofMinutes(50));
+        assertThat(denial.retryAfter()).isEqualTo(denial.held());
+        assertThat(denial.largestThatFits()).isZero();
+        assertThat(denial.available()).isEqualTo(100);
+        assertThat(denial).asString().contains("is held for ").doesNotContain("spent");
+        // What the process remembers of it says the same.
+        assertThat(denied(guard, CALL)).satisfies(again -> {
+            assertThat(again.held()).isBetween(Duration.ofMinutes(49), denial.held());
+            assertThat(again.largestThatFits()).isZero();
+        });
+    }
+
+    @Test
+    void aDenialBehindALineSaysHowManyStandInItAndWhatIsLeftForOthers() throws Exception {
+        CostGuard guard = guard(Limit.requests(10).perHour());
+        GuardedCall patient = CALL.whenExhausted(WhenExhausted.waitUpTo(Duration.ofHours(3)));
+        guard.acquire(CALL.cost(Cost.requests(6)));
+        CompletableFuture<Permit> waits = guard.acquireAsync(patient.cost(Cost.requests(7)));
+        await(() -> waiting(guard) == 1);
+
+        Denial denial = denied(guard, CALL);
+
+        assertThat(denial.ahead()).isEqualTo(1);
+        assertThat(denial.available()).isEqualTo(4 - 7);
+        assertThat(denial.largestThatFits()).isZero();
+        assertThat(denial).asString().contains("available 0 behind 1 call in line");
+        assertThat(waits).isNotDone();
+    }
+
+    @Test
+    void aDenialToLeaveAShareSaysWhatMayGo() throws Exception {
+        CostGuard guard = guard(Limit.requests(10).perHour());
+        GuardedCall modest =
+                CALL.whenExhausted(WhenExhausted.waitUpTo(Duration.ofSeconds(1)).leaving(Share.percent(50)));
+        guard.acquire(CALL.cost(Cost.requests(2)));
+
+        Denial denial = denied(guard, modest.cost(Cost.requests(4)));
+
+        assertThat(denial.available()).isEqualTo(8);
+        assertThat(denial.largestThatFits()).isEqualTo(3);
+        assertThat(denial).asString().contains("has nothing to spare").contains("available 8, of which 3 may go");
+        assertThat(guard.tryAcquire(modest.cost(Cost.requests(3)))).isPresent();
+    }
+
+    private static Denial denied(CostGuard guard, GuardedCall call) throws IOException {
+        Decision decision = guard.decide(call);
+        assertThat(decision).isInstanceOf(Decision.Denied.class);
+        return ((Decision.Denied) decision).denial();
     }
 
     @Test

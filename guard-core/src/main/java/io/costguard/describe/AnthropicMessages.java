@@ -1,6 +1,12 @@
 package io.costguard.describe;
 
+import io.costguard.Unit;
+import java.time.Instant;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * Anthropic's messages, at Anthropic or at any host that offers the same path. The shapes are those of the API reference
@@ -127,6 +133,19 @@ final class AnthropicMessages implements Dialect {
         // Errors come in place of an answer, and are not billed ("Errors"); 5xx of a gateway may hide one that was.
         boolean refused = status == 400 || status == 529 || error.equals("overloaded_error");
         return !refused;
+    }
+
+    @Override
+    public List<Remaining> remaining(Function<String, Optional<String>> headers, Instant sent, Instant now) {
+        return Stream.of(Unit.REQUESTS, Unit.TOKENS, Unit.INPUT_TOKENS, Unit.OUTPUT_TOKENS)
+                .flatMap(unit -> remaining(unit, headers, sent, now).stream())
+                .toList();
+    }
+
+    private static Optional<Remaining> remaining(
+            Unit unit, Function<String, Optional<String>> headers, Instant sent, Instant now) {
+        String of = "anthropic-ratelimit-" + unit.label().replace(' ', '-');
+        return Remaining.of(unit, of + "-remaining", of + "-reset", headers, sent, now);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.costguard.describe;
 
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -48,6 +49,15 @@ public interface Dialect {
 
     /** The body of an error as this provider writes it, for an answer that the guard gives in its place. */
     byte[] errorBody(int status, String message);
+
+    /**
+     * What the provider's own limits have left, by the headers of an answer.
+     *
+     * @param headers the response's, by name, whatever its case
+     * @param sent when the call was sent, by this process's clock
+     * @param now by the same
+     */
+    List<Remaining> remaining(Function<String, Optional<String>> headers, Instant sent, Instant now);
 
     /** The raw API key of a request; empty if there is none. */
     default String apiKey(Function<String, Optional<String>> headers) {

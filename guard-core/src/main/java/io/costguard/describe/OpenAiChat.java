@@ -1,6 +1,12 @@
 package io.costguard.describe;
 
+import io.costguard.Unit;
+import java.time.Instant;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Stream;
 
 /**
  * OpenAI's chat completions, at OpenAI or at any host that offers the same path. The shapes are those of the API reference
@@ -129,6 +135,20 @@ final class OpenAiChat implements Dialect {
             case 503 -> false;
             default -> true;
         };
+    }
+
+    @Override
+    public List<Remaining> remaining(Function<String, Optional<String>> headers, Instant sent, Instant now) {
+        return Stream.of(Unit.REQUESTS, Unit.TOKENS)
+                .flatMap(unit -> Remaining.of(
+                        unit,
+                        "x-ratelimit-remaining-" + unit.label(),
+                        "x-ratelimit-reset-" + unit.label(),
+                        headers,
+                        sent,
+                        now)
+                        .stream())
+                .toList();
     }
 
     @Override

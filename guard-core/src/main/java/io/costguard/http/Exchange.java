@@ -1,6 +1,7 @@
 package io.costguard.http;
 
 import io.costguard.describe.Dialect;
+import io.costguard.describe.Remaining;
 import io.costguard.limit.Reservation;
 import io.costguard.settle.Charges;
 import io.costguard.settle.Ending;
@@ -9,6 +10,7 @@ import io.costguard.settle.Metered;
 import io.costguard.settle.RetryAfter;
 import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -91,6 +93,7 @@ public final class Exchange {
         private final Charges charges;
         private final CallSites sites;
         private final @Nullable Throwable made;
+        private final long beganNanos = System.nanoTime();
         private @Nullable Meter meter;
         private int status;
         private boolean answered;
@@ -136,6 +139,21 @@ public final class Exchange {
                 }
             } catch (RuntimeException e) {
                 log.warn("a response could not be metered, and keeps its estimate", e);
+            }
+            try {
+                correct(headers);
+            } catch (RuntimeException e) {
+                log.warn("what a provider says of its rate limits could not be read", e);
+            }
+        }
+
+        private void correct(Function<String, Optional<String>> headers) {
+            if (dialect.isPresent() && reservation.isCorrectedByProvider()) {
+                Duration ago = Duration.ofNanos(System.nanoTime() - beganNanos);
+                Instant now = Instant.now();
+                for (Remaining remaining : dialect.get().remaining(headers, now.minus(ago), now)) {
+                    reservation.correct(remaining, ago);
+                }
             }
         }
 

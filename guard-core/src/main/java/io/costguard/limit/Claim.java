@@ -1,6 +1,7 @@
 package io.costguard.limit;
 
 import io.costguard.Cost;
+import java.util.Arrays;
 
 /**
  * What a call asks of one subject. Shared by all calls alike: its amounts are never written to.
@@ -8,6 +9,16 @@ import io.costguard.Cost;
  * @param amounts for each limit of the subject, in its own unit; 0 where the call has nothing to do with it
  */
 public record Claim(Subject subject, long[] amounts) {
+
+    /** What the smallest call asks that costs at least so much, and something of each limit. */
+    static Claim ofNewcomer(Subject subject, Cost cost) {
+        Claim claim = of(subject, cost);
+        return new Claim(
+                subject,
+                Arrays.stream(claim.amounts())
+                        .map(amount -> Math.max(1, amount))
+                        .toArray());
+    }
 
     static Claim of(Subject subject, Cost cost) {
         long[] amounts = new long[subject.limits().size()];

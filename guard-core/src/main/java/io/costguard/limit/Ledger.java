@@ -38,8 +38,8 @@ public interface Ledger extends AutoCloseable {
      */
     void correct(Correction correction, Runnable then);
 
-    /** How all limits of these subjects stand, in their order; charges nothing. */
-    List<List<Standing>> look(List<Subject> subjects, long deadlineNanos) throws GuardUnavailableException;
+    /** How all limits of these claims' subjects stand, in their order, and for a newcomer that asks so much; charges nothing. */
+    List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) throws GuardUnavailableException;
 
     /** Lets nobody go at these subjects for so long, in the whole fleet; completes when that is in the ledger. */
     CompletableFuture<?> hold(List<Subject> subjects, Duration hold);

@@ -13,6 +13,7 @@ import io.costguard.Outcome;
 import io.costguard.PriceList;
 import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
+import io.costguard.describe.Remaining;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,8 +35,6 @@ import java.util.function.Predicate;
 public final class Limiter implements AutoCloseable {
     /** How long a call that waits takes to see that nobody wants it any more. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
-
-    private static final List<String> COUNTED_BY_PROVIDERS = List.of("model", "apiKey");
 
     /** As long as a duration gets: waiting will never help. */
     private static final Duration NEVER = Duration.ofNanos(Long.MAX_VALUE);
@@ -104,10 +103,10 @@ public final class Limiter implements AutoCloseable {
             PreCheck.Tickets tickets = preCheck.tickets(asking.claims());
             Verdict verdict = ledger.reserve(asking.claims(), patience, System.nanoTime() + timeoutNanos);
             if (verdict instanceof Verdict.Waiting waiting) {
-                long began = begins(asking, waiting);
-                return admission(asking, tickets, awaited(asking, waiting.place(), givenUp), since(began));
+                long began = begins(asking, patience, waiting);
+                return admission(asking, patience, tickets, awaited(asking, waiting.place(), givenUp), since(began));
             }
-            return admission(asking, tickets, verdict, Duration.ZERO);
+            return admission(asking, patience, tickets, verdict, Duration.ZERO);
         } catch (MisfitException | CancellationException e) {
             throw e;
         } catch (GuardUnavailableException e) {
@@ -148,8 +147,8 @@ public final class Limiter implements AutoCloseable {
         }
     }
 
-    private long begins(Asking asking, Verdict.Waiting waiting) {
-        listeners.waiting(asking.call(), denial(waiting.expected()));
+    private long begins(Asking asking, Patience patience, Verdict.Waiting waiting) {
+        listeners.waiting(asking.call(), denial(waiting.expected(), patience));
         waiting.place().onRegressed(() -> listeners.regressed(asking.call()));
         return System.nanoTime();
     }
@@ -175,7 +174,7 @@ public final class Limiter implements AutoCloseable {
             } else {
                 PreCheck.Tickets tickets = preCheck.tickets(asking.claims());
                 admission = ledger.reserveAsync(asking.claims(), patience, System.nanoTime() + timeoutNanos)
-                        .thenCompose(verdict -> awaited(asking, tickets, verdict, result));
+                        .thenCompose(verdict -> awaited(asking, patience, tickets, verdict, result));
             }
         } catch (RuntimeException e) {
             admission = CompletableFuture.failedFuture(e);
@@ -193,11 +192,15 @@ public final class Limiter implements AutoCloseable {
     }
 
     private CompletableFuture<Admission> awaited(
-            Asking asking, PreCheck.Tickets tickets, Verdict verdict, CompletableFuture<Admission> result) {
+            Asking asking,
+            Patience patience,
+            PreCheck.Tickets tickets,
+            Verdict verdict,
+            CompletableFuture<Admission> result) {
         if (!(verdict instanceof Verdict.Waiting waiting)) {
-            return CompletableFuture.completedFuture(admission(asking, tickets, verdict, Duration.ZERO));
+            return CompletableFuture.completedFuture(admission(asking, patience, tickets, verdict, Duration.ZERO));
         }
-        long began = begins(asking, waiting);
+        long began = begins(asking, patience, waiting);
         CompletableFuture<Admission> unused = result.whenComplete((admission, failure) -> {
             if (result.isCancelled()) {
                 waiting.place().leave();
@@ -208,7 +211,7 @@ public final class Limiter implements AutoCloseable {
             if (failure != null) {
                 throw new CompletionException(failure);
             }
-            return admission(asking, tickets, ended, since(began));
+            return admission(asking, patience, tickets, ended, since(began));
         });
     }
 
@@ -244,7 +247,10 @@ public final class Limiter implements AutoCloseable {
         if (found.isEmpty()) {
             return List.of();
         }
-        List<List<Standing>> standings = ledger.look(found, System.nanoTime() + timeoutNanos);
+        Cost cost = priced(call.model(), call.cost());
+        List<Claim> newcomer =
+                found.stream().map(subject -> Claim.ofNewcomer(subject, cost)).toList();
+        List<List<Standing>> standings = ledger.look(newcomer, System.nanoTime() + timeoutNanos);
         List<LimitStatus> statuses = new ArrayList<>();
         for (int i = 0; i < found.size(); i++) {
             for (int j = 0; j < standings.get(i).size(); j++) {
@@ -257,7 +263,8 @@ public final class Limiter implements AutoCloseable {
                         standing.balance(),
                         limit.capacity(),
                         standing.waiting(),
-                        micros(standing.untilFullMicros())));
+                        micros(standing.untilFullMicros()),
+                        micros(standing.newcomerWaitMicros())));
             }
         }
         return statuses;
@@ -286,10 +293,34 @@ public final class Limiter implements AutoCloseable {
                 reservation.charges().stream()
                         .map(charge -> charge.claim().subject())
                         .toList(),
-                budget -> budget.countedPer().containsAll(COUNTED_BY_PROVIDERS));
+                Budget::isCountedAsByProviders);
         if (!subjects.isEmpty()) {
             CompletableFuture<?> unused = ledger.hold(subjects, hold);
             listeners.held(reservation.call(), hold);
+        }
+    }
+
+    /**
+     * A provider says what a limit of its own had left, at the earliest when the call was sent. Where that is no less than what was left
+     * here, nothing is amiss; else the balance is brought down to it and to what has come since.
+     */
+    void correctByTheProvider(Reservation reservation, Remaining remaining, Duration ago) {
+        for (Charge charge : reservation.charges()) {
+            Subject subject = charge.claim().subject();
+            for (int i = 0; i < subject.limits().size(); i++) {
+                Limit limit = subject.limits().get(i);
+                if (!limit.isCorrectedByProvider()
+                        || limit.unit() != remaining.unit()
+                        || remaining.amount() >= charge.balances()[i]) {
+                    continue;
+                }
+                long atMost = remaining.amount() + limit.refill(ago);
+                if (atMost < limit.capacity()) {
+                    ledger.correct(
+                            new Ledger.Correction(subject, i, atMost),
+                            () -> listeners.corrected(reservation.call(), subject.budget(), limit, remaining.amount()));
+                }
+            }
         }
     }
 
@@ -334,25 +365,34 @@ public final class Limiter implements AutoCloseable {
                 if (claim.amounts()[i] > capacity && !budget.isClampedToCapacity() && !budget.isDryRun()) {
                     Limit limit = budget.limits().get(i);
                     Denial denial = new Denial(
-                            budget.name(), limit.name(), claim.amounts()[i], capacity, NEVER, capacity, limit.unit());
+                            budget.name(),
+                            limit.name(),
+                            claim.amounts()[i],
+                            capacity,
+                            NEVER,
+                            capacity,
+                            limit.unit(),
+                            0,
+                            Duration.ZERO);
                     return Optional.of(refused(asking, denial, By.CAPACITY, Duration.ZERO));
                 }
             }
         }
         return preCheck.denies(asking.claims(), patience)
-                .map(denied -> refused(asking, denial(denied), By.PRE_CHECK, Duration.ZERO));
+                .map(denied -> refused(asking, denial(denied, patience), By.PRE_CHECK, Duration.ZERO));
     }
 
-    private Admission admission(Asking asking, PreCheck.Tickets tickets, Verdict verdict, Duration waited) {
+    private Admission admission(
+            Asking asking, Patience patience, PreCheck.Tickets tickets, Verdict verdict, Duration waited) {
         if (verdict instanceof Verdict.Shortfall denied) {
             if (waited.isZero()) {
                 preCheck.remember(denied, asking.claims(), tickets);
             }
-            return refused(asking, denial(denied), By.REDIS, waited);
+            return refused(asking, denial(denied, patience), By.REDIS, waited);
         }
         Verdict.Granted granted = (Verdict.Granted) verdict;
         for (Verdict.Shortfall denied : granted.dryRuns()) {
-            listeners.denied(asking.call(), denial(denied), By.DRY_RUN);
+            listeners.denied(asking.call(), denial(denied, patience), By.DRY_RUN);
         }
         return granted(asking, granted.charges(), waited);
     }
@@ -400,17 +440,21 @@ public final class Limiter implements AutoCloseable {
         listeners.settled(reservation.call(), actual, outcome);
     }
 
-    private static Denial denial(Verdict.Shortfall denied) {
+    private static Denial denial(Verdict.Shortfall denied, Patience patience) {
         Budget budget = denied.claim().subject().budget();
         Limit limit = budget.limits().get(denied.limit());
+        boolean nobodyGoes = denied.heldMicros() > 0 || (patience.leaves() > 0 && denied.ahead() > 0);
+        long left = limit.capacity() - patience.mostOf(limit.capacity());
         return new Denial(
                 budget.name(),
                 limit.name(),
                 denied.requested(),
                 denied.available(),
                 micros(denied.waitMicros()),
-                Math.max(0, denied.available()),
-                limit.unit());
+                nobodyGoes ? 0 : Math.max(0, denied.available() - left),
+                limit.unit(),
+                denied.ahead(),
+                micros(denied.heldMicros()));
     }
 
     private static Duration micros(long micros) {

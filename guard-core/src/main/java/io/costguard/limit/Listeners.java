@@ -58,6 +58,12 @@ final class Listeners {
         tell(listener -> listener.onHeld(event));
     }
 
+    void corrected(GuardedCall call, Budget budget, Limit limit, long remaining) {
+        GuardListener.Correction event =
+                new GuardListener.Correction(call, budget.name(), limit.name(), limit.unit(), remaining);
+        tell(listener -> listener.onCorrected(event));
+    }
+
     void regressed(GuardedCall call) {
         GuardListener.Regression event = new GuardListener.Regression(call);
         tell(listener -> listener.onRegressed(event));

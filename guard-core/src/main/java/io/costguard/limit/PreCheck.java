@@ -31,7 +31,8 @@ final class PreCheck {
 
     private final AtomicLongArray givenBack = new AtomicLongArray(STRIPES);
 
-    private record Remembered(long amount, long available, long untilNanos, long retryNanos) {}
+    private record Remembered(
+            long amount, long available, long ahead, long untilNanos, long retryNanos, long heldNanos) {}
 
     /** How often each subject of a call had been given back to when the ledger was asked. */
     record Tickets(long sum) {}
@@ -69,7 +70,9 @@ final class PreCheck {
                     && denial.untilNanos() - now > 0
                     && denial.retryNanos() - now >= waitNanos) {
                 long waitMicros = Math.max(1, (denial.retryNanos() - now) / 1_000);
-                return Optional.of(new Verdict.Shortfall(claim, i, denial.available(), waitMicros));
+                long heldMicros = Math.max(0, (denial.heldNanos() - now) / 1_000);
+                return Optional.of(
+                        new Verdict.Shortfall(claim, i, denial.available(), waitMicros, denial.ahead(), heldMicros));
             }
         }
         return Optional.empty();
@@ -92,7 +95,12 @@ final class PreCheck {
         long now = nanoTime.getAsLong();
         long waitNanos = Math.min(denied.waitMicros(), Long.MAX_VALUE / 2_000) * 1_000;
         Remembered fresh = new Remembered(
-                denied.requested(), denied.available(), now + Math.min(boundNanos, waitNanos), now + waitNanos);
+                denied.requested(),
+                denied.available(),
+                denied.ahead(),
+                now + Math.min(boundNanos, waitNanos),
+                now + waitNanos,
+                now + denied.heldMicros() * 1_000);
         denials.asMap().compute(subject, (same, before) -> {
             @Nullable Remembered[] after =
                     before == null ? new @Nullable Remembered[subject.limits().size()] : before.clone();

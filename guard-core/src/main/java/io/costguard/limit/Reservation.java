@@ -2,8 +2,10 @@ package io.costguard.limit;
 
 import io.costguard.Cost;
 import io.costguard.GuardedCall;
+import io.costguard.Limit;
 import io.costguard.Outcome;
 import io.costguard.Permit;
+import io.costguard.describe.Remaining;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
@@ -106,6 +108,29 @@ public final class Reservation implements Permit {
     public void hold(Duration hold) {
         if (limiter != null) {
             limiter.holdAtTheProviders(this, hold);
+        }
+    }
+
+    /** Whether it is of use to know what its provider's own limits have left. */
+    public boolean isCorrectedByProvider() {
+        for (Charge charge : charges) {
+            for (Limit limit : charge.claim().subject().limits()) {
+                if (limit.isCorrectedByProvider()) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    /**
+     * The provider says what a limit of its own had left.
+     *
+     * @param ago when the call was sent, at the earliest
+     */
+    public void correct(Remaining remaining, Duration ago) {
+        if (limiter != null) {
+            limiter.correctByTheProvider(this, remaining, ago);
         }
     }
 

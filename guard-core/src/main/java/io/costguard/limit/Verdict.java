@@ -17,10 +17,13 @@ public sealed interface Verdict {
      * Nothing was charged, since this limit does not cover what was asked of it.
      *
      * @param limit which of the subject's limits
-     * @param available its balance; below 0 while in debt
+     * @param available its balance beyond what waits; below 0 while in debt, or while that is less than what waits
      * @param waitMicros how long until it would cover it, if nobody else asked
+     * @param ahead how many calls stand in line before it
+     * @param heldMicros how long nobody goes, whatever is there
      */
-    record Shortfall(Claim claim, int limit, long available, long waitMicros) implements Verdict {
+    record Shortfall(Claim claim, int limit, long available, long waitMicros, long ahead, long heldMicros)
+            implements Verdict {
         public long requested() {
             return claim.amounts()[limit];
         }

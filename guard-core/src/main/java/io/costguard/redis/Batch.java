@@ -192,7 +192,8 @@ final class Batch {
 
         record Correct(Correction correction) implements Call {}
 
-        record Look(List<Subject> subjects) implements Call {}
+        /** Wants to know how limits stand, and how long a newcomer with these claims would wait: the only call of its batch. */
+        record Look(List<Claim> newcomer) implements Call {}
     }
 
     /**
@@ -277,24 +278,7 @@ final class Batch {
     void add(Call call) {
         calls.add(call);
         if (call instanceof Call.Reserve reserve) {
-            Place[] places = new Place[reserve.claims().size()];
-            for (int i = 0; i < places.length; i++) {
-                places[i] = place(reserve.claims().get(i).subject());
-                callFields += 1 + places[i].subject.limits().size();
-                formatBytes += places[i].terms.reserveFormat().length;
-            }
-            callFields++;
-            formatBytes++;
-            if (reserve.operation() != null) {
-                callFields += OPERATION_FIELDS;
-                formatBytes += OPERATION_FORMAT.length;
-                for (Place place : places) {
-                    if (!place.subject.budget().isDryRun()) {
-                        nameLine(place);
-                    }
-                }
-            }
-            reserves.add(new Reserving(reserve, places));
+            addReserve(reserve);
         } else if (call instanceof Call.Settle settle) {
             Place place = place(settle.settled().charge().claim().subject());
             if (place.lastSettle == null || !place.lastSettle.add(settle.settled())) {
@@ -307,8 +291,29 @@ final class Batch {
             add(correcting);
             changeOf.add(correcting);
         } else if (call instanceof Call.Look look) {
-            look.subjects().forEach(this::place);
+            addReserve(new Call.Reserve(look.newcomer()));
         }
+    }
+
+    private void addReserve(Call.Reserve reserve) {
+        Place[] places = new Place[reserve.claims().size()];
+        for (int i = 0; i < places.length; i++) {
+            places[i] = place(reserve.claims().get(i).subject());
+            callFields += 1 + places[i].subject.limits().size();
+            formatBytes += places[i].terms.reserveFormat().length;
+        }
+        callFields++;
+        formatBytes++;
+        if (reserve.operation() != null) {
+            callFields += OPERATION_FIELDS;
+            formatBytes += OPERATION_FORMAT.length;
+            for (Place place : places) {
+                if (!place.subject.budget().isDryRun()) {
+                    nameLine(place);
+                }
+            }
+        }
+        reserves.add(new Reserving(reserve, places));
     }
 
     private void add(Change change) {
@@ -544,26 +549,29 @@ final class Batch {
     }
 
     private static Verdict.Shortfall shortfall(ByteBuffer in, Claim claim) {
-        return new Verdict.Shortfall(claim, in.get() - 1, in.getLong(), in.getLong());
+        return new Verdict.Shortfall(claim, in.get() - 1, in.getLong(), in.getLong(), in.getInt(), seven(in));
     }
 
     private Result looked(ByteBuffer in, Call.Look call, byte[] flags, Terms.State[] states) {
+        List<Subject> subjects = call.newcomer().stream().map(Claim::subject).toList();
         for (byte flag : flags) {
             if (flag != 0) {
-                return unusable(call.subjects(), flags);
+                return unusable(subjects, flags);
             }
         }
         List<List<Standing>> standings = new ArrayList<>();
-        for (Subject subject : call.subjects()) {
+        for (Subject subject : subjects) {
             List<Standing> limits = new ArrayList<>();
             long[] balances = states[numberOf(subject) - 1].balances();
             long[] untilFull = new long[balances.length];
+            long[] newcomerWait = new long[balances.length];
             for (int i = 0; i < balances.length; i++) {
                 untilFull[i] = in.getLong();
+                newcomerWait[i] = in.getLong();
             }
             int waiting = in.getInt();
             for (int i = 0; i < balances.length; i++) {
-                limits.add(new Standing(balances[i], untilFull[i], waiting));
+                limits.add(new Standing(balances[i], untilFull[i], waiting, newcomerWait[i]));
             }
             standings.add(limits);
         }

@@ -307,12 +307,12 @@ public final class RedisLedger implements Ledger {
     }
 
     @Override
-    public List<List<Standing>> look(List<Subject> subjects, long deadlineNanos) throws GuardUnavailableException {
-        Lane none = new Lane(subjects.get(0).key(), clock.nanoTime());
+    public List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) throws GuardUnavailableException {
+        Lane none = new Lane(newcomer.get(0).subject().key(), clock.nanoTime());
         try {
             while (true) {
                 Batch batch = new Batch(lines);
-                batch.add(new Batch.Call.Look(subjects));
+                batch.add(new Batch.Call.Look(newcomer));
                 Batch.Result result = sender.send(Batch.Mode.LOOK, none, batch, deadlineNanos)
                         .results()
                         .get(0);

@@ -30,10 +30,12 @@
 --             amount is out of range
 --   reserves  for each: 1 B granted; 2 B, part B, short: denied; 3 B granted, with dry runs: for each part 1 B, or 0 B, short;
 --             0 B where a subject cannot be used; 4 B, part B where an amount is out of range; where short is limit B, available
---             i8, wait i8 (microseconds). Parts and limits count from 1. 5 B, place I7, deadline I7, 1 B where no call of its
---             process stood in one of its lines (or 0 B), part B, short: joined; 6 B: waits on; 7 B: no longer in line; 8 B: done;
---             9 B, members to pass over next I4, 1 B where its process was not in the line (or 0 B): the heartbeat was taken
---   looks     in that mode, for each subject: for each limit until full i8 (microseconds), then how many wait I4
+--             i8 (beyond what waits), wait i8 (microseconds), how many stand in line I4, for how long it is held I7. Parts and limits
+--             count from 1. 5 B, place I7, deadline I7, 1 B where no call of its process stood in one of its lines (or 0 B), part B,
+--             short: joined; 6 B: waits on; 7 B: no longer in line; 8 B: done; 9 B, members to pass over next I4, 1 B where its
+--             process was not in the line (or 0 B): the heartbeat was taken
+--   looks     in that mode, for each subject: for each limit until full i8 and a newcomer's wait i8 (microseconds), then how many
+--             wait I4; the newcomer is the only call of the request, and is not decided
 --   wakes     where lines are named: how many H, and for each a call of this process, and when to ask: number I6, moment I7 (TIME)
 --
 -- A subject's value: its head: version * 32 + limits B, and for each: id I3, its kind in the lowest two bits, parts of a unit I4;
@@ -598,6 +600,9 @@ end
 
 local calls, n = q, q[subjects + 8]
 local granted, told = 0, 2 + subjects
+if mode == LOOK then
+  reserves = 0
+end
 
 -- What a cancel undoes is settled as unused; what the batch settled stays.
 if lastReply then
@@ -625,14 +630,14 @@ if lastReply then
       end
       parts, n = parts - 128, n + 4
     end
-    from = from + (result == 2 and 19 or result == 4 and 2 or result == 5 and 34 or result == 9 and 6 or 1)
+    from = from + (result == 2 and 30 or result == 4 and 2 or result == 5 and 45 or result == 9 and 6 or 1)
     n = n + 1
     for _ = 1, parts do
       local i = q[n] % 32768
       local charged = result == 1
       if result == 3 then
         charged = string.byte(lastReply, from) == 1
-        from = from + (charged and 1 or 18)
+        from = from + (charged and 1 or 29)
       end
       local count = q[q[i + 7]]
       if charged then
@@ -764,7 +769,11 @@ for _ = 1, reserves do
       local told = limit and (dry or longest > short)
       if told then
         local available, parts = f[limit * 2 + 2], q[o + 4 + limit * 3]
-        told = pack('>Bi8i8', limit, (available - available % parts) / parts - ahead, longest)
+        local size, held = 0, 0
+        if f.line then
+          size, held = f.line.size, math.max(0, f.line.hold - now)
+        end
+        told = pack('>Bi8i8I4I7', limit, (available - available % parts) / parts - ahead, longest, size, held)
       end
       if dry then
         dryRuns[part] = told and '\0' .. told or '\1'
@@ -816,17 +825,26 @@ end
 --------------------------------------------------------------------------------------------------- the reply, the writes
 
 if mode == LOOK then
+  n = n + 1
   for i = 1, subjects do
     local f, o = states[i], q[i + 7]
     for j = 1, f and q[o] or 0 do
-      local m, untilFull = o + 2 + j * 3, 0
+      local m, untilFull, untilIn = o + 2 + j * 3, 0, 0
+      local capacity, amount = q[m] / q[m + 2], calls[n + j]
+      amount = amount < capacity and amount or capacity
       if f[j * 2 + 2] < q[m] then
         wait = wait or waitFunctions(q)
-        untilFull = wait(f, o, j, q[m] / q[m + 2])
+        untilFull = wait(f, o, j, capacity)
+      end
+      if f.line then
+        untilIn = lines.newcomerWait(f, o, j, amount)
+      elseif f[j * 2 + 2] < amount * q[m + 2] then
+        untilIn = wait(f, o, j, amount)
       end
       told = told + 1
-      out[told] = pack('>i8', untilFull)
+      out[told] = pack('>i8i8', untilFull, untilIn)
     end
+    n = n + 1 + q[o]
     if f then
       told = told + 1
       out[told] = pack('>I4', f.line and f.line.size or 0)

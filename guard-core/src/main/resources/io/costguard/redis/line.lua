@@ -18,8 +18,8 @@
 local LINE_HEAD = '>I7I4I7I7I7I7I7H'
 
 local function lineReaders()
-  -- What a value has of its line from there on, as it is written: hold, size, last, till, after, place, moment, the turn's length and
-  -- where it is, and the value; and where it ends. Nothing if it is damaged.
+  -- What a value has of its line from there on, and where it ends; nothing if it is damaged. All but its hold and size is left as it
+  -- is written: last, till, after, place, moment, the turn's length and where it is, and the value.
   local function read(value, from)
     if from + 48 > #value then
       return nil
@@ -30,12 +30,12 @@ local function lineReaders()
     if not count or ends > #value then
       return nil
     end
-    return { hold, size, last, till, after, place, moment, length, at, value }, ends
+    return { last, till, after, place, moment, length, at, value, hold = hold, size = size }, ends
   end
 
   -- What waits for a limit, where a line is as it is written.
   local function sumOf(line, name)
-    local value, at = line[10], line[9] + line[8] + 1
+    local value, at = line[8], line[7] + line[6] + 1
     for from = at, at + string.byte(value, at - 1) * 17 - 17, 17 do
       local id, sum = struct.unpack('>I3I7', value, from)
       if id == name then
@@ -49,7 +49,7 @@ local function lineReaders()
   -- whether it would be kept even if nobody stood in line. A share that must stay free is in percent.
   local function lacks(q, now, f, o, n, share, wait)
     local line, head, k, m = f.line, q[o + 3], 4, o + 5
-    local sums, hold = line.sums, (line.hold or line[1]) - now
+    local sums, hold = line.sums, line.hold - now
     local blocked = hold > 0 or (share and line.size > 0)
     local longest, limit, ahead, alone = -1, nil, 0, hold > 0
     for j = 1, q[o] do
@@ -158,14 +158,14 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
   end
 
   local function unfolded(written)
-    local value, at, sums, told = written[10], written[9] + written[8], {}, {}
+    local value, at, sums, told = written[8], written[7] + written[6], {}, {}
     for from = at + 1, at + byte(value, at) * 17, 17 do
       local name, sum, known = unpack('>I3I7I7', value, from)
       sums[name], told[name] = sum, known
     end
     return {
-      hold = written[1], size = written[2], last = written[3], till = written[4], after = written[5], place = written[6],
-      moment = written[7], turn = sub(value, written[9], at - 1), sums = sums, told = told,
+      hold = written.hold, size = written.size, last = written[1], till = written[2], after = written[3], place = written[4],
+      moment = written[5], turn = sub(value, written[7], at - 1), sums = sums, told = told,
     }
   end
 
@@ -326,6 +326,12 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
       redis.call('ZREM', line.key, name)
     end
     return 0
+  end
+
+  -- How long a limit keeps a newcomer that asks so much of it from going.
+  local function newcomerWait(f, o, j, amount)
+    local need = amount + (f.line.sums[names(o)[j]] or 0)
+    return max(wait(f, o, j, need), f.line.hold - now)
   end
 
   -- Which limit of a part keeps a newcomer from going at once, by a line that is open.
@@ -581,7 +587,7 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
   end
 
   return {
-    written = written, open = open, isOpen = isOpen, touch = touch, lacks = lacks, acts = acts, act = act, short = short, leave = leave,
-    close = close, setBack = setBack, wakes = wakes,
+    written = written, open = open, isOpen = isOpen, touch = touch, lacks = lacks, acts = acts, act = act,
+    newcomerWait = newcomerWait, short = short, leave = leave, close = close, setBack = setBack, wakes = wakes,
   }
 end

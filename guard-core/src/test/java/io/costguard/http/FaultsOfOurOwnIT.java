@@ -153,6 +153,19 @@ class FaultsOfOurOwnIT {
     }
 
     @Test
+    void aFaultAboutRateLimitHeadersDoesNotReachTheUsersResponse() throws Exception {
+        limit = Limit.requests(100).perMinute().correctedByProvider();
+        HttpCall call = call(failing("remaining", IllegalStateException::new), ledger, WhenRedisFails.failClosed());
+        call.body(REQUEST);
+        Exchange exchange = admitted(call.admit(Denials.THROW, AT_MOST, () -> false));
+
+        answer(exchange, 200, RESPONSE);
+
+        assertThat(settlement().outcome()).isEqualTo(Outcome.REPORTED);
+        assertThat(settlement().actual().input()).isEqualTo(8);
+    }
+
+    @Test
     void anEndThatCannotBeJudgedKeepsItsEstimate() throws Exception {
         HttpCall call = call(failing("billable", IllegalStateException::new), ledger, WhenRedisFails.failClosed());
         call.body(REQUEST);

@@ -15,8 +15,10 @@ import io.costguard.Limit;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
 import io.costguard.Recorder;
+import io.costguard.Unit;
 import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
+import io.costguard.describe.Remaining;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -69,6 +71,45 @@ class LimiterTest {
             assertThat(settlement.actual()).isEqualTo(Cost.requests(1).input(5).nanoUsd(3));
             assertThat(settlement.outcome()).isEqualTo(Outcome.SETTLED);
         });
+    }
+
+    @Test
+    void whatAProviderHasLeftCorrectsTheLimitsOfThatUnitThatAskedForIt() throws Exception {
+        Budget corrected = Budget.named("corrected")
+                .limit(Limit.tokens(600).perMinute().correctedByProvider())
+                .limit(Limit.requests(90).perMinute().correctedByProvider())
+                .limit(Limit.tokens(1_000).perHour());
+        Limiter limiter = limiter(List.of(BUDGET, corrected), events);
+        ledger.left = 50;
+        Reservation reservation = granted(limiter.decide(call("k")));
+
+        reservation.correct(new Remaining(Unit.TOKENS, 20), Duration.ofSeconds(2));
+
+        assertThat(ledger.corrections).singleElement().satisfies(correction -> {
+            assertThat(correction.subject().budget()).isSameAs(corrected);
+            assertThat(correction.limit()).isZero();
+            // With the ten a second that came since.
+            assertThat(correction.atMost()).isEqualTo(40);
+        });
+        assertThat(events.corrections).singleElement().satisfies(event -> {
+            assertThat(event.limit()).isEqualTo("tokens per minute");
+            assertThat(event.remaining()).isEqualTo(20);
+            assertThat(event.call().model()).isEqualTo("gpt-4o");
+        });
+    }
+
+    @Test
+    void aProviderThatHasAsMuchAsWasLeftOrAllOfItCorrectsNothing() throws Exception {
+        Limiter limiter = limiter(
+                List.of(Budget.named("b").limit(Limit.tokens(600).perMinute().correctedByProvider())), events);
+        ledger.left = 50;
+        Reservation reservation = granted(limiter.decide(call("k")));
+
+        reservation.correct(new Remaining(Unit.TOKENS, 50), Duration.ZERO);
+        reservation.correct(new Remaining(Unit.TOKENS, Cost.MAX_AMOUNT), Duration.ofDays(300));
+        reservation.correct(new Remaining(Unit.TOKENS, 10), Duration.ofSeconds(59));
+
+        assertThat(ledger.corrections).isEmpty();
     }
 
     @Test
@@ -192,7 +233,7 @@ class LimiterTest {
         @Override
         public Verdict reserve(List<Claim> claims, Patience patience, long deadlineNanos) {
             if (spent) {
-                return new Verdict.Shortfall(claims.get(0), 0, 0, 3_600_000_000L);
+                return new Verdict.Shortfall(claims.get(0), 0, 0, 3_600_000_000L, 0, 0);
             }
             List<Charge> charges = new ArrayList<>();
             for (Claim claim : claims) {
@@ -228,7 +269,7 @@ class LimiterTest {
         }
 
         @Override
-        public List<List<Standing>> look(List<Subject> subjects, long deadlineNanos) {
+        public List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) {
             return List.of();
         }
 

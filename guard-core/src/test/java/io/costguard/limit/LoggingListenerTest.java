@@ -23,7 +23,7 @@ import org.junit.jupiter.api.parallel.Resources;
 @ResourceLock(Resources.SYSTEM_ERR)
 class LoggingListenerTest {
     private static final Denial DENIAL =
-            new Denial("b", "tokens per minute", 600, 20, Duration.ofSeconds(3), 20, Unit.TOKENS);
+            new Denial("b", "tokens per minute", 600, 20, Duration.ofSeconds(3), 20, Unit.TOKENS, 0, Duration.ZERO);
 
     private final LoggingListener listener = new LoggingListener(
             List.of(Budget.named("b").per("model").limit(Limit.tokens(100).perMinute())));
@@ -67,6 +67,14 @@ class LoggingListenerTest {
     void aDryRunSaysThatItWas() {
         assertThat(logged(() -> listener.onDenied(denied("gpt-4o", By.DRY_RUN))))
                 .contains("would have been denied (dry run)");
+    }
+
+    @Test
+    void aCallAboveCapacityIsToldThatItCanNeverGo() {
+        assertThat(logged(() -> listener.onDenied(denied("gpt-4o", By.CAPACITY))))
+                .contains("denied: budget 'b' can never let this call go: tokens per minute, requested 600, at most 20")
+                .doesNotContain("spent")
+                .doesNotContain("retry after");
     }
 
     @Test

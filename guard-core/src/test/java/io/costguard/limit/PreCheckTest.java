@@ -56,6 +56,22 @@ class PreCheckTest {
     }
 
     @Test
+    void whatIsToldOfTheLineStaysAndTheHoldShrinksWithTime() {
+        List<Claim> claims = claims(subject, 5);
+        preCheck.remember(
+                new Verdict.Shortfall(claims.get(0), 0, 2, ENDLESS, 3, 50_000), claims, preCheck.tickets(claims));
+
+        nanos.addAndGet(Duration.ofMillis(20).toNanos());
+        assertThat(preCheck.denies(claims, Patience.NONE)).hasValueSatisfying(denied -> {
+            assertThat(denied.ahead()).isEqualTo(3);
+            assertThat(denied.heldMicros()).isEqualTo(30_000);
+        });
+        nanos.addAndGet(Duration.ofMillis(40).toNanos());
+        assertThat(preCheck.denies(claims, Patience.NONE))
+                .hasValueSatisfying(denied -> assertThat(denied.heldMicros()).isZero());
+    }
+
+    @Test
     void aSmallerCallIsNotDeniedByALargerOnesMemory() {
         remember(claims(subject, 5), 0, ENDLESS);
 
@@ -77,7 +93,7 @@ class PreCheckTest {
         Subject both = subject("c", budget().limit(Limit.requests(3).perMinute()));
         List<Claim> claims = List.of(Claim.of(both, Cost.requests(2).input(5)));
         remember(claims, 0, ENDLESS);
-        preCheck.remember(new Verdict.Shortfall(claims.get(0), 1, 1, ENDLESS), claims, preCheck.tickets(claims));
+        preCheck.remember(new Verdict.Shortfall(claims.get(0), 1, 1, ENDLESS, 0, 0), claims, preCheck.tickets(claims));
 
         assertThat(limits(both, Cost.requests(2).input(5))).containsExactly(0);
         assertThat(limits(both, Cost.requests(2).input(4))).containsExactly(1);
@@ -118,7 +134,7 @@ class PreCheckTest {
         PreCheck.Tickets tickets = preCheck.tickets(claims);
         preCheck.forget(subject);
 
-        preCheck.remember(new Verdict.Shortfall(claims.get(0), 0, 0, ENDLESS), claims, tickets);
+        preCheck.remember(new Verdict.Shortfall(claims.get(0), 0, 0, ENDLESS, 0, 0), claims, tickets);
 
         assertThat(preCheck.denies(claims, Patience.NONE)).isEmpty();
     }
@@ -136,7 +152,7 @@ class PreCheckTest {
         PreCheck off = new PreCheck(Duration.ZERO, nanos::get);
         List<Claim> claims = claims(subject, 5);
 
-        off.remember(new Verdict.Shortfall(claims.get(0), 0, 0, ENDLESS), claims, off.tickets(claims));
+        off.remember(new Verdict.Shortfall(claims.get(0), 0, 0, ENDLESS, 0, 0), claims, off.tickets(claims));
 
         assertThat(off.denies(claims, Patience.NONE)).isEmpty();
     }
@@ -150,7 +166,7 @@ class PreCheckTest {
 
     private void remember(List<Claim> claims, long available, long waitMicros) {
         preCheck.remember(
-                new Verdict.Shortfall(claims.get(0), 0, available, waitMicros), claims, preCheck.tickets(claims));
+                new Verdict.Shortfall(claims.get(0), 0, available, waitMicros, 0, 0), claims, preCheck.tickets(claims));
     }
 
     private static Budget budget() {

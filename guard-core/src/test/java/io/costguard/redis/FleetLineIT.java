@@ -232,7 +232,9 @@ class FleetLineIT {
 
     private static long balance(RedisLedger ledger, Subject subject) {
         try {
-            return ledger.look(List.of(subject), System.nanoTime() + FleetLineWorker.TIMEOUT.toNanos())
+            return ledger.look(
+                            List.of(new Claim(subject, new long[subject.limits().size()])),
+                            System.nanoTime() + FleetLineWorker.TIMEOUT.toNanos())
                     .get(0)
                     .get(0)
                     .balance();

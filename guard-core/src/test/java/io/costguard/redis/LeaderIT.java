@@ -507,7 +507,8 @@ class LeaderIT {
 
     /** The first batch of a ledger is sent twice. */
     private static void learnTheTime(RedisLedger ledger, Subject subject) throws GuardUnavailableException {
-        ledger.look(List.of(subject), System.nanoTime() + PATIENT.toNanos());
+        ledger.look(
+                List.of(new Claim(subject, new long[subject.limits().size()])), System.nanoTime() + PATIENT.toNanos());
     }
 
     private <T extends AutoCloseable> T opened(T each) {
@@ -549,7 +550,9 @@ class LeaderIT {
 
     /** As Redis has it. */
     private long balance(Subject subject) throws GuardUnavailableException {
-        return direct.look(List.of(subject), System.nanoTime() + PATIENT.toNanos())
+        return direct.look(
+                        List.of(new Claim(subject, new long[subject.limits().size()])),
+                        System.nanoTime() + PATIENT.toNanos())
                 .get(0)
                 .get(0)
                 .balance();

@@ -344,6 +344,8 @@ final class LedgerModel {
         same("limit that is short", expected[0], out.get());
         same("available", expected[1], out.getLong());
         same("wait", expected[2], out.getLong());
+        same("how many stand in line", 0, out.getInt());
+        same("for how long it is held", 0, number(out, 7));
     }
 
     /** What the script wrote of a subject is what the model has. */

@@ -295,7 +295,7 @@ class LedgerModelIT {
 
         private void cancelOne() {
             Lane lane = lanes[random.nextInt(2)];
-            Batch batch = batch(anyCorrection(), anyReserve());
+            Batch batch = batch(anyCorrection(), anyReserve(), anyReserve());
             if (random.nextBoolean()) {
                 send(lane, batch, Batch.Mode.RUN);
             }

@@ -334,6 +334,57 @@ class LineScriptIT {
         assertThat(left.wakes()).containsExactly(new Batch.Wake(2, now));
     }
 
+    // ----------------------------------------------------------------------------------------------------- looking
+
+    @Test
+    void whoLooksSeesHowLongANewcomerWouldWaitBehindAllThatWaits() {
+        one.granted(subject, 8);
+        one.joined(1, 2 * HOUR, subject, 5);
+        two.joined(1, 2 * HOUR, subject, 4);
+
+        assertThat(newcomerWaits(subject, 1)).containsExactly((5 + 4 + 1 - 2) * 6 * MINUTE);
+        assertThat(denied(one.send(reserve(subject, 1))).waitMicros()).isEqualTo((5 + 4 + 1 - 2) * 6 * MINUTE);
+        assertThat(newcomerWaits(subject, 3)).containsExactly((5 + 4 + 3 - 2) * 6 * MINUTE);
+        assertThat(waiting(subject)).isEqualTo(2);
+        assertThat(balances(subject)).containsExactly(2L);
+    }
+
+    @Test
+    void aNewcomerThatIsCoveredWaitsForNothing() {
+        one.granted(subject, 8);
+
+        assertThat(newcomerWaits(subject, 2)).containsExactly(0L);
+        assertThat(newcomerWaits(subject, 3)).containsExactly(6 * MINUTE);
+        assertThat(newcomerWaits(subject, 99)).containsExactly(48 * MINUTE);
+        one.joined(1, HOUR, subject, 3);
+        tick(12 * MINUTE);
+        assertThat(newcomerWaits(subject, 1)).containsExactly(0L);
+    }
+
+    @Test
+    void eachLimitOfEachSubjectTellsANewcomersWait() {
+        Subject both = subject(
+                "both", Limit.requests(10).perHour(), Limit.tokens(60).perHour().fixedWindow());
+        one.granted(both, 10, 60);
+        one.granted(subject, 10);
+
+        assertThat(look(new Claim(both, new long[] {1, 1}), new Claim(subject, new long[] {2})))
+                .extracting(standings ->
+                        standings.stream().map(Standing::newcomerWaitMicros).toList())
+                .containsExactly(List.of(6 * MINUTE, HOUR), List.of(12 * MINUTE));
+    }
+
+    @Test
+    void aNewcomerWaitsForTheEndOfAHold() {
+        one.granted(subject, 4);
+        one.send(operation(Kind.HOLD, 0, 0, 10 * MINUTE, subject, 0));
+
+        assertThat(newcomerWaits(subject, 1)).containsExactly(10 * MINUTE);
+        assertThat(newcomerWaits(subject, 8)).containsExactly(12 * MINUTE);
+        tick(10 * MINUTE);
+        assertThat(newcomerWaits(subject, 1)).containsExactly(0L);
+    }
+
     // ------------------------------------------------------------------------------------------------- corrections
 
     @Test
@@ -429,6 +480,35 @@ class LineScriptIT {
 
         assertThat(cancelled.status()).isEqualTo(Batch.Status.CANCELLED_AFTER_IT_RAN);
         assertThat(waiting(subject)).isZero();
+    }
+
+    @Test
+    void whatWasLetGoBesideACallThatJoinedIsGivenBackWithItsBatch() {
+        Subject other = subject("other", Limit.requests(7).perHour());
+        one.granted(subject, 10);
+        Batch batch = one.batch(join(1, HOUR, subject, 5), reserve(other, 2));
+        one.sendRaw(Batch.Mode.RUN, batch);
+
+        one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(waiting(subject)).isZero();
+        assertThat(balances(other)).containsExactly(7L);
+    }
+
+    @Test
+    void whatWasLetGoBesideADryRunThatWasShortIsGivenBackWithItsBatch() {
+        Subject other = subject("other", Limit.requests(7).perHour());
+        Subject dry = new Subject(subject.key(), subject.budget().dryRun());
+        one.granted(subject, 10);
+        Claim[] claims = {new Claim(dry, new long[] {1}), new Claim(other, new long[] {2})};
+        Batch batch = one.batch(new Batch.Call.Reserve(List.of(claims)), reserve(other, 3));
+        one.sendRaw(Batch.Mode.RUN, batch);
+        assertThat(balances(other)).containsExactly(2L);
+
+        one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(balances(other)).containsExactly(7L);
+        assertThat(balances(subject)).containsExactly(0L);
     }
 
     @Test
@@ -831,12 +911,22 @@ class LineScriptIT {
     }
 
     private List<Standing> look(Subject of) {
+        return look(new Claim(of, new long[of.limits().size()])).get(0);
+    }
+
+    private List<List<Standing>> look(Claim... newcomer) {
         Batch.Result result;
         do {
-            Batch batch = one.batch(new Batch.Call.Look(List.of(of)));
+            Batch batch = one.batch(new Batch.Call.Look(List.of(newcomer)));
             result = one.sendRaw(Batch.Mode.LOOK, batch).results().get(0);
         } while (result instanceof Batch.Result.AskAgain);
-        return ((Batch.Result.Looked) result).standings().get(0);
+        return ((Batch.Result.Looked) result).standings();
+    }
+
+    private List<Long> newcomerWaits(Subject of, long... amounts) {
+        return look(new Claim(of, amounts)).get(0).stream()
+                .map(Standing::newcomerWaitMicros)
+                .toList();
     }
 
     private long waiting(Subject of) {

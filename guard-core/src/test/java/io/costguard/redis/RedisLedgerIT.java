@@ -8,6 +8,7 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
 import io.costguard.limit.Patience;
 import io.costguard.limit.Standing;
@@ -143,6 +144,34 @@ class RedisLedgerIT {
         link.replies().pass();
 
         awaitBalance(100 - 80);
+    }
+
+    @Test
+    void aCorrectionIsForgottenWhileRedisIsAwayAndTheSettleBesideItIsNot() throws Exception {
+        Subject bucket = new Subject(
+                prefix + ":{x}:bucket",
+                Budget.named("b").limit(Limit.requests(100).perDay().tokenBucket()));
+        Verdict.Granted granted =
+                (Verdict.Granted) ledger.reserve(List.of(new Claim(bucket, new long[] {1})), Patience.NONE, deadline());
+        AtomicInteger corrected = new AtomicInteger();
+        ledger.correct(new Correction(bucket, 0, 90), corrected::incrementAndGet);
+        ledger.flush(deadline());
+        assertThat(balance(bucket)).isEqualTo(90);
+        assertThat(corrected).hasValue(1);
+        ledger.correct(new Correction(bucket, 0, 95), corrected::incrementAndGet);
+        ledger.flush(deadline());
+        assertThat(corrected).as("told of what lowered nothing").hasValue(1);
+        link.requests().drop("EVALSHA");
+
+        ledger.correct(new Correction(bucket, 0, 40), corrected::incrementAndGet);
+        ledger.settle(List.of(new Settled(granted.charges().get(0), new long[] {11})), () -> {});
+        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> ledger.flush(soon()));
+        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> ledger.flush(soon()));
+        link.requests().pass();
+        ledger.flush(System.nanoTime() + 10 * TIMEOUT.toNanos());
+
+        assertThat(balance(bucket)).isEqualTo(80);
+        assertThat(corrected).hasValue(1);
     }
 
     // ------------------------------------------------------------------------------------------------- row 3: slow
@@ -383,8 +412,13 @@ class RedisLedgerIT {
 
     /** As Redis has it, asked past the link. */
     private long balance() throws GuardUnavailableException {
+        return balance(subject);
+    }
+
+    private long balance(Subject subject) throws GuardUnavailableException {
         try (RedisLedger direct = ledger(server.url())) {
-            List<List<Standing>> standings = direct.look(List.of(subject), System.nanoTime() + 10 * TIMEOUT.toNanos());
+            List<List<Standing>> standings = direct.look(
+                    List.of(new Claim(subject, new long[] {1})), System.nanoTime() + 10 * TIMEOUT.toNanos());
             return standings.get(0).get(0).balance();
         }
     }

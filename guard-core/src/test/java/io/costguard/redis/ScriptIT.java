@@ -619,7 +619,8 @@ class ScriptIT {
     }
 
     private List<Long> balances(Subject subject) {
-        Batch batch = batch(new Batch.Call.Look(List.of(subject)));
+        Batch batch = batch(new Batch.Call.Look(
+                List.of(new Claim(subject, new long[subject.limits().size()]))));
         Batch.Result result = send(lane, Batch.Mode.LOOK, batch).results().get(0);
         return ((Batch.Result.Looked) result)
                 .standings().get(0).stream().map(Standing::balance).toList();

@@ -215,6 +215,34 @@ public abstract class AdapterContract {
         assertThat(events.granted().estimate().input()).isEqualTo(11);
     }
 
+    // --- rate-limit headers
+
+    @ParameterizedTest
+    @CsvSource({"SYNC, 200", "ASYNC, 200", "SYNC, 500", "ASYNC, 429"})
+    void whatAnAnswerSaysThatIsLeftCorrectsTheBalanceOfTheFleet(Mode mode, int status) throws Exception {
+        PROVIDER.stubFor(post(anyUrl())
+                .willReturn(replay(CHAT)
+                        .withStatus(status)
+                        .withHeader("x-ratelimit-limit-requests", "500")
+                        .withHeader("X-RateLimit-Remaining-Requests", "7")
+                        .withHeader("x-ratelimit-reset-requests", "59m10s")
+                        .withHeader("x-ratelimit-remaining-tokens", "-3")));
+        Budget budget = Budget.named("rate")
+                .limit(Limit.requests(50).perHour().correctedByProvider())
+                .limit(Limit.requests(60).per(Duration.ofHours(2)))
+                .limit(Limit.tokens(1_000_000).perHour().correctedByProvider());
+        CostGuard guard = guard(budget);
+
+        client(guard, Denials.answer(), mode).send(request(CHAT)).bytes();
+
+        assertThat(events.corrected()).satisfies(correction -> {
+            assertThat(correction.limit()).isEqualTo("requests per hour");
+            assertThat(correction.remaining()).isEqualTo(7);
+        });
+        GuardedCall call = GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary");
+        assertThat(guard(budget).status(call)).extracting(LimitStatus::balance).startsWith(7L, 59L);
+    }
+
     // --- denials
 
     @ParameterizedTest
@@ -241,6 +269,19 @@ public abstract class AdapterContract {
                 .contains("\"code\":\"rate_limit_exceeded\"")
                 .contains("budget 'rate' is spent");
         assertThat(events.denied().by()).isEqualTo(GuardListener.Denied.By.REDIS);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aDenialUnderAHoldSaysThatItIsHeldAndThatNothingFits(Mode mode) throws Exception {
+        CostGuard guard = guard(Budget.named("rate").limit(Limit.requests(9).perMinute()));
+        guard.hold(GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary"), Duration.ofSeconds(50));
+
+        Client.Answer denied = client(guard, Denials.answer(), mode).send(request(CHAT));
+
+        assertThat(denied.status()).isEqualTo(429);
+        assertThat(denied.header("ratelimit").orElseThrow()).startsWith("\"rate\";r=0;t=");
+        assertThat(text(denied)).contains("budget 'rate' is held for ").doesNotContain("spent");
     }
 
     @ParameterizedTest
@@ -908,6 +949,7 @@ public abstract class AdapterContract {
         private final BlockingQueue<Grant> granted = new LinkedBlockingQueue<>();
         private final BlockingQueue<Denied> denied = new LinkedBlockingQueue<>();
         private final BlockingQueue<Settlement> settled = new LinkedBlockingQueue<>();
+        private final BlockingQueue<Correction> corrected = new LinkedBlockingQueue<>();
         private final BlockingQueue<FailedOpen> failedOpen = new LinkedBlockingQueue<>();
 
         @Override
@@ -926,6 +968,11 @@ public abstract class AdapterContract {
         }
 
         @Override
+        public void onCorrected(Correction event) {
+            corrected.add(event);
+        }
+
+        @Override
         public void onFailedOpen(FailedOpen event) {
             failedOpen.add(event);
         }
@@ -940,6 +987,10 @@ public abstract class AdapterContract {
 
         public Settlement settled() throws InterruptedException {
             return next(settled);
+        }
+
+        public Correction corrected() throws InterruptedException {
+            return next(corrected);
         }
 
         private static <T> T next(BlockingQueue<T> queue) throws InterruptedException {
