@@ -17,7 +17,7 @@
 local function lineFunctions(q, now, process, channel, rare)
   local SILENT, DEAD, NEARER, BEYOND, SCANNED, PASSED = 3000000, 10000000, 50000, 60000000, 1000, 100
   local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING = 1, 2, 3, 4, 5, 6
-  local MAX, CANCEL, WITH_LINES = 9007199254740991, 2, 8
+  local MAX, CANCEL, WITH_LINES, MEMBER = 9007199254740991, 2, 8, 33
   local HEAD = '>I7I4I7I7I7I7I7H'
   local pack, unpack, byte, sub, max, min = struct.pack, struct.unpack, string.byte, string.sub, math.max, math.min
   local wakes, namesOf = {}, {}
@@ -41,7 +41,12 @@ local function lineFunctions(q, now, process, channel, rare)
     return named
   end
 
+  -- Nothing for what this library did not write.
   local function parsed(member)
+    local length = #member - MEMBER
+    if length < 0 or length ~= byte(member, MEMBER) * 10 then
+      return nil
+    end
     local call = { member = member, amounts = {} }
     local count, at
     call.process, call.number, call.place, call.deadline, count, at = unpack('>c12I6I7I7B', member)
@@ -131,8 +136,12 @@ local function lineFunctions(q, now, process, channel, rare)
       restart(line)
       for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(0', '+inf')) do
         local call = parsed(member)
-        count(line, call, 1)
-        line.last, line.till = max(line.last, call.place), max(line.till, call.deadline + BEYOND)
+        if call then
+          count(line, call, 1)
+          line.last, line.till = max(line.last, call.place), max(line.till, call.deadline + BEYOND)
+        else
+          redis.call('ZREM', key, member)
+        end
       end
       line.rebuilt = true
     end
@@ -153,7 +162,7 @@ local function lineFunctions(q, now, process, channel, rare)
     if op.place > 0 then
       for _, member in ipairs(redis.call('ZRANGEBYSCORE', line.key, whole(op.place), whole(op.place))) do
         local call = parsed(member)
-        if call.process == process and call.number == op.number then
+        if call and call.process == process and call.number == op.number then
           return call
         end
       end
@@ -197,11 +206,14 @@ local function lineFunctions(q, now, process, channel, rare)
         end
       end
       local call = parsed(line.turn)
-      line.place = call.place
-      local dead = line.checked and not redis.call('ZSCORE', line.key, call.process)
-      if call.deadline < now or dead then
+      if not call then
+        redis.call('ZREM', line.key, line.turn)
+        line.turn = ''
+      elseif call.deadline < now or (line.checked and not redis.call('ZSCORE', line.key, call.process)) then
+        line.place = call.place
         removed(line, call)
       else
+        line.place = call.place
         local moment = max(now, line.hold)
         for j = 1, q[o] do
           local amount = call.amounts[named[j]] or 0
@@ -240,8 +252,9 @@ local function lineFunctions(q, now, process, channel, rare)
     end
     local members = redis.call('ZRANGEBYSCORE', line.key, '(0', '+inf', 'LIMIT', whole(from), whole(SCANNED))
     for _, member in ipairs(members) do
-      if dead[sub(member, 1, 12)] then
-        removed(line, parsed(member))
+      local call = dead[sub(member, 1, 12)] and parsed(member)
+      if call then
+        removed(line, call)
       else
         kept = kept + 1
       end

@@ -12,9 +12,11 @@ import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import io.costguard.redis.Batch.LineOperation.Kind;
 import io.costguard.testing.RedisForTests;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -23,6 +25,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.RedisClient;
 
 /** What the script promises of lines, one promise a test, in virtual time. */
@@ -355,6 +359,42 @@ class LineScriptIT {
 
         assertThat(balances(subject)).containsExactly(5L);
         assertThat(one.send(ask(1, joined, subject, 5)).results()).containsExactly(new Batch.Result.Gone());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 32, 33, 42, 44, 300})
+    void whatOthersWroteIntoALineIsDroppedFromIt(int length) {
+        one.granted(subject, 10);
+        Batch.Result.Joined joined = one.joined(1, HOUR, subject, 5);
+        byte[] line = (subject.key() + ":line").getBytes(StandardCharsets.UTF_8);
+        byte[] junk = new byte[length];
+        Arrays.fill(junk, (byte) 1);
+        for (double place : new double[] {1, joined.place(), joined.place() + 1, Double.POSITIVE_INFINITY}) {
+            jedis.zadd(line, place, junk);
+
+            assertThat(denied(two.send(reserve(subject, 1))).available()).isEqualTo(-5);
+            assertThat(jedis.zscore(line, junk)).isNull();
+        }
+        tick(30 * MINUTE);
+        one.let(ask(1, joined, subject, 5));
+        assertThat(balances(subject)).containsExactly(0L);
+    }
+
+    @Test
+    void whatOthersWroteInThePlaceOfAMemberIsDroppedAtItsTurn() {
+        one.granted(subject, 10);
+        one.joined(1, HOUR, subject, 5);
+        Batch.Result.Joined second = two.joined(1, HOUR, subject, 1);
+        String line = subject.key() + ":line";
+        jedis.zremrangeByScore(line, second.place() - 1, second.place() - 1);
+        jedis.zadd(line, 1, "junk");
+        one.send(operation(Kind.HOLD, 0, 0, MINUTE, subject, 0));
+
+        assertThat(jedis.zscore(line, "junk")).isNull();
+        assertThat(waiting(subject)).isEqualTo(1);
+        tick(6 * MINUTE);
+        assertThat(two.send(beat(subject)).wakes()).containsExactly(new Batch.Wake(1, now));
+        two.let(ask(1, second, subject, 1));
     }
 
     @Test
