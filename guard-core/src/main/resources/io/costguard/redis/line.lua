@@ -2,7 +2,7 @@
 -- functions only for a batch that names lines.
 --
 -- A line's key holds a sorted set: each waiting call at its place, and each process that waits at minus the TIME of its last
--- heartbeat. A member: process c12, number I6, place I7, deadline I7 (TIME), count B, and of each limit that it asks something
+-- heartbeat; at -1 one whose calls are being dropped. A member: process c12, number I6, place I7, deadline I7 (TIME), count B, and of each limit that it asks something
 -- of: name I3, amount I7. A place is the TIME at which the call asked, or one more than the highest so far: no two members of a
 -- line have the same, and a call has the same in all its lines.
 --
@@ -18,6 +18,7 @@ local function lineFunctions(q, now, process, channel, rare)
   local SILENT, DEAD, NEARER, BEYOND, SCANNED, PASSED = 3000000, 10000000, 50000, 60000000, 1000, 100
   local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING = 1, 2, 3, 4, 5, 6
   local MAX, CANCEL, WITH_LINES, MEMBER = 9007199254740991, 2, 8, 33
+  local DROPPED = '-1'
   local HEAD = '>I7I4I7I7I7I7I7H'
   local pack, unpack, byte, sub, max, min = struct.pack, struct.unpack, string.byte, string.sub, math.max, math.min
   local wakes, namesOf = {}, {}
@@ -244,11 +245,13 @@ local function lineFunctions(q, now, process, channel, rare)
     return redis.call('ZRANGEBYSCORE', line.key, '(' .. whole(span - now), '(0')
   end
 
-  -- Drops the calls of silent processes, some at a time; says from where to go on, 0 if there is no need.
+  -- Drops the calls of silent processes, some at a time; says from where to go on, 0 if there is no need. One that beats again
+  -- meanwhile finds its mark, and looks what it has lost.
   local function swept(line, silent, from)
     local dead, kept = {}, 0
     for _, name in ipairs(silent) do
       dead[name] = true
+      redis.call('ZADD', line.key, DROPPED, name)
     end
     local members = redis.call('ZRANGEBYSCORE', line.key, '(0', '+inf', 'LIMIT', whole(from), whole(SCANNED))
     for _, member in ipairs(members) do
@@ -369,9 +372,11 @@ local function lineFunctions(q, now, process, channel, rare)
     end
   end
 
-  -- Says whether the process was not in this line: then what it waits for there was lost.
+  -- Says whether the process was not in this line, or its calls were being dropped: then what it waits for there was lost.
   local function beat(line)
-    return redis.call('ZADD', line.key, whole(-now), process) == 1
+    local last = redis.call('ZSCORE', line.key, process)
+    redis.call('ZADD', line.key, whole(-now), process)
+    return not last or last == DROPPED, last
   end
 
   -- After the clock was set back, heartbeats of a time to come are of now.
@@ -385,8 +390,7 @@ local function lineFunctions(q, now, process, channel, rare)
   -- A heartbeat drops the calls of processes that have been silent; says whether the process is new to the line, and from where the
   -- next one goes on. Where its own last one is as old, it was Redis that was silent: then nobody is dropped.
   local function heartbeat(line, from)
-    local last = redis.call('ZSCORE', line.key, process)
-    local isNew = beat(line)
+    local isNew, last = beat(line)
     line.checked, line.touched = true, true
     if line.last > now + SILENT then
       setBack(line, now)
@@ -394,9 +398,11 @@ local function lineFunctions(q, now, process, channel, rare)
     local silent = silentSince(line, SILENT)
     if #silent == 0 then
       return isNew, 0
-    elseif last and -last < now - SILENT then
+    elseif not isNew and -last < now - SILENT then
       for _, name in ipairs(silent) do
-        redis.call('ZADD', line.key, whole(-now), name)
+        if redis.call('ZSCORE', line.key, name) ~= DROPPED then
+          redis.call('ZADD', line.key, whole(-now), name)
+        end
       end
       return isNew, 0
     end

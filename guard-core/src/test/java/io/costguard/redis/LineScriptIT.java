@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -35,6 +36,7 @@ class LineScriptIT {
     private static final long SECOND = 1_000_000;
     private static final long MINUTE = 60 * SECOND;
     private static final long HOUR = 60 * MINUTE;
+    private static final int MORE_THAN_ONE_SWEEP = 1_500;
 
     private final String prefix = RedisForTests.shared().keyPrefix();
     private final RedisClient jedis = RedisClient.create(RedisForTests.shared().url());
@@ -469,6 +471,41 @@ class LineScriptIT {
     }
 
     @Test
+    void aProcessThatComesBackWhileItsCallsAreDroppedHearsThatItLostSome() {
+        one.granted(subject, 10);
+        List<Batch.Result.Joined> places = joinedInBatches(one, MORE_THAN_ONE_SWEEP);
+        two.joined(1, 400 * HOUR, subject, 1);
+        tick(2 * SECOND);
+        two.send(beat(subject));
+        tick(2 * SECOND);
+        assertThat(two.send(beat(subject)).results()).containsExactly(new Batch.Result.Beaten(0, false));
+        assertThat(waiting(subject)).isEqualTo(MORE_THAN_ONE_SWEEP - 1_000 + 1);
+
+        assertThat(one.send(beat(subject)).results()).containsExactly(new Batch.Result.Beaten(0, true));
+
+        assertThat(two.send(beat(subject)).results()).containsExactly(new Batch.Result.Beaten(0, false));
+        assertThat(waiting(subject)).isEqualTo(MORE_THAN_ONE_SWEEP - 1_000 + 1);
+        assertThat(one.send(ask(1, places.get(0), subject, 1)).results()).containsExactly(new Batch.Result.Gone());
+        one.send(operation(Kind.JOIN, 1, places.get(0).place(), HOUR, subject, 1));
+        assertThat(one.send(beat(subject)).wakes()).containsExactly(new Batch.Wake(1, now + 6 * MINUTE - 4 * SECOND));
+    }
+
+    @Test
+    void nobodyComesBackUnheardWhereRedisWasSilentWhileCallsWereDropped() {
+        one.granted(subject, 10);
+        joinedInBatches(one, MORE_THAN_ONE_SWEEP);
+        two.joined(1, 400 * HOUR, subject, 1);
+        tick(2 * SECOND);
+        two.send(beat(subject));
+        tick(2 * SECOND);
+        two.send(beat(subject));
+        tick(5 * SECOND);
+        two.send(beat(subject));
+
+        assertThat(one.send(beat(subject)).results()).containsExactly(new Batch.Result.Beaten(0, true));
+    }
+
+    @Test
     void nobodyIsDroppedWhereRedisItselfWasSilent() {
         one.granted(subject, 10);
         one.joined(1, 2 * HOUR, subject, 5);
@@ -628,6 +665,18 @@ class LineScriptIT {
             assertThat(result).isInstanceOf(Batch.Result.Joined.class);
             return (Batch.Result.Joined) result;
         }
+    }
+
+    /** Calls 1, 2 .. of that process, of one each. */
+    private List<Batch.Result.Joined> joinedInBatches(Peer process, int calls) {
+        List<Batch.Result.Joined> joined = new ArrayList<>();
+        for (int first = 1; first <= calls; first += 100) {
+            Batch.Call[] batch = LongStream.range(first, Math.min(first + 100, calls + 1))
+                    .mapToObj(number -> join(number, 400 * HOUR, subject, 1))
+                    .toArray(Batch.Call[]::new);
+            process.send(batch).results().forEach(result -> joined.add((Batch.Result.Joined) result));
+        }
+        return joined;
     }
 
     private void listen(Peer process) throws InterruptedException {
