@@ -142,6 +142,13 @@ final class Waiters {
         new Waiter(call, joined.expected(), joined.place()).leave();
     }
 
+    /** For a call that gave up, and of which Redis no longer knows what it answered: it may have joined. */
+    void leaveWhereverItStands(Batch.Call.Reserve call) {
+        if (call.operation() != null && call.operation().kind() == Batch.LineOperation.Kind.JOIN) {
+            new Waiter(call, new Verdict.Shortfall(call.claims().get(0), 0, 0, 0), 0).goAway();
+        }
+    }
+
     void told(List<Batch.Wake> wakes) {
         for (Batch.Wake wake : wakes) {
             told(wake.number(), wake.micros());
