@@ -9,6 +9,7 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.LimitStatus;
+import io.costguard.MisfitException;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
 import io.costguard.WhenExhausted;
