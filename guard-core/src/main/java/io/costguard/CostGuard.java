@@ -214,7 +214,8 @@ public final class CostGuard implements AutoCloseable {
 
         /**
          * A client of your own, which stays yours to close. Its socket timeout and attempts bound how long a thread of the
-         * guard can be held: {@code socketTimeoutMillis(250)} and {@code maxAttempts(1)} suit the default decision timeout.
+         * guard can be held: {@code socketTimeoutMillis(250)} and {@code maxAttempts(1)} suit the default decision timeout. While calls
+         * wait, {@code blockingSocketTimeoutMillis(5_000)} has a listening connection given up that leads nowhere.
          */
         public Builder redis(UnifiedJedis client) {
             this.redisClient = client;
