@@ -405,7 +405,8 @@ class LineScriptIT {
         one.joined(1, HOUR, subject, 5);
         Batch.Result.Joined second = two.joined(1, HOUR, subject, 1);
         String line = subject.key() + ":line";
-        jedis.zremrangeByScore(line, second.place() - 1, second.place() - 1);
+        String first = Long.toString(second.place() - 1);
+        jedis.zremrangeByScore(line, first, first);
         jedis.zadd(line, 1, "junk");
         one.send(operation(Kind.HOLD, 0, 0, MINUTE, subject, 0));
 
