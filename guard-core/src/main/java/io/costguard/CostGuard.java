@@ -48,8 +48,7 @@ import redis.clients.jedis.UnifiedJedis;
  * to goes without asking Redis.
  *
  * <p>Where a call cannot be judged at all, because its model has no price under a limit in dollars, or because it lacks an
- * attribute that a budget is counted per, every method that takes a call throws an {@link IllegalArgumentException} that says
- * what to do.
+ * attribute that a budget is counted per, every method that takes a call throws a {@link MisfitException} that says what to do.
  */
 public final class CostGuard implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(CostGuard.class);
@@ -76,6 +75,7 @@ public final class CostGuard implements AutoCloseable {
      * @throws CostExceedsCapacityException if it asks more than a limit can ever hold
      * @throws GuardUnavailableException if Redis could not decide, and the guard fails closed
      * @throws InterruptedIOException if the thread was interrupted; the flag stays set
+     * @throws MisfitException if no budget can judge the call
      */
     public Permit acquire(GuardedCall call) throws IOException {
         if (Thread.currentThread().isInterrupted()) {
@@ -217,7 +217,8 @@ public final class CostGuard implements AutoCloseable {
 
         /**
          * A client of your own, which stays yours to close. Its socket timeout and attempts bound how long a thread of the
-         * guard can be held: {@code socketTimeoutMillis(250)} and {@code maxAttempts(1)} suit the default decision timeout.
+         * guard can be held: {@code socketTimeoutMillis(250)} and {@code maxAttempts(1)} suit the default decision timeout. While calls
+         * wait, {@code blockingSocketTimeoutMillis(5_000)} has a listening connection given up that leads nowhere.
          */
         public Builder redis(UnifiedJedis client) {
             this.redisClient = client;

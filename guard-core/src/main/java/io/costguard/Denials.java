@@ -4,7 +4,7 @@ package io.costguard;
 public enum Denials {
     /** As a response, in the provider's own error shape: 429, 402 or 503. */
     ANSWER,
-    /** As a {@link BudgetExceededException} or {@link GuardUnavailableException}. */
+    /** As a {@link BudgetExceededException}, a {@link GuardUnavailableException}, or the like. */
     THROW;
 
     /**
@@ -15,7 +15,10 @@ public enum Denials {
         return ANSWER;
     }
 
-    /** Throws {@link BudgetExceededException} or {@link GuardUnavailableException}, both {@link java.io.IOException}s. */
+    /**
+     * Throws {@link BudgetExceededException} or {@link GuardUnavailableException}, both {@link java.io.IOException}s; for a call that no
+     * budget can judge an {@code IOException} whose cause is a {@link MisfitException}.
+     */
     public static Denials throwException() {
         return THROW;
     }

@@ -277,20 +277,20 @@ class CostGuardIT {
     void aCallWithoutAnAttributeThatABudgetIsCountedPerIsRefusedByName() throws Exception {
         CostGuard guard = guard(Budget.named("tenant").per("tenant").limit(TOKENS));
 
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(MisfitException.class)
                 .isThrownBy(() -> guard.acquire(tokens(1)))
                 .withMessageContaining("'tenant'")
                 .withMessageContaining("give the call that attribute");
         assertThatExceptionOfType(ExecutionException.class)
                 .isThrownBy(() -> guard.acquireAsync(tokens(1)).get())
-                .withCauseInstanceOf(IllegalArgumentException.class);
+                .withCauseInstanceOf(MisfitException.class);
     }
 
     @Test
     void aModelWithoutAPriceIsRefusedUnderALimitInDollars() throws Exception {
         CostGuard guard = guard(budget(Limit.usd("1").per(LONG).fixedWindow()));
 
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(MisfitException.class)
                 .isThrownBy(() -> guard.acquire(tokens(1).with("model", "no-such-model")))
                 .withMessageContaining("'no-such-model' has no price");
         assertThat(guard.tryAcquire(tokens(1)

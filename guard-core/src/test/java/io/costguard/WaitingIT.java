@@ -3,6 +3,7 @@ package io.costguard;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.costguard.testing.FaultyLink;
 import io.costguard.testing.RedisForTests;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -14,9 +15,12 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import redis.clients.jedis.RedisClient;
 
 /** What a caller sees of the line. */
@@ -25,6 +29,8 @@ class WaitingIT {
     private static final GuardedCall CALL = GuardedCall.of("gpt-4o");
     private static final WhenExhausted PATIENTLY = WhenExhausted.waitUpTo(Duration.ofSeconds(30));
     /** Longer than any stall of the machine between two calls. */
+    private static final Limit TWO_IN_THREE_SECONDS = Limit.requests(2).per(Duration.ofSeconds(3));
+
     private static final Limit ONE_IN_THREE_SECONDS = Limit.requests(1).per(Duration.ofSeconds(3));
 
     private static final Limit SLOW = Limit.requests(1).perMinute();
@@ -191,6 +197,71 @@ class WaitingIT {
         await(() -> waiting(guard) == 0);
     }
 
+    /** How Redis can be away. */
+    enum Away {
+        DOWN,
+        SILENT;
+
+        void begins(FaultyLink link) {
+            if (this == DOWN) {
+                link.refuseConnections();
+                link.resetConnections();
+            } else {
+                link.requests().drop();
+            }
+        }
+    }
+
+    /** @param leaving whether the call waits for a share that stays free, and stands in no line */
+    @ParameterizedTest
+    @CsvSource({"DOWN, false", "DOWN, true", "SILENT, false", "SILENT, true"})
+    void aCallWhoseTimeEndsWhileRedisIsAwayIsToldSoAndNotThatItsBudgetIsSpent(Away away, boolean leaving)
+            throws Exception {
+        try (FaultyLink link = FaultyLink.to(redis)) {
+            CostGuard guard = guard(TWO_IN_THREE_SECONDS, builder -> over(link, builder));
+
+            CompletableFuture<Permit> waits = waitsUntilItsTimeIsOver(guard, leaving);
+            away.begins(link);
+
+            assertThatExceptionOfType(ExecutionException.class)
+                    .isThrownBy(() -> waits.get(20, TimeUnit.SECONDS))
+                    .havingCause()
+                    .isInstanceOf(GuardUnavailableException.class)
+                    .withMessageMatching("Redis did not decide .* of a call was over that waited, \\d{4,5} ms in all");
+            assertThat(events.denials).isEmpty();
+        }
+    }
+
+    @Test
+    void aCallWhoseTimeEndsWhileRedisIsAwayGoesIfTheGuardFailsOpen() throws Exception {
+        try (FaultyLink link = FaultyLink.to(redis)) {
+            CostGuard guard = guard(
+                    TWO_IN_THREE_SECONDS, builder -> over(link, builder).whenRedisFails(WhenRedisFails.failOpen()));
+
+            CompletableFuture<Permit> waits = waitsUntilItsTimeIsOver(guard, false);
+            Away.DOWN.begins(link);
+
+            assertThat(waits.get(20, TimeUnit.SECONDS)).isNotNull();
+            assertThat(events.failedOpen)
+                    .singleElement()
+                    .satisfies(event -> assertThat(event.cause()).hasMessageContaining("that waited"));
+        }
+    }
+
+    private static CostGuard.Builder over(FaultyLink link, CostGuard.Builder builder) {
+        return builder.redis(link.url()).decisionTimeout(Duration.ofMillis(500));
+    }
+
+    private CompletableFuture<Permit> waitsUntilItsTimeIsOver(CostGuard guard, boolean leaving) throws Exception {
+        WhenExhausted policy = WhenExhausted.waitUpTo(Duration.ofSeconds(4));
+        GuardedCall both = CALL.cost(Cost.requests(2));
+        guard.acquire(both);
+        CompletableFuture<Permit> waits = guard.acquireAsync(
+                leaving ? CALL.whenExhausted(policy.leaving(Share.percent(50))) : both.whenExhausted(policy));
+        await(() -> !events.waits.isEmpty());
+        return waits;
+    }
+
     @Test
     void aGuardThatIsClosedLeavesNobodyInLine() throws Exception {
         Limit limit = Limit.requests(1).per(Duration.ofSeconds(20));
@@ -330,12 +401,15 @@ class WaitingIT {
     }
 
     private CostGuard guard(Limit limit) {
-        CostGuard guard = CostGuard.builder()
-                .redis(redis.url())
-                .keyPrefix(prefix)
-                .budget(Budget.named("b").limit(limit))
-                .whenExhausted(PATIENTLY)
-                .listener(events)
+        return guard(limit, builder -> builder.redis(redis.url()));
+    }
+
+    private CostGuard guard(Limit limit, UnaryOperator<CostGuard.Builder> more) {
+        CostGuard guard = more.apply(CostGuard.builder()
+                        .keyPrefix(prefix)
+                        .budget(Budget.named("b").limit(limit))
+                        .whenExhausted(PATIENTLY)
+                        .listener(events))
                 .build();
         guards.add(guard);
         return guard;

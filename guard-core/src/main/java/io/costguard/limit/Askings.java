@@ -3,6 +3,7 @@ package io.costguard.limit;
 import io.costguard.Cost;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
+import io.costguard.MisfitException;
 import io.costguard.PriceList;
 import io.costguard.Unit;
 import java.lang.ref.WeakReference;

@@ -9,6 +9,7 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.LimitStatus;
+import io.costguard.MisfitException;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
 import io.costguard.WhenExhausted;
@@ -44,7 +45,7 @@ public final class Limiter implements AutoCloseable {
     private final Ledger ledger;
     private final WhenExhausted whenExhausted;
     private final WhenRedisFails whenRedisFails;
-    private final long timeoutNanos;
+    private final Duration timeout;
     private final Listeners listeners;
 
     public Limiter(
@@ -62,7 +63,7 @@ public final class Limiter implements AutoCloseable {
         this.ledger = ledger;
         this.whenExhausted = whenExhausted;
         this.whenRedisFails = whenRedisFails;
-        this.timeoutNanos = timeout.toNanos();
+        this.timeout = timeout;
         this.listeners = new Listeners(List.of(listeners));
     }
 
@@ -74,7 +75,7 @@ public final class Limiter implements AutoCloseable {
      */
     public Admission decide(GuardedCall call) throws GuardUnavailableException {
         try {
-            return admission(call, patience(call, Duration.ZERO), () -> false);
+            return admission(call, patience(call, Duration.ZERO), timeout, () -> false);
         } catch (InterruptedException e) {
             throw new IllegalStateException("a call that does not wait was interrupted while waiting", e);
         }
@@ -83,16 +84,16 @@ public final class Limiter implements AutoCloseable {
     /**
      * Decides, and waits for the call's turn if its budgets are spent and it may.
      *
-     * @param atMost how long it waits at most, whatever else is said
+     * @param atMost how long it waits at most, for its turn and for the ledger, whatever else is said
      * @param givenUp looked at from time to time while it waits: a call that nobody wants any more leaves, and is refused
      * @throws InterruptedException where the thread was interrupted while the call waited: it left, and holds nothing
      */
     public Admission admit(GuardedCall call, Duration atMost, BooleanSupplier givenUp)
             throws GuardUnavailableException, InterruptedException {
-        return admission(call, patience(call, atMost), givenUp);
+        return admission(call, patience(call, atMost), atMost, givenUp);
     }
 
-    private Admission admission(GuardedCall call, Patience patience, BooleanSupplier givenUp)
+    private Admission admission(GuardedCall call, Patience patience, Duration atMost, BooleanSupplier givenUp)
             throws GuardUnavailableException, InterruptedException {
         try {
             Asking asking = askings.of(call);
@@ -101,10 +102,18 @@ public final class Limiter implements AutoCloseable {
                 return known.get();
             }
             PreCheck.Tickets tickets = preCheck.tickets(asking.claims());
-            Verdict verdict = ledger.reserve(asking.claims(), patience, System.nanoTime() + timeoutNanos);
+            Verdict verdict;
+            if (atMost.compareTo(timeout) < 0) {
+                CompletableFuture<Verdict> inTime = decidedWithin(atMost, asking, patience);
+                verdict = awaited(asking, inTime, () -> inTime.cancel(false), givenUp);
+            } else {
+                verdict = ledger.reserve(asking.claims(), patience, System.nanoTime() + timeout.toNanos());
+            }
             if (verdict instanceof Verdict.Waiting waiting) {
                 long began = begins(asking, patience, waiting);
-                return admission(asking, patience, tickets, awaited(asking, waiting.place(), givenUp), since(began));
+                Verdict.Place place = waiting.place();
+                Verdict end = awaited(asking, place.end(), place::leave, givenUp);
+                return admission(asking, patience, tickets, end, since(began));
             }
             return admission(asking, patience, tickets, verdict, Duration.ZERO);
         } catch (MisfitException | CancellationException e) {
@@ -116,12 +125,34 @@ public final class Limiter implements AutoCloseable {
         }
     }
 
-    private Verdict awaited(Asking asking, Verdict.Place place, BooleanSupplier givenUp)
+    /**
+     * What the ledger says within less time than a decision may take. The call does not ask with its own thread, as it would then ask
+     * for others that have more time.
+     */
+    private CompletableFuture<Verdict> decidedWithin(Duration atMost, Asking asking, Patience patience) {
+        CompletableFuture<Verdict> inTime = new CompletableFuture<>();
+        CompletableFuture<Verdict> unused = ledger.reserveAsync(
+                        asking.claims(), patience, System.nanoTime() + timeout.toNanos())
+                .whenComplete((verdict, failure) -> {
+                    if (failure != null) {
+                        inTime.completeExceptionally(failure);
+                    } else if (!inTime.complete(verdict)) {
+                        giveBack(asking, verdict);
+                    }
+                });
+        long nanos = Math.max(0, atMost.toNanos());
+        CompletableFuture.delayedExecutor(nanos, TimeUnit.NANOSECONDS, Runnable::run)
+                .execute(() -> inTime.completeExceptionally(new GuardUnavailableException("Redis did not decide within "
+                        + nanos / 1_000_000 + " ms, which is all that the call had left")));
+        return inTime;
+    }
+
+    private Verdict awaited(Asking asking, CompletableFuture<Verdict> verdict, Runnable leave, BooleanSupplier givenUp)
             throws GuardUnavailableException, InterruptedException {
         try {
             while (true) {
                 try {
-                    return place.end().get(LOOK_NANOS, TimeUnit.NANOSECONDS);
+                    return verdict.get(LOOK_NANOS, TimeUnit.NANOSECONDS);
                 } catch (TimeoutException e) {
                     if (givenUp.getAsBoolean()) {
                         throw new CancellationException("the call was cancelled while it waited");
@@ -134,16 +165,20 @@ public final class Limiter implements AutoCloseable {
             }
             throw new IllegalStateException(e.getCause());
         } catch (InterruptedException | CancellationException e) {
-            place.leave();
-            CompletableFuture<Void> unused = place.end().thenAccept(verdict -> giveBack(asking, verdict));
+            leave.run();
+            CompletableFuture<Void> unused = verdict.thenAccept(late -> giveBack(asking, late));
             throw e;
         }
     }
 
+    /** What nobody wants any more. */
     private void giveBack(Asking asking, Verdict verdict) {
         if (verdict instanceof Verdict.Granted granted) {
             Reservation.of(asking.call(), granted.charges(), this, Duration.ZERO)
                     .release();
+        } else if (verdict instanceof Verdict.Waiting waiting) {
+            waiting.place().leave();
+            CompletableFuture<Void> unused = waiting.place().end().thenAccept(late -> giveBack(asking, late));
         }
     }
 
@@ -173,8 +208,10 @@ public final class Limiter implements AutoCloseable {
                 admission = CompletableFuture.completedFuture(known.get());
             } else {
                 PreCheck.Tickets tickets = preCheck.tickets(asking.claims());
-                admission = ledger.reserveAsync(asking.claims(), patience, System.nanoTime() + timeoutNanos)
-                        .thenCompose(verdict -> awaited(asking, patience, tickets, verdict, result));
+                CompletableFuture<Verdict> decided = atMost.compareTo(timeout) < 0
+                        ? decidedWithin(atMost, asking, patience)
+                        : ledger.reserveAsync(asking.claims(), patience, System.nanoTime() + timeout.toNanos());
+                admission = decided.thenCompose(verdict -> awaited(asking, patience, tickets, verdict, result));
             }
         } catch (RuntimeException e) {
             admission = CompletableFuture.failedFuture(e);
@@ -250,7 +287,7 @@ public final class Limiter implements AutoCloseable {
         Cost cost = priced(call.model(), call.cost());
         List<Claim> newcomer =
                 found.stream().map(subject -> Claim.ofNewcomer(subject, cost)).toList();
-        List<List<Standing>> standings = ledger.look(newcomer, System.nanoTime() + timeoutNanos);
+        List<List<Standing>> standings = ledger.look(newcomer, System.nanoTime() + timeout.toNanos());
         List<LimitStatus> statuses = new ArrayList<>();
         for (int i = 0; i < found.size(); i++) {
             for (int j = 0; j < standings.get(i).size(); j++) {
@@ -277,7 +314,7 @@ public final class Limiter implements AutoCloseable {
             return;
         }
         try {
-            ledger.hold(subjects, hold).get(timeoutNanos, TimeUnit.NANOSECONDS);
+            ledger.hold(subjects, hold).get(timeout.toNanos(), TimeUnit.NANOSECONDS);
             listeners.held(askings.identified(call), hold);
         } catch (ExecutionException | TimeoutException e) {
             throw new GuardUnavailableException("Redis did not take the hold", e);
@@ -332,7 +369,7 @@ public final class Limiter implements AutoCloseable {
 
     /** Returns when all that has ended so far is in the ledger. */
     public void flush() throws GuardUnavailableException {
-        ledger.flush(System.nanoTime() + timeoutNanos);
+        ledger.flush(System.nanoTime() + timeout.toNanos());
     }
 
     /** The output tokens to reserve for a call like this one, when its request sets no cap. */

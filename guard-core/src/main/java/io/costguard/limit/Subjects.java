@@ -3,6 +3,7 @@ package io.costguard.limit;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.costguard.Budget;
+import io.costguard.MisfitException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -200,7 +200,7 @@ final class Batch {
      * What a call does with the lines of its claims.
      *
      * @param number which of this process's waiting calls it is
-     * @param place where it stands; 0 where it does not yet; of {@link Kind#LEAVING} the percentage that must stay free, of
+     * @param place where it stands; 0 where it does not yet, or where nobody knows; of {@link Kind#LEAVING} the percentage that must stay free, of
      *     {@link Kind#BEAT} how many members to pass over
      * @param waitMicros how long it may wait, or a hold lasts
      */

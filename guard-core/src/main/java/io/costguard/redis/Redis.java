@@ -25,7 +25,7 @@ public sealed interface Redis extends AutoCloseable {
     /** Sends a script whole. */
     Object eval(byte[] script, List<byte[]> keys, byte[] argument, long timeoutNanos);
 
-    /** Blocks for as long as it listens, on a connection of its own. */
+    /** Blocks for as long as it listens, on a connection of its own, which the guard's own client gives up where that is silent. */
     void subscribe(JedisPubSub ears, String channel);
 
     @Override
@@ -67,6 +67,7 @@ public sealed interface Redis extends AutoCloseable {
             DefaultJedisClientConfig.Builder config = DefaultJedisClientConfig.builder()
                     .connectionTimeoutMillis(half)
                     .socketTimeoutMillis(half)
+                    .blockingSocketTimeoutMillis((int) Listening.SILENCE.toMillis())
                     .user(JedisURIHelper.getUser(uri))
                     .password(JedisURIHelper.getPassword(uri))
                     .database(JedisURIHelper.getDBIndex(uri))

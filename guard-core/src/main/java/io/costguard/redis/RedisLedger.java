@@ -773,6 +773,9 @@ public final class RedisLedger implements Ledger {
         Cargo cargo = oldest.cargo;
         try {
             Batch.Reply reply = sender.send(Batch.Mode.CANCEL, lane, cargo.batch, clock.nanoTime() + timeoutNanos);
+            // To a lane that is gone, its first batch looks as if it had never come.
+            boolean lost = reply.status() == Batch.Status.LANE_REFUSED
+                    || (reply.status() == Batch.Status.CANCELLED_BEFORE_IT_CAME && lane.number() == 1);
             if (reply.status() == Batch.Status.LANE_REFUSED) {
                 lane.renew();
                 giveUp(cargo.settles, "Redis lost what it remembered of this process");
@@ -791,6 +794,8 @@ public final class RedisLedger implements Ledger {
             for (Ask ask : cargo.asks) {
                 if (ask.untilKnown) {
                     fail(ask, new GuardUnavailableException("Redis did not answer in time"));
+                } else if (lost) {
+                    waiters.leaveWhereverItStands(ask.call);
                 }
             }
             waiters.told(reply.wakes());

@@ -142,6 +142,13 @@ final class Waiters {
         new Waiter(call, joined.expected(), joined.place()).leave();
     }
 
+    /** For a call that gave up, and of which Redis no longer knows what it answered: it may have joined. */
+    void leaveWhereverItStands(Batch.Call.Reserve call) {
+        if (call.operation() != null && call.operation().kind() == Batch.LineOperation.Kind.JOIN) {
+            new Waiter(call, new Verdict.Shortfall(call.claims().get(0), 0, 0, 0, 0, 0), 0).goAway();
+        }
+    }
+
     void told(List<Batch.Wake> wakes) {
         for (Batch.Wake wake : wakes) {
             told(wake.number(), wake.micros());
@@ -206,16 +213,21 @@ final class Waiters {
 
         void begin() {
             waiting.put(number, this);
-            CompletableFuture<Void> timer =
-                    new CompletableFuture<Void>().completeOnTimeout(null, patienceNanos(call), TimeUnit.NANOSECONDS);
-            CompletableFuture<Void> unused = timer.thenRun(this::expire);
-            // Nothing of a call that has ended is kept until its time would be over.
-            CompletableFuture<Verdict> unusedToo = end.whenComplete((verdict, failure) -> timer.complete(null));
+            CompletableFuture<Verdict> unused = end.whenComplete((verdict, failure) -> waiting.remove(number));
+            unlessEndedWithin(patienceNanos(call), this::expire);
             beat();
             if (closed) {
                 end.completeExceptionally(new GuardUnavailableException("the guard is closed"));
                 leave();
             }
+        }
+
+        /** Nothing of a call that ends before is kept until then. */
+        private void unlessEndedWithin(long nanos, Runnable then) {
+            CompletableFuture<Void> timer =
+                    new CompletableFuture<Void>().completeOnTimeout(null, nanos, TimeUnit.NANOSECONDS);
+            CompletableFuture<Void> unused = timer.thenRun(then);
+            CompletableFuture<Verdict> unusedToo = end.whenComplete((verdict, failure) -> timer.complete(null));
         }
 
         @Override
@@ -231,18 +243,22 @@ final class Waiters {
         @Override
         public void leave() {
             end.cancel(false);
-            waiting.remove(number);
+            if (mayAskLast() && place != 0) {
+                goAway();
+            }
+        }
+
+        /** It asks for nothing more but to leave; says whether it may do so now, and not only once its last ask is answered. */
+        private boolean mayAskLast() {
             lock.lock();
             try {
                 leaves = true;
-                if (asking || place == 0) {
-                    return; // once that is answered; or it stands nowhere
-                }
+                boolean may = !asking;
                 asking = true;
+                return may;
             } finally {
                 lock.unlock();
             }
-            goAway();
         }
 
         private void goAway() {
@@ -250,6 +266,9 @@ final class Waiters {
             CompletableFuture<?> unused = asker.ask(
                             new Batch.Call.Reserve(inLine(), operation(Batch.LineOperation.Kind.LEAVE, place)))
                     .whenComplete((result, failure) -> {
+                        if (failure == null) {
+                            end.complete(expected);
+                        }
                         if (failure == null || closed || clock.nanoTime() - deadlineNanos > LEAVING_NANOS) {
                             leaving.remove(number);
                             left.complete(failure == null);
@@ -259,25 +278,26 @@ final class Waiters {
                     });
         }
 
+        /** That it has waited in vain is for Redis to say: by letting it leave, or by denying it once more. */
         private void expire() {
-            lock.lock();
-            try {
-                if (end.isDone()) {
-                    return;
-                }
-                if (asking) {
-                    // It may be let go yet.
-                    after(RETRY_NANOS).execute(this::expire);
-                    if (clock.nanoTime() - deadlineNanos < timeoutNanos) {
-                        return;
-                    }
-                }
-            } finally {
-                lock.unlock();
+            if (end.isDone()) {
+                return;
             }
-            if (end.complete(expected)) {
-                leave();
+            unlessEndedWithin(timeoutNanos, this::endUndecided);
+            if (mayAskLast()) {
+                if (place != 0) {
+                    goAway();
+                } else {
+                    ask();
+                }
             }
+        }
+
+        private void endUndecided() {
+            long waitedNanos = clock.nanoTime() - deadlineNanos + patienceNanos(call);
+            end.completeExceptionally(new GuardUnavailableException("Redis did not decide within "
+                    + timeoutNanos / 1_000_000 + " ms when the time of a call was over that waited, "
+                    + waitedNanos / 1_000_000 + " ms in all"));
         }
 
         /** Asks after so many microseconds, unless it does so before. */
@@ -314,6 +334,10 @@ final class Waiters {
             } finally {
                 lock.unlock();
             }
+            ask();
+        }
+
+        private void ask() {
             CompletableFuture<?> unused =
                     asker.ask(new Batch.Call.Reserve(call.claims(), asks())).whenComplete(this::asked);
         }
@@ -325,7 +349,7 @@ final class Waiters {
         }
 
         private void asked(Batch.@Nullable Result result, @Nullable Throwable failure) {
-            if (result instanceof Batch.Result.Gone) {
+            if (result instanceof Batch.Result.Gone && !leaves) {
                 regressed.run();
                 CompletableFuture<?> unused = asker.ask(
                                 new Batch.Call.Reserve(call.claims(), operation(Batch.LineOperation.Kind.JOIN, place)))
@@ -334,17 +358,16 @@ final class Waiters {
             }
             if (result instanceof Batch.Result.Decided decided
                     && decided.verdict() instanceof Verdict.Granted granted) {
-                waiting.remove(number);
                 if (!end.complete(granted)) {
                     asker.giveBack(granted);
                 }
                 return;
             }
-            boolean goes;
+            boolean last;
             lock.lock();
             try {
-                goes = leaves && place != 0;
-                asking = goes;
+                last = leaves;
+                asking = last;
                 if (result instanceof Batch.Result.Decided decided
                         && decided.verdict() instanceof Verdict.Shortfall denied) {
                     expected = denied;
@@ -355,10 +378,14 @@ final class Waiters {
             } finally {
                 lock.unlock();
             }
-            if (goes) {
-                goAway();
-            } else {
+            if (!last) {
                 askWhenDue();
+            } else if (place != 0) {
+                goAway();
+            } else if (failure == null) {
+                end.complete(expected);
+            } else {
+                endUndecided();
             }
         }
 

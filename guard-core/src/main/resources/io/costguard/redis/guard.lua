@@ -18,8 +18,8 @@
 --             0, and what its balance is at most, if it is a bucket (2^53 - 1 where that is not known)
 --   reserves  for each: count of parts, and for each part: subject, plus 32768 where it is a dry run; amount of each limit. Where
 --             it has to do with lines, 128 is added to the count, and after that are: what it does (1 join where it is not covered,
---             2 ask, 3 leave, 4 beat, 5 hold, 6 go only if a share stays free), number, place (of 4: how many members to pass
---             over; of 6: the share in percent), and how long it may wait, or a hold lasts (microseconds)
+--             2 ask, 3 leave, 4 beat, 5 hold, 6 go only if a share stays free), number, place (of 3: 0 where it is not known;
+--             of 4: how many members to pass over; of 6: the share in percent), and how long it may wait, or a hold lasts (microseconds)
 --   Subjects count from 1, and so do the fields of a request.
 -- reply       packed big-endian: version B, number i8, expires I4, status B (1 done, 2 late, 3 lane refused, 4 cancelled after it
 --             ran, 5 cancelled before it came), TIME i8, and with status 1 and 4:

@@ -215,14 +215,20 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
     line.touched = true
   end
 
-  -- The call of an operation as it stands in a line.
+  -- The call of an operation as it stands in a line; of one that leaves and does not know where, wherever that is.
   local function found(line, op)
-    if op.place > 0 then
-      for _, member in ipairs(redis.call('ZRANGEBYSCORE', line.key, whole(op.place), whole(op.place))) do
-        local call = parsed(member)
-        if call and call.process == process and call.number == op.number then
-          return call
-        end
+    local from, to = whole(op.place), whole(op.place)
+    if op.place == 0 then
+      if op.kind ~= LEAVE then
+        return nil
+      end
+      from, to = '(0', '+inf'
+    end
+    local name = process .. pack('>I6', op.number)
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', line.key, from, to)) do
+      local call = sub(member, 1, #name) == name and parsed(member)
+      if call then
+        return call
       end
     end
     return nil

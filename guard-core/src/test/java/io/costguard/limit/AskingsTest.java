@@ -7,6 +7,7 @@ import io.costguard.Budget;
 import io.costguard.Cost;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
+import io.costguard.MisfitException;
 import io.costguard.PriceList;
 import java.util.List;
 import java.util.stream.IntStream;

@@ -12,6 +12,7 @@ import io.costguard.GuardListener.Denied.By;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
+import io.costguard.MisfitException;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
 import io.costguard.Recorder;

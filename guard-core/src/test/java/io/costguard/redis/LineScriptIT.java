@@ -470,6 +470,23 @@ class LineScriptIT {
     }
 
     @Test
+    void aCallThatDoesNotKnowItsPlaceLeavesWhereverItStands() {
+        one.granted(subject, 10);
+        two.joined(2, 2 * HOUR, subject, 1);
+        one.joined(1, 2 * HOUR, subject, 1);
+        one.joined(2, 2 * HOUR, subject, 1);
+        Batch.Result.Joined last = one.joined(3, 2 * HOUR, subject, 1);
+
+        one.send(operation(Kind.LEAVE, 2, 0, 0, subject, 1));
+
+        assertThat(waiting(subject)).isEqualTo(3);
+        one.send(operation(Kind.LEAVE, 1, 0, 0, subject, 1));
+        two.send(operation(Kind.LEAVE, 2, 0, 0, subject, 1));
+        tick(6 * MINUTE);
+        one.let(ask(3, last, subject, 1));
+    }
+
+    @Test
     void aCancelledBatchHasNotJoined() {
         one.granted(subject, 10);
         Batch batch = one.batch(join(1, HOUR, subject, 5));

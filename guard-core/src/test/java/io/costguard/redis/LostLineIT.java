@@ -1,49 +1,98 @@
 package io.costguard.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.costguard.Budget;
+import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
-import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.Ledger.Settled;
 import io.costguard.limit.Patience;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
+import io.costguard.testing.FaultyLink;
 import io.costguard.testing.RedisForTests;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.RedisClient;
 
-/** A line that Redis lost, or a process that was taken for dead: whoever waited stands there again, without being told. */
-@Timeout(60)
+/** Where Redis and a process no longer know the same of a line: who waits stands in it, who does not leaves, without being told. */
+@Timeout(30)
 class LostLineIT {
+    private static final Patience PATIENCE = new Patience(Duration.ofDays(365).toNanos() / 1_000, 0);
+
+    private final RedisClient jedis = RedisClient.create(RedisForTests.shared().url());
+    private final String prefix = RedisForTests.shared().keyPrefix();
+    private final Subject subject = new Subject(
+            prefix + ":{x}:lost",
+            Budget.named("lost")
+                    .limit(Limit.requests(10).per(Duration.ofDays(300)).tokenBucket()));
+
+    @AfterEach
+    void close() {
+        jedis.close();
+    }
+
     @Test
     void callsWhoseLineWasLostFindTheirPlaceAgain() throws Exception {
-        String prefix = RedisForTests.shared().keyPrefix();
-        Subject subject = new Subject(
-                prefix + ":{x}:lost",
-                Budget.named("lost")
-                        .limit(Limit.requests(10).per(Duration.ofDays(300)).tokenBucket()));
-        Patience patience = new Patience(Duration.ofDays(365).toNanos() / 1_000, 0);
-        try (RedisClient jedis = RedisClient.create(RedisForTests.shared().url());
-                RedisLedger ledger = new RedisLedger(
-                        Redis.at(RedisForTests.shared().url(), Duration.ofSeconds(5)), prefix, Duration.ofSeconds(5))) {
-            List<Claim> all = List.of(new Claim(subject, new long[] {10}));
-            List<Claim> one = List.of(new Claim(subject, new long[] {1}));
-            long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
-            Charge charge = ((Verdict.Granted) ledger.reserve(all, Patience.NONE, deadline))
-                    .charges()
-                    .get(0);
-            Verdict.Waiting waiting = (Verdict.Waiting) ledger.reserve(one, patience, deadline);
+        try (RedisLedger ledger = ledger(RedisForTests.shared().url(), Duration.ofSeconds(5))) {
+            Verdict.Granted all = (Verdict.Granted) ledger.reserve(of(10), Patience.NONE, soon());
+            Verdict.Waiting waiting = (Verdict.Waiting) ledger.reserve(of(1), PATIENCE, soon());
             jedis.del(subject.key() + ":line");
 
-            ledger.settle(List.of(new Settled(charge, new long[] {0})), () -> {});
+            ledger.settle(List.of(new Settled(all.charges().get(0), new long[] {0})), () -> {});
 
             assertThat(waiting.place().end().get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
         }
+    }
+
+    /** @param before how many batches there were: each lane takes one, in turn */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 4})
+    void aCallThatJoinedUnheardAndCannotBeCancelledAnyMoreLeaves(int before) throws Exception {
+        try (FaultyLink link = FaultyLink.to(RedisForTests.shared());
+                RedisLedger ledger = ledger(link.url(), Duration.ofMillis(500))) {
+            for (int i = 1; i < before; i++) {
+                ledger.reserve(of(0), Patience.NONE, soon());
+            }
+            assertThat(ledger.reserve(of(10), Patience.NONE, soon())).isInstanceOf(Verdict.Granted.class);
+            link.replies().hold("EVALSHA");
+            CompletableFuture<Verdict> joins = ledger.reserveAsync(of(1), PATIENCE, soon());
+            link.replies().awaitWithheld(1);
+            link.requests().drop("EVALSHA");
+            assertThatExceptionOfType(ExecutionException.class)
+                    .isThrownBy(() -> joins.get(20, TimeUnit.SECONDS))
+                    .withCauseInstanceOf(GuardUnavailableException.class);
+            assertThat(jedis.zcount(subject.key() + ":line", "(0", "+inf")).isEqualTo(1);
+
+            jedis.keys(prefix + ":{lane-*").forEach(jedis::del);
+            link.requests().pass();
+            link.replies().pass();
+
+            while (jedis.zcount(subject.key() + ":line", "(0", "+inf") > 0) {
+                assertThat(Thread.interrupted()).as("timed out").isFalse();
+            }
+        }
+    }
+
+    private RedisLedger ledger(String url, Duration timeout) {
+        return new RedisLedger(Redis.at(url, timeout), prefix, timeout);
+    }
+
+    private List<Claim> of(long amount) {
+        return List.of(new Claim(subject, new long[] {amount}));
+    }
+
+    private static long soon() {
+        return System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
     }
 }

@@ -12,7 +12,9 @@ import io.costguard.Outcome;
 import io.costguard.http.tck.AdapterContract;
 import io.costguard.http.tck.Client;
 import io.costguard.http.tck.PiecemealProvider;
+import io.costguard.testing.FaultyLink;
 import io.costguard.testing.Recordings;
+import io.costguard.testing.RedisForTests;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -29,6 +31,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -37,6 +40,8 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class GuardedHttpClientIT extends AdapterContract {
 
@@ -167,6 +172,40 @@ class GuardedHttpClientIT extends AdapterContract {
         } else {
             assertThatExceptionOfType(UnsupportedOperationException.class).isThrownBy(guarded::close);
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallWaitsForRedisNoLongerThanItMayTakeAndIsGivenBack(Mode mode) throws Exception {
+        FaultyLink link = opened(FaultyLink.to(RedisForTests.shared()));
+        CostGuard guard = opened(CostGuard.builder()
+                .redis(link.url())
+                .keyPrefix(RedisForTests.shared().keyPrefix())
+                .decisionTimeout(Duration.ofMinutes(1))
+                .budget(roomy())
+                .listener(events)
+                .build());
+        assertThat(used(guard)).isZero();
+        link.replies().hold("EVALSHA");
+        readTimeout = Duration.ofMillis(300);
+        Client client = client(guard, Denials.answer(), mode);
+
+        try (Client.Answer unavailable = client.send(request(PROVIDER.baseUrl() + "/v1/chat/completions"))) {
+            assertThat(unavailable.status()).isEqualTo(503);
+        }
+
+        link.replies().pass();
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
+        assertThat(used(guard)).isZero();
+    }
+
+    private static Client.Sent request(String uri) {
+        return new Client.Sent(
+                "POST",
+                URI.create(uri),
+                Map.of("authorization", "Bearer sk-canary"),
+                CHAT.request(),
+                Client.Body.BYTES);
     }
 
     private static HttpRequest chat() {

@@ -2,6 +2,7 @@ package io.costguard.okhttp;
 
 import io.costguard.CostGuard;
 import io.costguard.Denials;
+import io.costguard.GuardUnavailableException;
 import io.costguard.http.Admittance;
 import io.costguard.http.HttpCall;
 import java.io.IOException;
@@ -26,7 +27,7 @@ import okhttp3.Response;
  * {@link HttpCall#MOST_READ}; a duplex body is not read, and its call is guarded by an estimate alone.
  *
  * <p>A call that waits for its budgets holds its thread and, if it was enqueued, one of the dispatcher's places for its host;
- * {@link GuardedCallFactory} holds neither. It waits no longer than its {@code callTimeout} leaves it, as far as that can be known
+ * {@link GuardedCallFactory} holds neither. It waits, for them or for Redis, no longer than its {@code callTimeout} leaves it, as far as that can be known
  * here: what the call did before it came here is not. Where its time ended while it waited, the {@code InterruptedIOException} says
  * so, or its cause does.
  */
@@ -71,8 +72,10 @@ public final class CostGuardInterceptor implements Interceptor {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new InterruptedIOException("interrupted while the call waited for its turn");
+        } catch (GuardUnavailableException e) {
+            throw time.isOver() ? time.cutShort() : e;
         }
-        if (by.isCanceled()) {
+        if (by.isCanceled() || time.isOver()) {
             if (admittance instanceof Admittance.Admitted admitted) {
                 admitted.exchange().neverSent();
             }

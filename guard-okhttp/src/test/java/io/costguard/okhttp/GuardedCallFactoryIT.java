@@ -74,7 +74,7 @@ class GuardedCallFactoryIT extends OkHttpContract {
     @EnumSource(Mode.class)
     void aCallThatIsCancelledBeforeItBeginsIsNotAskedFor(Mode mode) throws Exception {
         FaultyLink link = opened(FaultyLink.to(REDIS));
-        CostGuard guard = connected(link);
+        CostGuard guard = connected(link, Duration.ofSeconds(10));
         int asked = link.requests().passed("EVALSHA");
         Call call = guarded(guard).newCall(chat());
         call.cancel();
@@ -91,7 +91,7 @@ class GuardedCallFactoryIT extends OkHttpContract {
     void aCallThatIsCancelledWhileRedisStallsEndsAtOnceAndIsGivenBack(Mode mode) throws Exception {
         List<LoggedRequest> seen = record();
         FaultyLink link = opened(FaultyLink.to(REDIS));
-        CostGuard guard = connected(link);
+        CostGuard guard = connected(link, Duration.ofSeconds(10));
         link.replies().hold("EVALSHA");
         Call call = guarded(guard).newCall(chat());
         Outcomes outcomes = opened(Outcomes.of(call, mode));
@@ -210,7 +210,7 @@ class GuardedCallFactoryIT extends OkHttpContract {
     @Test
     void aThreadThatIsInterruptedWhileItsCallWaitsStaysInterruptedAndHoldsNothing() throws Exception {
         FaultyLink link = opened(FaultyLink.to(REDIS));
-        CostGuard guard = connected(link);
+        CostGuard guard = connected(link, Duration.ofSeconds(10));
         link.replies().hold("EVALSHA");
         Call call = guarded(guard).newCall(chat());
         FutureTask<Boolean> interrupted = new FutureTask<>(() -> {
@@ -232,27 +232,6 @@ class GuardedCallFactoryIT extends OkHttpContract {
     }
 
     // --- the time of a call
-
-    @ParameterizedTest
-    @EnumSource(Mode.class)
-    void aCallWhoseTimeEndsWhileRedisStallsSaysThatItWaitedAndIsGivenBack(Mode mode) throws Exception {
-        FaultyLink link = opened(FaultyLink.to(REDIS));
-        CostGuard guard = connected(link);
-        link.replies().hold("EVALSHA");
-        OkHttpClient hasty =
-                new OkHttpClient.Builder().callTimeout(Duration.ofMillis(300)).build();
-        Call call = guarded(hasty, guard, Denials.answer()).newCall(chat());
-
-        Outcomes outcomes = opened(Outcomes.of(call, mode));
-
-        assertThat(outcomes.failure())
-                .isInstanceOf(InterruptedIOException.class)
-                .hasMessageMatching("timeout: the call waited \\d+ ms for its budgets, and may take 300 ms in all");
-        assertThat(call.isCanceled()).isTrue();
-        link.replies().pass();
-        assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
-        assertThat(used(guard)).isZero();
-    }
 
     @ParameterizedTest
     @EnumSource(Mode.class)
@@ -290,7 +269,7 @@ class GuardedCallFactoryIT extends OkHttpContract {
     void callsWhoseDecisionIsHeldDoNotHoldUpAnotherToTheSameHost() throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         FaultyLink link = opened(FaultyLink.to(REDIS));
-        CostGuard stalled = connected(link);
+        CostGuard stalled = connected(link, Duration.ofSeconds(10));
         OkHttpClient client = new OkHttpClient();
         link.replies().hold("EVALSHA");
         List<Call> held = new ArrayList<>();
@@ -352,7 +331,7 @@ class GuardedCallFactoryIT extends OkHttpContract {
     @Test
     void aDispatcherThatWasShutDownIsToldOfBeforeTheGuardIsAsked() throws Exception {
         FaultyLink link = opened(FaultyLink.to(REDIS));
-        CostGuard guard = connected(link);
+        CostGuard guard = connected(link, Duration.ofSeconds(10));
         int asked = link.requests().passed("EVALSHA");
         OkHttpClient client = new OkHttpClient();
         client.dispatcher().executorService().shutdown();
@@ -656,13 +635,6 @@ class GuardedCallFactoryIT extends OkHttpContract {
     }
 
     // --- the words
-
-    /** A guard that has talked to Redis over that link. */
-    private CostGuard connected(FaultyLink link) throws GuardUnavailableException {
-        CostGuard guard = opened(over(link).budget(roomy()).build());
-        assertThat(used(guard)).isZero();
-        return guard;
-    }
 
     private CostGuard listening(GuardListener listener) {
         return opened(CostGuard.builder()

@@ -15,6 +15,7 @@ import io.costguard.Budget;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.GuardListener;
+import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
 import io.costguard.Outcome;
 import io.costguard.WhenExhausted;
@@ -179,6 +180,28 @@ abstract class OkHttpContract extends AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    void aCallWhoseTimeEndsWhileRedisStallsSaysThatItWaitedAndIsGivenBack(Mode mode) throws Exception {
+        FaultyLink link = opened(FaultyLink.to(REDIS));
+        CostGuard guard = connected(link, Duration.ofMinutes(1));
+        link.replies().hold("EVALSHA");
+        OkHttpClient hasty =
+                new OkHttpClient.Builder().callTimeout(Duration.ofMillis(300)).build();
+        Call call = guarded(hasty, guard, Denials.answer()).newCall(chat());
+
+        Outcomes outcomes = opened(Outcomes.of(call, mode));
+
+        assertThat(outcomes.failure())
+                .isInstanceOf(InterruptedIOException.class)
+                .hasMessageStartingWith("timeout")
+                .hasStackTraceContaining("ms for its budgets, and may take 300 ms in all");
+        assertThat(call.isCanceled()).isTrue();
+        link.replies().pass();
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
+        assertThat(used(guard)).isZero();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
     void aCallDoesNotStandInLineForLongerThanItsTime(Mode mode) throws Exception {
         CostGuard guard = opened(CostGuard.builder()
                 .redis(REDIS.url())
@@ -281,6 +304,14 @@ abstract class OkHttpContract extends AdapterContract {
                 .keyPrefix(REDIS.keyPrefix())
                 .listener(events)
                 .decisionTimeout(Duration.ofSeconds(10));
+    }
+
+    /** A guard that has talked to Redis over that link. */
+    protected final CostGuard connected(FaultyLink link, Duration decisionTimeout) throws GuardUnavailableException {
+        CostGuard guard = opened(
+                over(link).budget(roomy()).decisionTimeout(decisionTimeout).build());
+        assertThat(used(guard)).isZero();
+        return guard;
     }
 
     /** Tells of calls that wait. */
