@@ -270,6 +270,18 @@ class WaitingIT {
     }
 
     @Test
+    void aCallThatLeavesAShareComesBackSoonAfterThereIsEnoughHoweverLongThatWasToTake() throws Exception {
+        CostGuard guard = guard(Limit.requests(10).per(Duration.ofSeconds(30)));
+        Permit permit = guard.acquire(CALL.cost(Cost.requests(10)));
+        CompletableFuture<Permit> waits = guard.acquireAsync(CALL.whenExhausted(PATIENTLY.leaving(Share.percent(50))));
+        await(() -> !events.waits.isEmpty());
+
+        permit.release();
+
+        assertThat(waits.get(20, TimeUnit.SECONDS).waited()).isLessThan(Duration.ofSeconds(10));
+    }
+
+    @Test
     void nobodyGoesWhileAHoldLastsInTheWholeFleet() throws Exception {
         Limit limit = Limit.requests(100).perMinute();
         CostGuard one = guard(limit);
