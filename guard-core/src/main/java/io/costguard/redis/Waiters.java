@@ -330,7 +330,7 @@ final class Waiters {
                 }
                 long left = askAtNanos - clock.nanoTime();
                 if (left > 0) {
-                    after(left).execute(this::askWhenDue);
+                    unlessEndedWithin(left, this::askWhenDue);
                     return;
                 }
                 askAtNanos = null;
