@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClient;
 
 /** What a caller sees of the line. */
@@ -303,6 +304,39 @@ class WaitingIT {
 
         assertThat(permit.waited()).isPositive();
         assertThat(guard.status(CALL).get(0).balance()).isGreaterThanOrEqualTo(5);
+    }
+
+    @Test
+    void aCallThatLeavesAShareComesBackSoonAfterThereIsEnoughHoweverLongThatWasToTake() throws Exception {
+        CostGuard guard = guard(Limit.requests(10).per(Duration.ofSeconds(30)));
+        Permit permit = guard.acquire(CALL.cost(Cost.requests(10)));
+        CompletableFuture<Permit> waits = guard.acquireAsync(CALL.whenExhausted(PATIENTLY.leaving(Share.percent(50))));
+        await(() -> !events.waits.isEmpty());
+
+        permit.release();
+
+        assertThat(waits.get(20, TimeUnit.SECONDS).waited()).isLessThan(Duration.ofSeconds(10));
+    }
+
+    @Test
+    void whatOthersSayOnAProcesssChannelChangesNothing() throws Exception {
+        CostGuard guard = guard(Limit.requests(1).per(Duration.ofSeconds(20)));
+        Permit permit = guard.acquire(CALL);
+        CompletableFuture<Permit> waits = guard.acquireAsync(CALL);
+        try (Jedis jedis = new Jedis(redis.host(), redis.port())) {
+            String channels = prefix + ":turn:*";
+            await(() -> !jedis.pubsubChannels(channels).isEmpty());
+            String channel = jedis.pubsubChannels(channels).get(0);
+
+            for (String junk :
+                    List.of("", "junk", "1", "1 ", "-1 5", "1 1 1", "1 9999999999999999999", "123456789 5")) {
+                jedis.publish(channel, junk);
+            }
+            permit.release();
+
+            assertThat(waits.get(10, TimeUnit.SECONDS).waited()).isLessThan(Duration.ofSeconds(10));
+            assertThat(jedis.publish(channel, "who listens")).isEqualTo(1);
+        }
     }
 
     @Test

@@ -15,6 +15,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -39,6 +40,8 @@ final class Waiters {
     private static final long BEAT_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** Where nobody can be told. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    /** How late a call may be that leaves others their share: what is given back, nobody tells it. */
+    private static final long LATEST_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     /** How long after its deadline a call still tries to leave; then it is dropped at its turn. */
@@ -129,7 +132,7 @@ final class Waiters {
         }
         Waiter waiter = new Waiter(call, denied, 0);
         waiter.begin();
-        waiter.askAfter(denied.waitMicros());
+        waiter.askAfter(waiter.untilNextLook(denied) / 1_000);
         return waiter.verdict;
     }
 
@@ -200,6 +203,7 @@ final class Waiters {
         private boolean asking;
         private boolean leaves;
         private @Nullable Long askAtNanos;
+        private long lookNanos = LOOK_NANOS;
         private volatile Runnable regressed = () -> {};
 
         Waiter(Batch.Call.Reserve call, Verdict.Shortfall expected, long place) {
@@ -326,7 +330,7 @@ final class Waiters {
                 }
                 long left = askAtNanos - clock.nanoTime();
                 if (left > 0) {
-                    after(left).execute(this::askWhenDue);
+                    unlessEndedWithin(left, this::askWhenDue);
                     return;
                 }
                 askAtNanos = null;
@@ -340,6 +344,17 @@ final class Waiters {
         private void ask() {
             CompletableFuture<?> unused =
                     asker.ask(new Batch.Call.Reserve(call.claims(), asks())).whenComplete(this::asked);
+        }
+
+        /** When there may be enough; where others wait for something else, nobody knows, and it looks less and less often. */
+        private long untilNextLook(Verdict.Shortfall denied) {
+            long nanos = Math.max(denied.waitMicros() * 1_000, LOOK_NANOS);
+            if (denied.waitMicros() == 0) {
+                nanos = lookNanos;
+                lookNanos = Math.min(2 * lookNanos, LATEST_NANOS);
+            }
+            long jitter = ThreadLocalRandom.current().nextLong(LOOK_NANOS);
+            return Math.min(nanos, LATEST_NANOS - LOOK_NANOS) + jitter;
         }
 
         private Batch.LineOperation asks() {
@@ -371,7 +386,7 @@ final class Waiters {
                 if (result instanceof Batch.Result.Decided decided
                         && decided.verdict() instanceof Verdict.Shortfall denied) {
                     expected = denied;
-                    askAtNanos = clock.nanoTime() + Math.max(denied.waitMicros() * 1_000, LOOK_NANOS);
+                    askAtNanos = clock.nanoTime() + untilNextLook(denied);
                 } else if (failure != null && askAtNanos == null) {
                     askAtNanos = clock.nanoTime() + RETRY_NANOS;
                 }

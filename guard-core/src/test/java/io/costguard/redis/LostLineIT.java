@@ -13,6 +13,7 @@ import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import io.costguard.testing.FaultyLink;
 import io.costguard.testing.RedisForTests;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -78,9 +79,55 @@ class LostLineIT {
             link.requests().pass();
             link.replies().pass();
 
-            while (jedis.zcount(subject.key() + ":line", "(0", "+inf") > 0) {
+            awaitThatNobodyStandsInLine();
+        }
+    }
+
+    @Test
+    void aCallThatIsCancelledWhileRedisIsAwayLeavesOnceItIsBack() throws Exception {
+        try (FaultyLink link = FaultyLink.to(RedisForTests.shared());
+                RedisLedger ledger = ledger(link.url(), Duration.ofMillis(500))) {
+            ledger.reserve(of(10), Patience.NONE, soon());
+            Verdict.Waiting waiting = (Verdict.Waiting) ledger.reserve(of(1), PATIENCE, soon());
+            link.refuseConnections();
+            link.resetConnections();
+
+            waiting.place().leave();
+            long afterItGaveUp = System.nanoTime() + TimeUnit.SECONDS.toNanos(1);
+            assertThatExceptionOfType(GuardUnavailableException.class)
+                    .isThrownBy(() -> ledger.reserve(of(1), Patience.NONE, afterItGaveUp));
+            link.acceptConnections();
+
+            awaitThatNobodyStandsInLine();
+        }
+    }
+
+    /** What still ran would keep it. */
+    @Test
+    void nothingRunsOnOfALedgerThatWasClosedWhileRedisWasSilent() throws Exception {
+        try (FaultyLink link = FaultyLink.to(RedisForTests.shared())) {
+            WeakReference<RedisLedger> closed = closedWhileRedisIsSilent(link);
+
+            while (!closed.refersTo(null)) {
+                System.gc();
                 assertThat(Thread.interrupted()).as("timed out").isFalse();
             }
+        }
+    }
+
+    private WeakReference<RedisLedger> closedWhileRedisIsSilent(FaultyLink link) throws Exception {
+        RedisLedger ledger = ledger(link.url(), Duration.ofMillis(500));
+        ledger.reserve(of(10), Patience.NONE, soon());
+        assertThat(ledger.reserve(of(1), PATIENCE, soon())).isInstanceOf(Verdict.Waiting.class);
+        link.replies().hold("EVALSHA");
+        link.replies().awaitWithheld(1);
+        ledger.close();
+        return new WeakReference<>(ledger);
+    }
+
+    private void awaitThatNobodyStandsInLine() {
+        while (jedis.zcount(subject.key() + ":line", "(0", "+inf") > 0) {
+            assertThat(Thread.interrupted()).as("timed out").isFalse();
         }
     }
 

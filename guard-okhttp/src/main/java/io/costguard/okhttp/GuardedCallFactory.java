@@ -3,6 +3,8 @@ package io.costguard.okhttp;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.http.HttpCall;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import okhttp3.Call;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
@@ -28,8 +30,8 @@ import okhttp3.Request;
  *       {@link CostGuardInterceptor} behind that interceptor;
  *   <li>a call that an interceptor repeats is one call, as is what the client repeats by itself;
  *   <li>a denial reaches the caller without passing interceptors and event listeners, which see a call when it is sent;
- *   <li>{@code Dispatcher.cancelAll()} does not know of calls that wait. Cancel those one by one: at whatever point it is, a call that is
- *       cancelled ends, and what it was granted but did not send is given back.
+ *   <li>{@code Dispatcher.cancelAll()} does not know of calls that wait: {@link #cancelAll()} does. At whatever point it is, a call that
+ *       is cancelled ends, and what it was granted but did not send is given back.
  * </ul>
  *
  * <p>A {@code callTimeout} counts from {@code execute} or {@code enqueue} on, the wait included; where it ends while a call waits, or
@@ -42,6 +44,7 @@ public final class GuardedCallFactory implements Call.Factory {
     private final OkHttpClient client;
     private final CostGuard guard;
     private final Denials denials;
+    private final Set<WaitingCall> unsent = ConcurrentHashMap.newKeySet();
 
     public GuardedCallFactory(OkHttpClient client, CostGuard guard) {
         this(client, guard, guard.http().denials());
@@ -58,6 +61,14 @@ public final class GuardedCallFactory implements Call.Factory {
 
     @Override
     public Call newCall(Request request) {
-        return new WaitingCall(client, guard, denials, request);
+        return new WaitingCall(client, guard, denials, request, unsent);
+    }
+
+    /**
+     * Cancels all calls that this factory has made and that wait to be sent. Those that were sent are the dispatcher's: to end all there
+     * are, call {@code client.dispatcher().cancelAll()} after this.
+     */
+    public void cancelAll() {
+        unsent.forEach(Call::cancel);
     }
 }

@@ -10,6 +10,7 @@ import java.io.InterruptedIOException;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -49,6 +50,9 @@ final class WaitingCall implements Call {
     private final CostGuard guard;
     private final Denials denials;
     private final Request request;
+    /** Of the same factory, this one among them from when it begins until the client knows of it. */
+    private final Set<WaitingCall> unsent;
+
     private final Ticket ticket = new Ticket();
     private final Call sending;
     private final AtomicBoolean executed = new AtomicBoolean();
@@ -56,11 +60,12 @@ final class WaitingCall implements Call {
     private volatile @Nullable Future<?> decision;
 
     /** @param client whose first interceptor is that of {@code guard} */
-    WaitingCall(OkHttpClient client, CostGuard guard, Denials denials, Request request) {
+    WaitingCall(OkHttpClient client, CostGuard guard, Denials denials, Request request, Set<WaitingCall> unsent) {
         this.client = client;
         this.guard = guard;
         this.denials = denials;
         this.request = request;
+        this.unsent = unsent;
         this.sending =
                 client.newCall(request.newBuilder().tag(Ticket.class, ticket).build());
     }
@@ -81,13 +86,22 @@ final class WaitingCall implements Call {
         if (guarded.isEmpty()) {
             return sending.execute();
         }
-        Admittance admittance = awaited(decision(guarded.get(), time), time);
+        unsent.add(this);
+        try {
+            return executed(guarded.get(), time);
+        } finally {
+            unsent.remove(this);
+        }
+    }
+
+    private Response executed(GuardedRequest guarded, CallTime time) throws IOException {
+        Admittance admittance = awaited(decision(guarded, time), time);
         if (admittance instanceof Admittance.Answered answered) {
-            return guarded.get().answered(answered.answer());
+            return guarded.answered(answered.answer());
         }
         Exchange exchange = ((Admittance.Admitted) admittance).exchange();
         Duration waited = time.taken();
-        letGo(guarded.get(), exchange, time);
+        letGo(guarded, exchange, time);
         try {
             return sending.execute();
         } catch (IOException e) {
@@ -140,10 +154,12 @@ final class WaitingCall implements Call {
             sending.enqueue(new Told(callback, failure -> failure));
             return;
         }
+        unsent.add(this);
         try {
             // To read a body may take its time.
             executor().execute(() -> ask(guarded.get(), time, callback));
         } catch (RejectedExecutionException e) {
+            unsent.remove(this);
             InterruptedIOException rejected = new InterruptedIOException("executor rejected");
             rejected.initCause(e);
             callback.onFailure(this, rejected);
@@ -155,9 +171,11 @@ final class WaitingCall implements Call {
         try {
             decided = decision(guarded, time);
         } catch (IOException e) {
+            unsent.remove(this);
             callback.onFailure(this, e);
             return;
         } catch (RuntimeException | Error e) {
+            unsent.remove(this);
             cancel();
             callback.onFailure(this, canceledDueTo(e));
             throw e;
@@ -175,6 +193,7 @@ final class WaitingCall implements Call {
             } else {
                 send(guarded, ((Admittance.Admitted) admittance).exchange(), time, callback);
             }
+            unsent.remove(this);
         });
     }
 
@@ -333,7 +352,7 @@ final class WaitingCall implements Call {
     @Override
     @SuppressWarnings("MethodDoesntCallSuperMethod")
     public Call clone() {
-        return new WaitingCall(client, guard, denials, request);
+        return new WaitingCall(client, guard, denials, request, unsent);
     }
 
     // OkHttp 5; not overrides on 4.12.

@@ -128,6 +128,32 @@ class GuardedCallFactoryIT extends OkHttpContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    void allCallsThatWaitCanBeCancelledTogether(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        Waits waits = new Waits(() -> {});
+        CostGuard guard = patient(waits, "gpt-*");
+        GuardedCallFactory calls = new GuardedCallFactory(new OkHttpClient(), guard);
+        assertThat(send(calls, uri())).isEqualTo(200);
+        Outcomes first = opened(Outcomes.of(calls.newCall(chat()), mode));
+        Outcomes second = opened(Outcomes.of(calls.newCall(chat()), mode));
+        waits.next();
+        waits.next();
+
+        calls.cancelAll();
+
+        assertThat(first.failure()).hasMessage("Canceled");
+        assertThat(second.failure()).hasMessage("Canceled");
+        await(() -> waiting(guard) == 0);
+        Call third = calls.newCall(chat());
+        Outcomes later = opened(Outcomes.of(third, mode));
+        waits.next();
+        assertThat(later.isTold()).isFalse();
+        third.cancel();
+        assertThat(later.failure()).hasMessage("Canceled");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
     void aCallThatIsCancelledAsItIsGrantedIsGivenBack(Mode mode) throws Exception {
         List<LoggedRequest> seen = record();
         CompletableFuture<Call> granted = new CompletableFuture<>();
