@@ -9,6 +9,11 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import io.costguard.limit.Admission;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** The direction of the arrows. */
@@ -100,5 +105,18 @@ class ArchitectureTest {
                 .dependOnClassesThat()
                 .haveNameMatching("io\\.costguard\\.limit\\.(Verdict\\$Granted|Reservation|Charge|Ledger.*)")
                 .check(MAIN);
+    }
+
+    /** A virtual thread that waits within a monitor keeps its carrier, up to Java 23. */
+    @Test
+    void whatTalksToRedisOrWaitsHoldsNoMonitor() throws IOException {
+        for (String stage : List.of("limit", "redis")) {
+            try (Stream<Path> sources = Files.walk(Path.of("src/main/java/io/costguard", stage))) {
+                List<Path> files = sources.filter(Files::isRegularFile).toList();
+                assertThat(files)
+                        .isNotEmpty()
+                        .allSatisfy(file -> assertThat(file).content().doesNotContain("synchronized"));
+            }
+        }
     }
 }

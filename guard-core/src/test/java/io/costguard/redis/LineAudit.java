@@ -2,6 +2,8 @@ package io.costguard.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.costguard.Budget;
+import io.costguard.Limit;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -11,6 +13,8 @@ import java.util.TreeMap;
 
 /** What the script noted of lines while it decided, and what stands in them; reads both without the code that it checks. */
 final class LineAudit {
+    static final long NEVER = Long.MAX_VALUE;
+
     private LineAudit() {}
 
     /** One call in one line. */
@@ -68,6 +72,10 @@ final class LineAudit {
             return process + "/" + number;
         }
 
+        boolean isBeforeOthers() {
+            return place > 0 && !ahead.isEmpty();
+        }
+
         /** No limit was charged that did not cover this call and all who stand before it. */
         void checkCovered() {
             for (Taken taken : limits) {
@@ -85,10 +93,35 @@ final class LineAudit {
         }
     }
 
+    /**
+     * What a script left of a subject.
+     *
+     * @param first who stands first in its line, if anybody does
+     */
+    record Stood(long micros, String key, List<Member> first, Value value) implements Entry {
+
+        /** From when on who stands first is covered by the limits of a budget, as things stand; never if nobody stands there. */
+        long firstCoveredAt(Budget budget) {
+            long at = first.isEmpty() ? NEVER : Math.max(micros, value.line.hold);
+            for (Member member : first) {
+                for (int i = 0; i < budget.limits().size(); i++) {
+                    Stored stored = value.limits.get(i);
+                    long need = Math.min(
+                            member.amount(stored.limit), budget.limits().get(i).capacity());
+                    at = Math.max(at, value.coveredAt(budget.limits().get(i), stored, need, micros));
+                }
+            }
+            return at;
+        }
+    }
+
     static Entry read(byte[] entry) {
         ByteBuffer in = ByteBuffer.wrap(entry);
-        if (in.get() == 'J') {
+        byte kind = in.get();
+        if (kind == 'J') {
             return new Joined(Member.of(in));
+        } else if (kind == 'S') {
+            return stood(in);
         }
         String process = text(in, 12);
         long number = unsigned(in, 6);
@@ -109,6 +142,20 @@ final class LineAudit {
             ahead.add(Member.of(member));
         }
         return new LetGo(process, number, place, micros, hold, key, limits, ahead);
+    }
+
+    private static Stood stood(ByteBuffer in) {
+        long micros = unsigned(in, 7);
+        String key = text(in, in.getShort());
+        byte[] first = new byte[in.getShort()];
+        in.get(first);
+        byte[] value = new byte[in.remaining()];
+        in.get(value);
+        return new Stood(
+                micros,
+                key,
+                first.length == 0 ? List.of() : List.of(Member.of(first)),
+                value.length == 0 ? Value.NONE : Value.of(value));
     }
 
     /** What a value tells of one limit. */
@@ -159,6 +206,38 @@ final class LineAudit {
                 limits.add(new Stored(kind == 1 ? ids[i] - 1 : ids[i], kind, parts[i], balances[i], added));
             }
             return new Value(at, limits, head >> 5 == 2 ? line(in) : NO_LINE);
+        }
+
+        /** From when on a limit covers so much, as things stand. */
+        long coveredAt(Limit limit, Stored stored, long need, long now) {
+            if (need > limit.capacity()) {
+                return NEVER;
+            }
+            long period = ((Limit.Window.Span) limit.window()).micros();
+            if (stored.kind == 2) {
+                return coveredInWindow(limit, stored, need, now, period);
+            } else if (stored.kind == 1) {
+                long lacks = (need - stored.balance) * period - stored.added;
+                return lacks <= 0 ? now : Math.max(now, at + -Math.floorDiv(-lacks, limit.amount()));
+            }
+            long rate = limit.amount() * stored.parts / period;
+            long lacks = need * stored.parts - stored.balance;
+            return lacks <= 0 ? now : Math.max(now, at + -Math.floorDiv(-lacks, rate));
+        }
+
+        private long coveredInWindow(Limit limit, Stored stored, long need, long now, long period) {
+            long first = at / period;
+            for (long window = now / period; window < now / period + 1_000; window++) {
+                long used = stored.balance;
+                if (window > first) {
+                    long debt = Math.max(0, used - Math.max(stored.added, limit.capacity()));
+                    used = Math.max(0, debt - (window - first - 1) * limit.capacity());
+                }
+                if (limit.capacity() - used >= need) {
+                    return Math.max(now, window * period);
+                }
+            }
+            return NEVER;
         }
 
         private static Line line(ByteBuffer in) {

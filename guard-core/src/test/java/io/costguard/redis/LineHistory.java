@@ -41,7 +41,7 @@ final class LineHistory {
     private static final long START = 1_760_000_000_000_000L;
     private static final long SECOND = 1_000_000;
     private static final long MILLI = 1_000;
-    private static final long NEVER = Long.MAX_VALUE;
+    private static final long NEVER = LineAudit.NEVER;
     private static final long ARRIVALS = 7 * SECOND;
     private static final long END = 240 * SECOND;
     private static final long SILENT = 3 * SECOND;
@@ -357,42 +357,10 @@ final class LineHistory {
                     for (LineAudit.Member other : members) {
                         need += other.place() < member.place() ? other.amount(stored.limit()) : 0;
                     }
-                    at = Math.max(at, coveredAt(limit, stored, need));
+                    at = Math.max(at, value.coveredAt(limit, stored, need, now));
                 }
             }
             return at;
-        }
-
-        private long coveredAt(Limit limit, LineAudit.Stored stored, long need) {
-            if (need > limit.capacity()) {
-                return NEVER;
-            }
-            long period = ((Limit.Window.Span) limit.window()).micros();
-            long at = value.at();
-            if (stored.kind() == 2) {
-                return coveredInWindow(limit, stored, need, period);
-            } else if (stored.kind() == 1) {
-                long lacks = (need - stored.balance()) * period - stored.added();
-                return lacks <= 0 ? now : Math.max(now, at + -Math.floorDiv(-lacks, limit.amount()));
-            }
-            long rate = limit.amount() * stored.parts() / period;
-            long lacks = need * stored.parts() - stored.balance();
-            return lacks <= 0 ? now : Math.max(now, at + -Math.floorDiv(-lacks, rate));
-        }
-
-        private long coveredInWindow(Limit limit, LineAudit.Stored stored, long need, long period) {
-            long first = value.at() / period;
-            for (long window = now / period; window < now / period + 1_000; window++) {
-                long used = stored.balance();
-                if (window > first) {
-                    long debt = Math.max(0, used - Math.max(stored.added(), limit.capacity()));
-                    used = Math.max(0, debt - (window - first - 1) * limit.capacity());
-                }
-                if (limit.capacity() - used >= need) {
-                    return Math.max(now, window * period);
-                }
-            }
-            return NEVER;
         }
 
         /** What was let go minus what was given back never exceeds what there is in any interval, or in one window. */

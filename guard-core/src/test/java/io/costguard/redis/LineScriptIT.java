@@ -334,6 +334,28 @@ class LineScriptIT {
         assertThat(left.wakes()).containsExactly(new Batch.Wake(2, now));
     }
 
+    @Test
+    void aLargeCallAmongEndlessSmallOnesGoesWithinTheWaitThatItWasTold() {
+        Subject minutely = subject("m", Limit.requests(10).perMinute());
+        one.granted(minutely, 10);
+        Batch.Result.Joined large = two.joined(1, HOUR, minutely, 10);
+        assertThat(large.expected().waitMicros()).isEqualTo(MINUTE);
+
+        List<Batch.Call> small = new ArrayList<>();
+        for (long waited = 0; waited < MINUTE; waited += 2 * SECOND) {
+            long number = small.size() + 1L;
+            small.add(ask(number, one.joined(number, HOUR, minutely, 1), minutely, 1));
+            for (Batch.Call each : small) {
+                assertThat(one.send(each).results()).containsExactly(new Batch.Result.WaitsOn());
+            }
+            tick(2 * SECOND);
+            one.send(beat(minutely));
+            two.send(beat(minutely));
+        }
+
+        two.let(ask(1, large, minutely, 10));
+    }
+
     // ----------------------------------------------------------------------------------------------------- looking
 
     @Test

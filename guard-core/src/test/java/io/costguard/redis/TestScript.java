@@ -60,6 +60,32 @@ final class TestScript {
         return this;
     }
 
+    /** It appends what each script leaves of its subjects to the list at {@code key}, as {@link LineAudit} reads it. */
+    TestScript withStatesAuditedAt(String key) {
+        String end = "return reply\n";
+        if (!text.endsWith(end)) {
+            throw new IllegalStateException("the script no longer ends with its reply");
+        }
+        text = text.substring(0, text.length() - end.length()) + STATES.replace("AUDIT", key) + end;
+        return this;
+    }
+
+    /** It counts at {@code key} how often a call in line asks. */
+    TestScript withAsksCountedAt(String key) {
+        String asks = "local function waiterLacks(f, o, n, op)\n";
+        replace(asks, asks + "redis.call('INCR', '" + key + "')\n");
+        return this;
+    }
+
+    private static final String STATES = """
+            for i = 2, subjects + 1 do
+              local first = redis.call('ZRANGEBYSCORE', KEYS[i] .. ':line', '(0', '+inf', 'LIMIT', '0', '1')[1] or ''
+              local value = redis.call('GET', KEYS[i]) or ''
+              local head = 'S' .. pack('>I7H', now, #KEYS[i]) .. KEYS[i] .. pack('>H', #first) .. first
+              redis.call('RPUSH', 'AUDIT', head .. value)
+            end
+            """;
+
     /** Of each part: the call, what there was before it was charged, what it takes, and who stands before it. */
     private static final String GRANTS = """
                 local audited = head + 1

@@ -5,6 +5,7 @@ import static com.github.tomakehurst.wiremock.client.WireMock.post;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import com.github.tomakehurst.wiremock.verification.LoggedRequest;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.GuardListener;
@@ -32,12 +33,18 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -131,6 +138,80 @@ class GuardedHttpClientIT extends AdapterContract {
         assertThat(settled.outcome()).isEqualTo(Outcome.COUNTED);
         assertThat(settled.actual().input()).isEqualTo(settled.estimate().input());
         assertThat(settled.actual().output()).isLessThan(settled.estimate().output());
+    }
+
+    @Test
+    void aCallThatIsCancelledAsItIsGrantedIsGivenBackAndNeverSent() throws Exception {
+        List<LoggedRequest> seen = record();
+        CompletableFuture<Future<?>> sent = new CompletableFuture<>();
+        CostGuard guard = listening(new GuardListener() {
+            @Override
+            public void onGranted(Grant event) {
+                sent.join().cancel(true);
+            }
+        });
+        HttpClient client = GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard);
+
+        CompletableFuture<?> future = client.sendAsync(chat(), BodyHandlers.ofInputStream());
+        sent.complete(future);
+
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
+        assertThat(future).isCancelled();
+        assertThat(used(guard)).isZero();
+        assertThat(seen).isEmpty();
+    }
+
+    @Test
+    void aCallIsSettledOnceWhetherItEndsOrIsCancelledOrItsBodyIsClosedFirst() throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        Queue<Outcome> settled = new ConcurrentLinkedQueue<>();
+        CostGuard guard = listening(new GuardListener() {
+            @Override
+            public void onSettled(Settlement event) {
+                settled.add(event.outcome());
+            }
+        });
+        HttpClient client = GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard);
+        int calls = 60;
+        for (int i = 0; i < calls; i++) {
+            // From before it is decided to after its body was read.
+            int micros = i * 100;
+            CompletableFuture<HttpResponse<InputStream>> future =
+                    client.sendAsync(chat(), BodyHandlers.ofInputStream());
+            FutureTask<Boolean> canceller = new FutureTask<>(() -> {
+                LockSupport.parkNanos(TimeUnit.MICROSECONDS.toNanos(micros));
+                return future.cancel(true);
+            });
+            new Thread(canceller).start();
+            try (InputStream body = future.get(10, TimeUnit.SECONDS).body()) {
+                assertThat(body.readNBytes(i * 10)).isNotNull();
+            } catch (CancellationException e) {
+                assertThat(future).isCancelled();
+            }
+            canceller.get();
+            events.settled();
+        }
+
+        guard.flush();
+        assertThat(settled).hasSize(calls);
+        assertThat(used(guard))
+                .isEqualTo(settled.stream()
+                        .filter(outcome -> outcome != Outcome.RELEASED)
+                        .count());
+        System.out.printf(
+                "of %d calls, ended or cancelled: %s%n",
+                calls, settled.stream().collect(Collectors.groupingBy(outcome -> outcome, Collectors.counting())));
+    }
+
+    private CostGuard listening(GuardListener listener) {
+        return opened(CostGuard.builder()
+                .redis(RedisForTests.shared().url())
+                .keyPrefix(RedisForTests.shared().keyPrefix())
+                .decisionTimeout(Duration.ofSeconds(10))
+                .budget(roomy())
+                .listener(events)
+                .listener(listener)
+                .build());
     }
 
     @Test

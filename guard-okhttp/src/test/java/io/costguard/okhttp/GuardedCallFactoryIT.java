@@ -14,8 +14,6 @@ import io.costguard.BudgetExceededException;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.GuardListener;
-import io.costguard.GuardUnavailableException;
-import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.Outcome;
 import io.costguard.UnknownCalls;
@@ -355,6 +353,49 @@ class GuardedCallFactoryIT extends OkHttpContract {
     }
 
     @Test
+    void fiveCallsThatStandInLineDelayThoseOfAnotherModelByAtMostFiftyMilliseconds() throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        Waits waits = new Waits(() -> {});
+        CostGuard guard = patient(waits, "gpt-3.5*");
+        OkHttpClient client = new OkHttpClient();
+        Call.Factory calls = guarded(client, guard, Denials.answer());
+        send(calls, uri());
+        Duration alone = halfOfTheCallsTakeAtMost(calls);
+        List<Call> waiting = new ArrayList<>();
+        List<Outcomes> outcomes = new ArrayList<>();
+        for (int i = 0; i < client.dispatcher().getMaxRequestsPerHost(); i++) {
+            waiting.add(calls.newCall(chat()));
+            outcomes.add(opened(Outcomes.of(waiting.get(i), Mode.ASYNC)));
+            waits.next();
+        }
+
+        Duration beside = halfOfTheCallsTakeAtMost(calls);
+
+        System.out.printf(
+                "calls of one model take %d us, and %d us beside %d of another that wait%n",
+                alone.toNanos() / 1_000, beside.toNanos() / 1_000, waiting.size());
+        assertThat(beside.minus(alone)).isLessThanOrEqualTo(Duration.ofMillis(50));
+        assertThat(outcomes).noneMatch(Outcomes::isTold);
+        waiting.forEach(Call::cancel);
+        for (Outcomes each : outcomes) {
+            assertThat(each.failure()).hasMessage("Canceled");
+        }
+    }
+
+    private Duration halfOfTheCallsTakeAtMost(Call.Factory calls) throws Exception {
+        List<Duration> took = new ArrayList<>();
+        for (int i = 0; i < 21; i++) {
+            long begin = System.nanoTime();
+            Outcomes outcomes = opened(Outcomes.of(calls.newCall(chat("gpt-4")), Mode.ASYNC));
+            try (Response response = outcomes.response()) {
+                assertThat(response.code()).isEqualTo(200);
+            }
+            took.add(Duration.ofNanos(System.nanoTime() - begin));
+        }
+        return took.stream().sorted().toList().get(10);
+    }
+
+    @Test
     void aDispatcherThatWasShutDownIsToldOfBeforeTheGuardIsAsked() throws Exception {
         FaultyLink link = opened(FaultyLink.to(REDIS));
         CostGuard guard = connected(link, Duration.ofSeconds(10));
@@ -687,12 +728,6 @@ class GuardedCallFactoryIT extends OkHttpContract {
                 .listener(events)
                 .listener(waits)
                 .build());
-    }
-
-    private static long waiting(CostGuard guard) throws GuardUnavailableException {
-        return guard.status(GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary"))
-                .get(0)
-                .waiting();
     }
 
     private static Request chat(String model) {

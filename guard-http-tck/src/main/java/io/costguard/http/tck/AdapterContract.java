@@ -26,6 +26,7 @@ import io.costguard.Limit;
 import io.costguard.LimitStatus;
 import io.costguard.Outcome;
 import io.costguard.UnknownCalls;
+import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
 import io.costguard.describe.Tokenizers;
 import io.costguard.http.HttpCall;
@@ -538,6 +539,39 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    void aCallThatIsCancelledWhileItStandsInLineLeavesAtOnceAndIsNeverSent(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        List<LoggedRequest> seen = record();
+        BlockingQueue<GuardListener.Waiting> waits = new LinkedBlockingQueue<>();
+        CostGuard guard = opened(builder(redis.url())
+                .budget(Budget.named("line").per().limit(Limit.requests(1).perMinute()))
+                .whenExhausted(WhenExhausted.waitUpTo(Duration.ofHours(1)))
+                .listener(new GuardListener() {
+                    @Override
+                    public void onWaiting(Waiting event) {
+                        waits.add(event);
+                    }
+                })
+                .build());
+        readTimeout = Duration.ofMinutes(5);
+        Client client = client(guard, Denials.answer(), mode);
+        client.send(request(CHAT)).bytes();
+
+        client.sendAndCancel(
+                request(CHAT),
+                () -> assertThat(waits.poll(10, TimeUnit.SECONDS)).isNotNull());
+
+        long deadline = System.nanoTime() + Duration.ofSeconds(10).toNanos();
+        while (waiting(guard) > 0) {
+            assertThat(System.nanoTime() - deadline).as("nanoseconds too late").isNegative();
+            Thread.onSpinWait();
+        }
+        assertThat(used(guard)).isEqualTo(1);
+        assertThat(seen).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
     void aCallThatIsNotAnsweredInTimeKeepsItsEstimate(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT).withFixedDelay(30_000)));
         readTimeout = Duration.ofMillis(500);
@@ -851,6 +885,13 @@ public abstract class AdapterContract {
         LimitStatus requests = guard.status(GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary"))
                 .get(0);
         return requests.capacity() - requests.balance();
+    }
+
+    /** How many calls wait for that limit. */
+    protected static long waiting(CostGuard guard) throws GuardUnavailableException {
+        return guard.status(GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary"))
+                .get(0)
+                .waiting();
     }
 
     protected CostGuard guard(Budget... budgets) {
