@@ -60,7 +60,7 @@ final class ManyCallers {
 
     private static Load measure(Bench bench, ThreadFactory threads, List<Contender> contenders) throws Exception {
         Effort effort = bench.effort();
-        return Load.measure(contenders, threads, CALLERS, effort, effort.of(3, 15), effort.of(200, 1_000));
+        return Load.measure(contenders, threads, CALLERS, effort, effort.of(2, 15), effort.of(200, 1_000));
     }
 
     private static void rate(Report report, Load load, Contender ours, Contender peer, double goal) {

@@ -23,7 +23,7 @@ final class ServerTime {
                 Contender hot = Contender.checked(Ours.reserving(url, 1));
                 Contender settling = Contender.checked(Ours.settling(url, 1));
                 Contender many = Contender.checked(Ours.reserving(url, 1_000))) {
-            int calls = bench.effort().of(1_000, 5_000);
+            int calls = bench.effort().of(600, 5_000);
             List<Task> tasks = List.of(
                     new Task(bare, 1, calls),
                     new Task(alone, 1, calls),
