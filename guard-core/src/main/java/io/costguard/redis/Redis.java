@@ -6,14 +6,15 @@ import java.util.List;
 import org.apache.commons.pool2.impl.GenericObjectPoolConfig;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Connection;
+import redis.clients.jedis.ConnectionPool;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.JedisClientConfig;
 import redis.clients.jedis.JedisPubSub;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.SslOptions;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
-import redis.clients.jedis.providers.PooledConnectionProvider;
 import redis.clients.jedis.util.JedisURIHelper;
 
 /** A way to have a script run. Every failure is a {@link redis.clients.jedis.exceptions.JedisException}. */
@@ -50,7 +51,21 @@ public sealed interface Redis extends AutoCloseable {
     final class Own implements Redis {
         private static final int CONNECTIONS = 16;
 
-        private final PooledConnectionProvider connections;
+        private final Connections connections;
+
+        /** Makes a connection when it is needed, not in the place of a broken one: whoever returns that has no time left for it. */
+        private static final class Connections extends ConnectionPool {
+            Connections(HostAndPort server, JedisClientConfig config, GenericObjectPoolConfig<Connection> pool) {
+                super(server, config, pool);
+            }
+
+            @Override
+            public void addObject() throws Exception {
+                if (getNumWaiters() > 0) {
+                    super.addObject();
+                }
+            }
+        }
 
         private Own(String url, Duration timeout) {
             URI uri;
@@ -81,7 +96,7 @@ public sealed interface Redis extends AutoCloseable {
             pool.setMaxWait(timeout);
             pool.setJmxEnabled(false);
             int port = uri.getPort() == -1 ? Protocol.DEFAULT_PORT : uri.getPort();
-            connections = new PooledConnectionProvider(new HostAndPort(uri.getHost(), port), config.build(), pool);
+            connections = new Connections(new HostAndPort(uri.getHost(), port), config.build(), pool);
         }
 
         @Override
@@ -102,7 +117,7 @@ public sealed interface Redis extends AutoCloseable {
                 arguments.key(key);
             }
             arguments.add(argument);
-            try (Connection connection = connections.getConnection()) {
+            try (Connection connection = connections.getResource()) {
                 int timeoutMillis = Math.max(1, (int) Math.min(Integer.MAX_VALUE, timeoutNanos / 1_000_000));
                 if (connection.getSoTimeout() != timeoutMillis) {
                     connection.setSoTimeout(timeoutMillis);
@@ -113,7 +128,7 @@ public sealed interface Redis extends AutoCloseable {
 
         @Override
         public void subscribe(JedisPubSub ears, String channel) {
-            try (Connection connection = connections.getConnection()) {
+            try (Connection connection = connections.getResource()) {
                 ears.proceed(connection, channel);
             }
         }

@@ -16,6 +16,7 @@ import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import io.costguard.testing.FaultyLink;
 import io.costguard.testing.RedisForTests;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /** What becomes of reserves and settles when Redis, or the way to it, fails. */
 @Timeout(60)
@@ -188,6 +190,22 @@ class RedisLedgerIT {
             assertThat(granted.charges().get(0).claim().amounts()).containsExactly(1);
         }
         awaitBalance(100 - 1 - 30);
+    }
+
+    @Test
+    void aCallerThatGotNoReplyDoesNotMakeAConnectionForOthers() throws Exception {
+        byte[] script = "return 1".getBytes(StandardCharsets.US_ASCII);
+        byte[] nothing = {};
+        try (FaultyLink own = FaultyLink.to(server);
+                Redis redis = Redis.at(own.url(), TIMEOUT)) {
+            redis.eval(script, List.of(), nothing, TIMEOUT.toNanos());
+            own.replies().dropNext("EVAL");
+
+            assertThatExceptionOfType(JedisConnectionException.class)
+                    .isThrownBy(() -> redis.eval(script, List.of(), nothing, TIMEOUT.toNanos() / 4));
+
+            assertThat(own.requests().passed("HELLO")).isEqualTo(1);
+        }
     }
 
     @Test
