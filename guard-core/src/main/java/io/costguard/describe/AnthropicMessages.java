@@ -24,6 +24,9 @@ final class AnthropicMessages implements Dialect {
     /** A picture as large as they are kept, width × height / 750 (API guide, "Vision"). */
     private static final long TOKENS_A_PICTURE = 1_600;
 
+    /** Remaining tokens are told to the nearest thousand (API guide, "Rate limits", response headers): there may be as many more. */
+    private static final long ROUNDING = 500;
+
     private static final JsonPaths REQUEST = JsonPaths.of(
             "model",
             "max_tokens",
@@ -145,7 +148,8 @@ final class AnthropicMessages implements Dialect {
     private static Optional<Remaining> remaining(
             Unit unit, Function<String, Optional<String>> headers, Instant sent, Instant now) {
         String of = "anthropic-ratelimit-" + unit.label().replace(' ', '-');
-        return Remaining.of(unit, of + "-remaining", of + "-reset", headers, sent, now);
+        Optional<Remaining> told = Remaining.of(unit, of + "-remaining", of + "-reset", headers, sent, now);
+        return unit == Unit.REQUESTS ? told : told.map(rounded -> rounded.plus(ROUNDING));
     }
 
     @Override

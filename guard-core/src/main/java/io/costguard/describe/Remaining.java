@@ -53,6 +53,10 @@ public record Remaining(Unit unit, long amount) {
                 .map(amount -> new Remaining(unit, amount));
     }
 
+    Remaining plus(long more) {
+        return new Remaining(unit, Math.min(Cost.MAX_AMOUNT, amount + more));
+    }
+
     private static Optional<Duration> span(String text) {
         if (!SPAN.matcher(text).matches()) {
             return Optional.empty();

@@ -109,9 +109,7 @@ final class Waiters {
     /** A call that stands in line from now on. */
     Verdict.Waiting joined(Batch.Call.Reserve call, Batch.Result.Joined joined) {
         Waiter waiter = new Waiter(call, joined.expected(), joined.place());
-        if (joined.isFirst()) {
-            waiter.inLine().forEach(claim -> lost(claim.subject()));
-        }
+        waiter.stands(joined);
         waiter.begin();
         return waiter.verdict;
     }
@@ -363,6 +361,13 @@ final class Waiters {
                     : operation(Batch.LineOperation.Kind.ASK, place);
         }
 
+        /** Where Redis knew of none of its process, it has lost the others too. */
+        private void stands(Batch.Result.Joined joined) {
+            if (joined.isFirst()) {
+                inLine().forEach(claim -> lost(claim.subject()));
+            }
+        }
+
         private void asked(Batch.@Nullable Result result, @Nullable Throwable failure) {
             if (result instanceof Batch.Result.Gone && !leaves) {
                 regressed.run();
@@ -377,6 +382,9 @@ final class Waiters {
                     asker.giveBack(granted);
                 }
                 return;
+            }
+            if (result instanceof Batch.Result.Joined joined) {
+                stands(joined);
             }
             boolean last;
             lock.lock();

@@ -539,8 +539,8 @@ for i = 1, subjects do
       else
         -- Written even where nothing is charged: else it would stand still for as long as calls are only denied.
         setBack, changed[i], f[2] = true, true, RENEWED
-        if f.line and not bad and mode ~= LOOK then
-          lines.setBack(f.line, last)
+        if f.line and not bad then
+          lines.setBack(f.line, last, mode ~= LOOK)
         end
       end
       micros = 0
@@ -651,8 +651,9 @@ if lastReply then
     end
   end
   calls, n, reserves = unused, 1, 0
-  for _, join in ipairs(joins) do
-    lines.act(join, join.parts, join.n, states)
+  -- Where no line can be used, nothing is to be left.
+  for i = 1, lines and #joins or 0 do
+    lines.act(joins[i], joins[i].parts, joins[i].n, states)
   end
 end
 

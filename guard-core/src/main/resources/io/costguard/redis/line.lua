@@ -8,29 +8,29 @@
 -- highest so far: no two members of a line have the same, and a call has the same in all its lines.
 --
 -- What a subject's value has after its limits while anybody waits, or a hold lasts; its head then tells version 2: hold I7 (TIME
--- until which nobody goes), size I4, highest place I7, until I7 (TIME at which the line's key ends), after I7, turn's place I7,
--- moment I7 (0: not told), turn's member with its length H; count B, and for each limit that anybody waits for: name I3, sum I7 of
--- what waits, told I7: what of it waits up to the place `after`.
+-- until which nobody goes), size I4, highest place I7, until I7 (TIME at which the line's key ends), seen I7 (TIME at which a process
+-- last showed in it that it lives), after I7, turn's place I7, moment I7 (0: not told), turn's member with its length H; count B, and
+-- for each limit that anybody waits for: name I3, sum I7 of what waits, told I7: what of it waits up to the place `after`.
 --
 -- The turn is the first call that has not been told that this line covers it. Those up to `after` have been: they wait for
 -- something else. A script that moves the turn, or brings its moment more than 50 ms nearer, tells it to its process.
 
-local LINE_HEAD = '>I7I4I7I7I7I7I7H'
+local LINE_HEAD = '>I7I4I7I7I7I7I7I7H'
 
 local function lineReaders()
   -- What a value has of its line from there on, and where it ends; nothing if it is damaged. All but its hold and size is left as it
   -- is written: last, till, after, place, moment, the turn's length and where it is, and the value.
   local function read(value, from)
-    if from + 48 > #value then
+    if from + 55 > #value then
       return nil
     end
-    local hold, size, last, till, after, place, moment, length, at = struct.unpack(LINE_HEAD, value, from)
+    local hold, size, last, till, seen, after, place, moment, length, at = struct.unpack(LINE_HEAD, value, from)
     local count = string.byte(value, at + length)
     local ends = count and at + length + count * 17
     if not count or ends > #value then
       return nil
     end
-    return { last, till, after, place, moment, length, at, value, hold = hold, size = size }, ends
+    return { last, till, after, place, moment, length, at, value, hold = hold, size = size, seen = seen }, ends
   end
 
   -- What waits for a limit, where a line is as it is written.
@@ -46,7 +46,8 @@ local function lineReaders()
   end
 
   -- Which limit of a part keeps a newcomer from going at once, for how long (-1 if none does), and what stands before it; and
-  -- whether it would be kept even if nobody stood in line. A share that must stay free is in percent.
+  -- whether that is known without a look at the line: it would be kept even if nobody stood there, and who does may still live. A
+  -- share that must stay free is in percent.
   local function lacks(q, now, f, o, n, share, wait)
     local line, head, k, m = f.line, q[o + 3], 4, o + 5
     local sums, hold = line.sums, line.hold - now
@@ -79,7 +80,7 @@ local function lineReaders()
       end
       k, m = k + 2, m + 3
     end
-    return longest, limit, ahead, limit and alone
+    return longest, limit, ahead, limit and alone and now - line.seen < 10000000
   end
 
   return read, lacks
@@ -143,7 +144,7 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
         text[count] = pack('>I3I7I7', name, sum, line.told[name] or 0)
       end
     end
-    return pack(LINE_HEAD, line.hold, line.size, line.last, line.till, line.after, line.place, line.moment, #line.turn)
+    return pack(LINE_HEAD, line.hold, line.size, line.last, line.till, line.seen, line.after, line.place, line.moment, #line.turn)
       .. line.turn .. string.char(count) .. table.concat(text)
   end
 
@@ -164,7 +165,7 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
       sums[name], told[name] = sum, known
     end
     return {
-      hold = written.hold, size = written.size, last = written[1], till = written[2], after = written[3], place = written[4],
+      hold = written.hold, size = written.size, seen = written.seen, last = written[1], till = written[2], after = written[3], place = written[4],
       moment = written[5], turn = sub(value, written[7], at - 1), sums = sums, told = told,
     }
   end
@@ -185,7 +186,7 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
       f.line = unfolded(line)
       line = f.line
     else
-      line = { hold = 0, size = 0, last = 0, till = 0, sums = {} }
+      line = { hold = 0, size = 0, last = 0, till = 0, seen = now, sums = {} }
       restart(line)
     end
     line.key, f.line, isOpen[i] = key, line, true
@@ -336,6 +337,9 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
 
   -- How long a limit keeps a newcomer that asks so much of it from going.
   local function newcomerWait(f, o, j, amount)
+    if amount == 0 then
+      return 0
+    end
     local need = amount + (f.line.sums[names(o)[j]] or 0)
     return max(wait(f, o, j, need), f.line.hold - now)
   end
@@ -428,13 +432,14 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
   local function beat(line)
     local last = redis.call('ZSCORE', line.key, process)
     redis.call('ZADD', line.key, whole(-now), process)
+    line.seen = now
     return not last or last == DROPPED, last
   end
 
   -- After the clock was set back, heartbeats of a time to come are of now.
-  local function setBack(line, ago)
-    line.hold = line.hold > now and now + max(0, line.hold - ago) or line.hold
-    for _, name in ipairs(redis.call('ZRANGEBYSCORE', line.key, '-inf', '(' .. whole(-now))) do
+  local function setBack(line, ago, mayWrite)
+    line.hold, line.seen = line.hold > now and now + max(0, line.hold - ago) or line.hold, min(line.seen, now)
+    for _, name in ipairs(mayWrite and redis.call('ZRANGEBYSCORE', line.key, '-inf', '(' .. whole(-now)) or {}) do
       redis.call('ZADD', line.key, whole(-now), name)
     end
   end
@@ -445,7 +450,7 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
     local isNew, last = beat(line)
     line.checked, line.touched = true, true
     if line.last > now + SILENT then
-      setBack(line, now)
+      setBack(line, now, true)
     end
     local silent = silentSince(line, SILENT)
     if #silent == 0 then

@@ -46,7 +46,7 @@ class RemainingTest {
     }
 
     @Test
-    void anthropicTellsOfInputAndOutputTokensToo() {
+    void anthropicTellsOfInputAndOutputTokensTooToTheNearestThousand() {
         Map<String, String> headers = new HashMap<>();
         headers.put("anthropic-ratelimit-requests-remaining", "3999");
         headers.put("anthropic-ratelimit-requests-reset", "2025-05-13T13:41:22Z");
@@ -60,9 +60,9 @@ class RemainingTest {
         // All of its requests are there again.
         assertThat(remaining("/v1/messages", headers))
                 .containsExactly(
-                        new Remaining(Unit.TOKENS, 480_000),
-                        new Remaining(Unit.INPUT_TOKENS, 400_000),
-                        new Remaining(Unit.OUTPUT_TOKENS, 80_000));
+                        new Remaining(Unit.TOKENS, 480_500),
+                        new Remaining(Unit.INPUT_TOKENS, 400_500),
+                        new Remaining(Unit.OUTPUT_TOKENS, 80_500));
     }
 
     @ParameterizedTest

@@ -167,6 +167,7 @@ final class LineAudit {
             long size,
             long last,
             long until,
+            long seen,
             long after,
             long place,
             long moment,
@@ -175,7 +176,7 @@ final class LineAudit {
 
     /** A subject's value, without its tail. */
     record Value(long at, List<Stored> limits, Line line) {
-        static final Line NO_LINE = new Line(0, 0, 0, 0, 0, 0, 0, Map.of(), Map.of());
+        static final Line NO_LINE = new Line(0, 0, 0, 0, 0, 0, 0, 0, Map.of(), Map.of());
         static final Value NONE = new Value(0, List.of(), NO_LINE);
 
         static Value of(byte[] value) {
@@ -245,6 +246,7 @@ final class LineAudit {
             long size = unsigned(in, 4);
             long last = unsigned(in, 7);
             long until = unsigned(in, 7);
+            long seen = unsigned(in, 7);
             long after = unsigned(in, 7);
             long place = unsigned(in, 7);
             long moment = unsigned(in, 7);
@@ -256,7 +258,7 @@ final class LineAudit {
                 sums.put(limit, unsigned(in, 7));
                 told.put(limit, unsigned(in, 7));
             }
-            return new Line(hold, size, last, until, after, place, moment, sums, told);
+            return new Line(hold, size, last, until, seen, after, place, moment, sums, told);
         }
     }
 

@@ -125,6 +125,17 @@ class LineScriptIT {
     }
 
     @Test
+    void aNewcomerIsNotToldToWaitBehindTheDead() {
+        one.granted(subject, 10);
+        one.joined(1, 2 * HOUR, subject, 5);
+
+        assertThat(denied(two.send(reserve(subject, 1))).waitMicros()).isEqualTo(36 * MINUTE);
+        tick(11 * SECOND);
+        assertThat(denied(two.send(reserve(subject, 1))).waitMicros()).isEqualTo(6 * MINUTE - 11 * SECOND);
+        assertThat(waiting(subject)).isZero();
+    }
+
+    @Test
     void aCallThatWouldNotGoEvenIfNobodyWaitedIsDeniedWithoutALookAtWhoDoes() {
         one.granted(subject, 10);
         one.joined(1, HOUR, subject, 5);
@@ -397,6 +408,25 @@ class LineScriptIT {
     }
 
     @Test
+    void aLimitThatANewcomerAsksNothingOfDoesNotKeepIt() {
+        Subject both =
+                subject("both", Limit.requests(10).perHour(), Limit.tokens(60).perHour());
+        one.granted(both, 0, 60);
+        one.joined(1, HOUR, both, 0, 30);
+
+        assertThat(newcomerWaits(both, 1, 0)).containsExactly(0L, 0L);
+    }
+
+    @Test
+    void whoLooksAfterTheClockWasSetBackSeesAHoldAsLongAsItWas() {
+        one.send(operation(Kind.HOLD, 0, 0, 10 * MINUTE, subject, 0));
+
+        tick(-5 * HOUR);
+
+        assertThat(newcomerWaits(subject, 1)).containsExactly(10 * MINUTE);
+    }
+
+    @Test
     void aNewcomerWaitsForTheEndOfAHold() {
         one.granted(subject, 4);
         one.send(operation(Kind.HOLD, 0, 0, 10 * MINUTE, subject, 0));
@@ -548,6 +578,18 @@ class LineScriptIT {
 
         assertThat(balances(other)).containsExactly(7L);
         assertThat(balances(subject)).containsExactly(0L);
+    }
+
+    @Test
+    void aCancelledBatchWhoseSubjectWasSpoiltSinceIsCancelledAllTheSame() {
+        Batch batch = one.batch(join(1, HOUR, subject, 5));
+        one.granted(subject, 10);
+        one.sendRaw(Batch.Mode.RUN, batch);
+        jedis.set(subject.key(), "spoilt");
+
+        Batch.Reply cancelled = one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(cancelled.status()).isEqualTo(Batch.Status.CANCELLED_AFTER_IT_RAN);
     }
 
     @Test

@@ -14,16 +14,21 @@ import io.costguard.limit.Verdict;
 import io.costguard.testing.FaultyLink;
 import io.costguard.testing.RedisForTests;
 import java.lang.ref.WeakReference;
+import java.net.URI;
 import java.time.Duration;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClient;
 
 /** Where Redis and a process no longer know the same of a line: who waits stands in it, who does not leaves, without being told. */
@@ -54,6 +59,37 @@ class LostLineIT {
 
             assertThat(waiting.place().end().get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
         }
+    }
+
+    @Test
+    void whereOneFindsThatTheLineWasLostNobodyOfItsProcessIsOvertaken() throws Exception {
+        Subject fast = new Subject(
+                prefix + ":{x}:fast",
+                Budget.named("fast").limit(Limit.requests(100).perSecond()));
+        BlockingQueue<String> ends = new LinkedBlockingQueue<>();
+        try (RedisLedger ledger = ledger(RedisForTests.shared().url(), Duration.ofSeconds(5));
+                RedisLedger other = ledger(RedisForTests.shared().url(), Duration.ofSeconds(5))) {
+            ledger.reserve(of(10), Patience.NONE, soon());
+            ledger.reserve(of(1), PATIENCE, soon());
+            awaitThatItListens();
+            ledger.reserve(of(fast, 100), Patience.NONE, soon());
+            waits(ledger, of(fast, 30), "the first", ends);
+            waits(ledger, of(fast, 69), "the second", ends);
+            jedis.del(fast.key(), fast.key() + ":line");
+
+            other.reserve(of(fast, 100), Patience.NONE, soon());
+            waits(other, of(fast, 40), "one that came later", ends);
+
+            for (String next : List.of("the first", "the second", "one that came later")) {
+                assertThat(ends.poll(20, TimeUnit.SECONDS)).isEqualTo(next);
+            }
+        }
+    }
+
+    private static void waits(RedisLedger ledger, List<Claim> claims, String name, Queue<String> ends)
+            throws GuardUnavailableException {
+        Verdict.Waiting waiting = (Verdict.Waiting) ledger.reserve(claims, PATIENCE, soon());
+        CompletableFuture<?> unused = waiting.place().end().whenComplete((verdict, failure) -> ends.add(name));
     }
 
     /** @param before how many batches there were: each lane takes one, in turn */
@@ -125,6 +161,15 @@ class LostLineIT {
         return new WeakReference<>(ledger);
     }
 
+    /** Until then a process looks more often than each second. */
+    private void awaitThatItListens() {
+        try (Jedis admin = new Jedis(URI.create(RedisForTests.shared().url()))) {
+            while (admin.pubsubChannels(prefix + ":turn:*").isEmpty()) {
+                assertThat(Thread.interrupted()).as("timed out").isFalse();
+            }
+        }
+    }
+
     private void awaitThatNobodyStandsInLine() {
         while (jedis.zcount(subject.key() + ":line", "(0", "+inf") > 0) {
             assertThat(Thread.interrupted()).as("timed out").isFalse();
@@ -136,6 +181,10 @@ class LostLineIT {
     }
 
     private List<Claim> of(long amount) {
+        return of(subject, amount);
+    }
+
+    private static List<Claim> of(Subject subject, long amount) {
         return List.of(new Claim(subject, new long[] {amount}));
     }
 

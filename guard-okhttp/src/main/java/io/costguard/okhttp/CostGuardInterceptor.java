@@ -45,8 +45,13 @@ public final class CostGuardInterceptor implements Interceptor {
         this.denials = denials;
     }
 
+    /** @throws IllegalStateException if it was added with {@code addNetworkInterceptor}, where a call may come by several times, or not */
     @Override
     public Response intercept(Chain chain) throws IOException {
+        if (chain.connection() != null) {
+            throw new IllegalStateException(
+                    "a CostGuardInterceptor was added with addNetworkInterceptor; use addInterceptor");
+        }
         Optional<Ticket.Departure> decided = Ticket.take(chain);
         if (decided.isPresent()) {
             return decided.get().request().send(chain, decided.get().exchange());

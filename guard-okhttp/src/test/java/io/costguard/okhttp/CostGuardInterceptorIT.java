@@ -1,6 +1,7 @@
 package io.costguard.okhttp;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.costguard.CostGuard;
 import io.costguard.Denials;
@@ -16,6 +17,19 @@ class CostGuardInterceptorIT extends OkHttpContract {
         return client.newBuilder()
                 .addInterceptor(new CostGuardInterceptor(guard, denials))
                 .build();
+    }
+
+    @Test
+    void asANetworkInterceptorItRefusesToWork() throws Exception {
+        CostGuard guard = guard(roomy());
+        OkHttpClient client = new OkHttpClient.Builder()
+                .addNetworkInterceptor(new CostGuardInterceptor(guard))
+                .build();
+
+        assertThatIllegalStateException()
+                .isThrownBy(() -> send(client, uri()))
+                .withMessageContaining("use addInterceptor");
+        assertThat(used(guard)).isZero();
     }
 
     @Test
