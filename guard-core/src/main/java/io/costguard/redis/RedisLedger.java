@@ -763,7 +763,7 @@ public final class RedisLedger implements Ledger {
         return next != null && next.caller == null && mayLead();
     }
 
-    /** Tries to learn, and undo, what became of the oldest unknown batch; says whether it did. */
+    /** Tries to learn, and undo, what became of the first unknown batch; says whether it did. Else it is the last from now on. */
     private boolean cancelUnknown() {
         Unknown oldest = unknown.peek();
         if (oldest == null) {
@@ -805,6 +805,8 @@ public final class RedisLedger implements Ledger {
             return true;
         } catch (NotRunException | UnknownOutcomeException e) {
             log.debug("a batch of which nobody knows whether it ran could not be cancelled yet", e);
+            unknown.add(oldest);
+            unknown.remove(oldest);
             return false;
         }
     }
