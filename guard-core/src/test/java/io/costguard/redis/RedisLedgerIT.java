@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -333,12 +334,55 @@ class RedisLedgerIT {
     }
 
     @Test
-    void aClosedLedgerDecidesNothing() {
+    void closingWaitsUntilWhatIsUnknownIsCancelled() throws Exception {
+        Duration patient = Duration.ofSeconds(10);
+        RedisLedger own = new RedisLedger(Redis.at(link.url(), patient), prefix, patient);
+        reserve(own, 1);
+        link.replies().hold("EVALSHA");
+        CompletableFuture<Verdict> unknown = own.reserveAsync(claims(10), Patience.NONE, soon());
+        link.replies().awaitWithheld(1);
+        link.refuseConnections();
+        link.resetConnections();
+        assertThat(unknown.handle((verdict, failure) -> failure).get()).isInstanceOf(CompletionException.class);
+        assertThat(balance()).isEqualTo(89);
+        link.replies().pass();
+
+        CompletableFuture<Void> closed = CompletableFuture.runAsync(own::close);
+        awaitThatItSaysItIsClosed(own);
+        link.acceptConnections();
+        closed.get();
+
+        assertThat(balance()).isEqualTo(99);
+    }
+
+    @Test
+    void aClosedLedgerSaysSoWhateverItIsAsked() throws Exception {
         ledger.close();
 
         assertThatExceptionOfType(GuardUnavailableException.class)
                 .isThrownBy(() -> reserve(1))
-                .withMessageContaining("closed");
+                .withMessage("the guard is closed");
+        assertThatExceptionOfType(GuardUnavailableException.class)
+                .isThrownBy(() -> ledger.look(claims(1), deadline()))
+                .withMessage("the guard is closed");
+        assertThat(ledger.hold(List.of(subject), Duration.ofSeconds(1)))
+                .isCompletedExceptionally()
+                .failsWithin(Duration.ZERO)
+                .withThrowableOfType(ExecutionException.class)
+                .withCauseInstanceOf(GuardUnavailableException.class)
+                .withMessageContaining("the guard is closed");
+    }
+
+    @Test
+    void aLedgerThatWasClosedWhileRedisWasAwayHasNothingLeftToFlush() throws Exception {
+        Charge charge = granted(40);
+        link.refuseConnections();
+        link.resetConnections();
+        settle(charge, 10);
+
+        ledger.close();
+
+        ledger.flush(deadline());
     }
 
     // ------------------------------------------------------------------------------------------------------ threads
@@ -480,5 +524,17 @@ class RedisLedgerIT {
             Thread.onSpinWait();
         }
         assertThat(balance(subject)).isEqualTo(expected);
+    }
+
+    private void awaitThatItSaysItIsClosed(RedisLedger closing) {
+        String said = "";
+        while (!said.equals("the guard is closed")) {
+            assertThat(Thread.interrupted()).as("timed out").isFalse();
+            try {
+                closing.look(claims(0), System.nanoTime());
+            } catch (GuardUnavailableException e) {
+                said = e.getMessage();
+            }
+        }
     }
 }
