@@ -168,7 +168,10 @@ public final class CostGuard implements AutoCloseable {
         return http;
     }
 
-    /** Settles what there is to settle, for as long as one decision may take, and lets go of Redis. */
+    /**
+     * Refuses new calls, takes those that wait out of line, settles what there is to settle, and lets go of Redis. It takes as long as one
+     * decision may take at most; what Redis has not taken by then stays charged, which is logged.
+     */
     @Override
     public void close() {
         if (limiter != null) {

@@ -474,6 +474,12 @@ class CostGuardIT {
         assertThatExceptionOfType(GuardUnavailableException.class)
                 .isThrownBy(() -> guard.acquire(tokens(1)))
                 .withMessageContaining("the guard is closed");
+        assertThatExceptionOfType(GuardUnavailableException.class)
+                .isThrownBy(() -> guard.status(tokens(1)))
+                .withMessage("the guard is closed");
+        assertThatExceptionOfType(GuardUnavailableException.class)
+                .isThrownBy(() -> guard.hold(tokens(1), Duration.ofSeconds(1)))
+                .withMessage("the guard is closed");
     }
 
     // -------------------------------------------------------------------------------------------------- threads

@@ -47,7 +47,10 @@ public interface Ledger extends AutoCloseable {
     /** Returns when all that was settled so far is in the ledger. */
     void flush(long deadlineNanos) throws GuardUnavailableException;
 
-    /** Settles what there is to settle, for as long as one decision may take, and lets go of the connection. */
+    /**
+     * Refuses new calls, ends those that wait, and lets go of the connection once nothing is on its way any more: what was asked before is
+     * decided, and all is settled. It takes as long as one decision may take at most.
+     */
     @Override
     void close();
 

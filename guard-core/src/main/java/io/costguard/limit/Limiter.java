@@ -317,7 +317,10 @@ public final class Limiter implements AutoCloseable {
             ledger.hold(subjects, hold).get(timeout.toNanos(), TimeUnit.NANOSECONDS);
             listeners.held(askings.identified(call), hold);
         } catch (ExecutionException | TimeoutException e) {
-            throw new GuardUnavailableException("Redis did not take the hold", e);
+            String why = e.getCause() instanceof GuardUnavailableException unavailable
+                    ? String.valueOf(unavailable.getMessage())
+                    : "Redis did not take the hold";
+            throw new GuardUnavailableException(why, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new GuardUnavailableException("interrupted while holding", e);

@@ -5,6 +5,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -95,7 +96,9 @@ final class BatchSender {
                 }
                 boolean refused = REFUSING.contains(code(failure));
                 mayHaveRun |= !refused && !PASSING.contains(code(failure));
-                if (refused || left <= PAUSE_NANOS) {
+                // A cancel is tried again in its turn: what is behind it need not wait until the script can do it.
+                boolean later = mode == Batch.Mode.CANCEL && failure instanceof JedisDataException;
+                if (refused || later || left <= PAUSE_NANOS) {
                     String message = String.valueOf(failure.getMessage());
                     if (mayHaveRun) {
                         throw new UnknownOutcomeException(message, failure);

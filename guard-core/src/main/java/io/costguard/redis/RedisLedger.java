@@ -55,6 +55,10 @@ import org.slf4j.LoggerFactory;
  * ran ride in a later one; settles of a batch of which nobody knows any more are given up and counted, and what they would have
  * given back stays charged.
  *
+ * <p><b>Closing.</b> New calls are refused, and calls that wait have to leave. Then everything goes on as ever until nothing is on
+ * its way any more, or one timeout is over: what was asked is decided, what is unknown is cancelled, and what was granted to nobody is
+ * given back.
+ *
  * <p>Locks: none are held around a call to Redis. A lane belongs to the thread that took it from {@code freeLanes}.
  */
 public final class RedisLedger implements Ledger {
@@ -83,6 +87,7 @@ public final class RedisLedger implements Ledger {
 
     private final Queue<Lane> freeLanes = new ConcurrentLinkedQueue<>();
     private final AtomicInteger leading = new AtomicInteger();
+    private final AtomicInteger batchesUnheard = new AtomicInteger();
     private volatile long begunNanos;
     private final Queue<Ask> asks = new ConcurrentLinkedQueue<>();
     private final AtomicInteger asksWaiting = new AtomicInteger();
@@ -186,8 +191,7 @@ public final class RedisLedger implements Ledger {
         Ask ask = new Ask(waiters.call(claims, patience), deadlineNanos, Thread.currentThread(), false);
         boolean interrupted = false;
         boolean parked = false;
-        undecided.incrementAndGet();
-        enqueue(ask);
+        begin(ask);
         try {
             while (!ask.answer.isDone()) {
                 // An interrupted thread cannot park, and a virtual one loses its socket; a decision soon ends.
@@ -235,8 +239,7 @@ public final class RedisLedger implements Ledger {
     }
 
     private void askForOther(Ask ask) {
-        undecided.incrementAndGet();
-        enqueue(ask);
+        begin(ask);
         watch(ask);
         wakeNextLeader();
     }
@@ -261,11 +264,21 @@ public final class RedisLedger implements Ledger {
         }
     }
 
+    /** While the guard closes, calls that wait may still ask, as they have to leave. */
+    private void begin(Ask ask) {
+        undecided.incrementAndGet();
+        if (closing.get() && !ask.untilKnown) {
+            fail(ask, Waiters.closed());
+        } else {
+            enqueue(ask);
+        }
+    }
+
     private void enqueue(Ask ask) {
         asksWaiting.incrementAndGet();
         asks.add(ask);
         if (closed) {
-            fail(ask, new GuardUnavailableException("the guard is closed"));
+            fail(ask, Waiters.closed());
         }
     }
 
@@ -308,6 +321,9 @@ public final class RedisLedger implements Ledger {
 
     @Override
     public List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) throws GuardUnavailableException {
+        if (closing.get()) {
+            throw Waiters.closed();
+        }
         Lane none = new Lane(newcomer.get(0).subject().key(), clock.nanoTime());
         try {
             while (true) {
@@ -357,18 +373,41 @@ public final class RedisLedger implements Ledger {
         if (!closing.compareAndSet(false, true)) {
             return;
         }
-        waiters.close();
-        try {
-            flush(clock.nanoTime() + timeoutNanos);
-        } catch (GuardUnavailableException e) {
-            giveUp(unsettled, "the guard was closed while Redis was away");
-        }
+        waiters.leave();
+        awaitQuiet(clock.nanoTime() + timeoutNanos);
         closed = true;
         LockSupport.unpark(pump);
         for (Ask ask : asks) {
-            fail(ask, new GuardUnavailableException("the guard is closed"));
+            fail(ask, Waiters.closed());
         }
+        waiters.close();
+        List<Settling> left = List.copyOf(unsettled);
+        giveUp(left, "the guard was closed while Redis was away");
+        left.forEach(settling -> done(settling, false));
         sender.close();
+    }
+
+    private void awaitQuiet(long deadlineNanos) {
+        boolean interrupted = false;
+        while (!isQuiet() && clock.nanoTime() - deadlineNanos < 0) {
+            LockSupport.parkNanos(this, GATHER_NANOS);
+            interrupted |= Thread.interrupted();
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /**
+     * Whether nothing is on its way any more. Each of these may leave one of those after it, never before it is there itself: hence the
+     * order.
+     */
+    private boolean isQuiet() {
+        return undecided.get() == 0
+                && batchesUnheard.get() == 0
+                && unknown.isEmpty()
+                && waiters.areGone()
+                && unsettled.isEmpty();
     }
 
     // ------------------------------------------------------------------------------------------------ who may lead
@@ -391,6 +430,7 @@ public final class RedisLedger implements Ledger {
         Lane lane = freeLanes.poll();
         if (lane != null) {
             leading.incrementAndGet();
+            batchesUnheard.incrementAndGet();
         }
         return lane;
     }
@@ -456,6 +496,14 @@ public final class RedisLedger implements Ledger {
 
     /** Has a batch decided, and says whether it was. The lane is given back, or is the pump's. */
     private boolean lead(Lane lane, Cargo cargo, long deadlineNanos) {
+        try {
+            return sendAndAnswer(lane, cargo, deadlineNanos);
+        } finally {
+            batchesUnheard.decrementAndGet();
+        }
+    }
+
+    private boolean sendAndAnswer(Lane lane, Cargo cargo, long deadlineNanos) {
         if (cargo.isEmpty()) {
             release(lane);
             return true;
@@ -763,7 +811,7 @@ public final class RedisLedger implements Ledger {
         return next != null && next.caller == null && mayLead();
     }
 
-    /** Tries to learn, and undo, what became of the oldest unknown batch; says whether it did. */
+    /** Tries to learn, and undo, what became of the first unknown batch; says whether it did. Else it is the last from now on. */
     private boolean cancelUnknown() {
         Unknown oldest = unknown.peek();
         if (oldest == null) {
@@ -805,6 +853,8 @@ public final class RedisLedger implements Ledger {
             return true;
         } catch (NotRunException | UnknownOutcomeException e) {
             log.debug("a batch of which nobody knows whether it ran could not be cancelled yet", e);
+            unknown.add(oldest);
+            unknown.remove(oldest);
             return false;
         }
     }

@@ -13,11 +13,9 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
@@ -58,10 +56,14 @@ final class Waiters {
 
     private final AtomicLong lastNumber = new AtomicLong();
     private final Map<Long, Waiter> waiting = new ConcurrentHashMap<>();
-    private final Map<Long, Waiter> leaving = new ConcurrentHashMap<>();
+    /** Those who ask: they may be let go although nobody wants it any more. */
+    private final Set<Waiter> unanswered = ConcurrentHashMap.newKeySet();
+
+    private final Set<Waiter> leaving = ConcurrentHashMap.newKeySet();
     private final AtomicBoolean beating = new AtomicBoolean();
     private volatile @Nullable Listening ears;
     private volatile boolean deaf;
+    private volatile boolean closing;
     private volatile boolean closed;
 
     /** Has something asked of the script in the next batch; the answer fails only where it is certain that it was not done. */
@@ -163,23 +165,30 @@ final class Waiters {
         }
     }
 
-    /** Nobody waits any longer; returns when all have left, or cannot be waited for. */
+    /** Nobody waits any longer, and whoever joins leaves at once. */
+    void leave() {
+        closing = true;
+        for (Waiter waiter : waiting.values()) {
+            waiter.leaveClosed();
+        }
+    }
+
+    /** Whether all that were to leave have left, and nobody can still be let go. */
+    boolean areGone() {
+        return unanswered.isEmpty() && leaving.isEmpty();
+    }
+
+    /** Nobody can ask any more; whoever has not left yet is dropped at its turn. */
     void close() {
         closed = true;
-        for (Waiter waiter : List.copyOf(waiting.values())) {
-            waiter.end.completeExceptionally(new GuardUnavailableException("the guard is closed"));
-            waiter.leave();
-        }
-        try {
-            CompletableFuture.allOf(
-                            leaving.values().stream().map(waiter -> waiter.left).toArray(CompletableFuture<?>[]::new))
-                    .get(timeoutNanos, TimeUnit.NANOSECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (ExecutionException | TimeoutException e) {
+        if (!areGone()) {
             log.warn("calls that waited are still in line: the guard was closed while Redis was away");
         }
         stopListening();
+    }
+
+    static GuardUnavailableException closed() {
+        return new GuardUnavailableException("the guard is closed");
     }
 
     private static Executor after(long nanos) {
@@ -193,7 +202,6 @@ final class Waiters {
         final long number;
         final Verdict.Waiting verdict;
         final CompletableFuture<Verdict> end = new CompletableFuture<>();
-        final CompletableFuture<Boolean> left = new CompletableFuture<>();
         private final ReentrantLock lock = new ReentrantLock();
         private final long deadlineNanos;
         private Verdict.Shortfall expected;
@@ -218,10 +226,14 @@ final class Waiters {
             CompletableFuture<Verdict> unused = end.whenComplete((verdict, failure) -> waiting.remove(number));
             unlessEndedWithin(patienceNanos(call), this::expire);
             beat();
-            if (closed) {
-                end.completeExceptionally(new GuardUnavailableException("the guard is closed"));
-                leave();
+            if (closing) {
+                leaveClosed();
             }
+        }
+
+        void leaveClosed() {
+            end.completeExceptionally(closed());
+            leave();
         }
 
         /** Nothing of a call that ends before is kept until then. */
@@ -245,8 +257,12 @@ final class Waiters {
         @Override
         public void leave() {
             end.cancel(false);
-            if (mayAskLast() && place != 0) {
-                goAway();
+            if (mayAskLast()) {
+                if (place != 0) {
+                    goAway();
+                } else {
+                    unanswered.remove(this);
+                }
             }
         }
 
@@ -256,7 +272,10 @@ final class Waiters {
             try {
                 leaves = true;
                 boolean may = !asking;
-                asking = true;
+                if (may) {
+                    asking = true;
+                    unanswered.add(this);
+                }
                 return may;
             } finally {
                 lock.unlock();
@@ -264,7 +283,8 @@ final class Waiters {
         }
 
         private void goAway() {
-            leaving.put(number, this);
+            leaving.add(this);
+            unanswered.remove(this);
             CompletableFuture<?> unused = asker.ask(
                             new Batch.Call.Reserve(inLine(), operation(Batch.LineOperation.Kind.LEAVE, place)))
                     .whenComplete((result, failure) -> {
@@ -272,8 +292,7 @@ final class Waiters {
                             end.complete(expected);
                         }
                         if (failure == null || closed || clock.nanoTime() - deadlineNanos > LEAVING_NANOS) {
-                            leaving.remove(number);
-                            left.complete(failure == null);
+                            leaving.remove(this);
                         } else {
                             after(RETRY_NANOS).execute(this::goAway);
                         }
@@ -333,6 +352,7 @@ final class Waiters {
                 }
                 askAtNanos = null;
                 asking = true;
+                unanswered.add(this);
             } finally {
                 lock.unlock();
             }
@@ -340,8 +360,9 @@ final class Waiters {
         }
 
         private void ask() {
-            CompletableFuture<?> unused =
-                    asker.ask(new Batch.Call.Reserve(call.claims(), asks())).whenComplete(this::asked);
+            CompletableFuture<?> unused = asker.ask(new Batch.Call.Reserve(call.claims(), asks()))
+                    .whenComplete(this::asked)
+                    .whenComplete((result, failure) -> unanswered.remove(this));
         }
 
         /** When there may be enough; where others wait for something else, nobody knows, and it looks less and less often. */

@@ -138,6 +138,54 @@ class LostLineIT {
         }
     }
 
+    @Test
+    void aCallThatIsLetGoWhileItsGuardClosesIsRefunded() throws Exception {
+        try (FaultyLink link = FaultyLink.to(RedisForTests.shared());
+                RedisLedger other = ledger(RedisForTests.shared().url(), Duration.ofSeconds(5))) {
+            RedisLedger ledger = ledger(link.url(), Duration.ofSeconds(5));
+            Verdict.Granted all = (Verdict.Granted) other.reserve(of(10), Patience.NONE, soon());
+            ledger.reserve(of(0), Patience.NONE, soon());
+            int before = link.replies().passed("EVALSHA");
+            Verdict.Waiting waiting = (Verdict.Waiting) ledger.reserve(of(5), PATIENCE, soon());
+            link.replies().awaitPassed(before + 2, "EVALSHA"); // it joined, and its process listens
+            link.replies().hold("EVALSHA");
+            other.settle(List.of(new Settled(all.charges().get(0), new long[] {0})), () -> {});
+            awaitThatNobodyStandsInLine();
+            assertThat(balance(other)).isEqualTo(5);
+
+            CompletableFuture<Void> closed = CompletableFuture.runAsync(ledger::close);
+            assertThatItEndsAsClosed(waiting);
+            link.replies().pass();
+            closed.get();
+
+            assertThat(balance(other)).isEqualTo(10);
+        }
+    }
+
+    @Test
+    void aCallThatJoinsWhileItsGuardClosesLeaves() throws Exception {
+        try (FaultyLink link = FaultyLink.to(RedisForTests.shared())) {
+            RedisLedger ledger = ledger(link.url(), Duration.ofSeconds(5));
+            ledger.reserve(of(10), Patience.NONE, soon());
+            link.replies().holdNext("EVALSHA");
+            CompletableFuture<Verdict> joins = ledger.reserveAsync(of(1), PATIENCE, soon());
+            link.replies().awaitWithheld(1);
+            assertThat(jedis.zcount(subject.key() + ":line", "(0", "+inf")).isEqualTo(1);
+
+            CompletableFuture<Void> closed = CompletableFuture.runAsync(ledger::close);
+            assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> {
+                while (true) {
+                    ledger.look(of(0), soon());
+                }
+            });
+            link.replies().pass();
+            closed.get();
+
+            assertThatItEndsAsClosed((Verdict.Waiting) joins.get());
+            assertThat(jedis.zcount(subject.key() + ":line", "(0", "+inf")).isZero();
+        }
+    }
+
     /** What still ran would keep it. */
     @Test
     void nothingRunsOnOfALedgerThatWasClosedWhileRedisWasSilent() throws Exception {
@@ -168,6 +216,17 @@ class LostLineIT {
                 assertThat(Thread.interrupted()).as("timed out").isFalse();
             }
         }
+    }
+
+    private static void assertThatItEndsAsClosed(Verdict.Waiting waiting) {
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(() -> waiting.place().end().get())
+                .withCauseInstanceOf(GuardUnavailableException.class)
+                .withMessageContaining("the guard is closed");
+    }
+
+    private long balance(RedisLedger ledger) throws GuardUnavailableException {
+        return ledger.look(of(0), soon()).get(0).get(0).balance();
     }
 
     private void awaitThatNobodyStandsInLine() {

@@ -21,7 +21,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -121,6 +125,34 @@ class RedisLedgerIT {
         }
         int asked = later.isCompletedExceptionally() ? 0 : 5;
         awaitBalance(100 - 1 - 20 - asked);
+    }
+
+    @Test
+    void aBatchThatTheScriptCannotCancelHoldsUpNoOtherAndIsCancelledOnceItCan() throws Exception {
+        Duration patient = Duration.ofSeconds(30);
+        Subject spoilt = new Subject(prefix + ":{x}:spoilt", subject.budget());
+        Script script = TestScript.ofTheRealOne()
+                .replace(
+                        "elseif mode == CANCEL then\n",
+                        "elseif mode == CANCEL then\n  if KEYS[2] == '" + spoilt.key() + "' and redis.call('EXISTS', '"
+                                + prefix + "spoils') == 1 then error('spoilt') end\n")
+                .build();
+        try (RedisLedger own = new RedisLedger(Redis.at(link.url(), patient), script, prefix, patient)) {
+            reserve(own, 1);
+            jedis.set(prefix + "spoils", "");
+            link.replies().hold("EVALSHA");
+            CompletableFuture<Verdict> first =
+                    own.reserveAsync(List.of(new Claim(spoilt, new long[] {10})), Patience.NONE, soon());
+            assertThat(first.handle((verdict, failure) -> failure).get()).isInstanceOf(CompletionException.class);
+            assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> reserveInVain(own, 10));
+            link.replies().pass();
+
+            awaitBalance(subject, 99);
+
+            assertThat(balance(spoilt)).isEqualTo(90);
+            jedis.del(prefix + "spoils");
+            awaitBalance(spoilt, 100);
+        }
     }
 
     @Test
@@ -304,12 +336,56 @@ class RedisLedgerIT {
     }
 
     @Test
-    void aClosedLedgerDecidesNothing() {
+    void closingWaitsUntilWhatIsUnknownIsCancelled() throws Exception {
+        Duration patient = Duration.ofSeconds(10);
+        RedisLedger own = new RedisLedger(Redis.at(link.url(), patient), prefix, patient);
+        reserve(own, 1);
+        link.replies().hold("EVALSHA");
+        CompletableFuture<Verdict> unknown = own.reserveAsync(claims(10), Patience.NONE, soon());
+        link.replies().awaitWithheld(1);
+        link.refuseConnections();
+        link.resetConnections();
+        assertThat(unknown.handle((verdict, failure) -> failure).get()).isInstanceOf(CompletionException.class);
+        assertThat(balance()).isEqualTo(89);
+        link.replies().pass();
+
+        CompletableFuture<Void> closed = CompletableFuture.runAsync(own::close);
+        assertThatExceptionOfType(TimeoutException.class)
+                .isThrownBy(() -> closed.get(TIMEOUT.toMillis(), TimeUnit.MILLISECONDS));
+        link.acceptConnections();
+        closed.get();
+
+        assertThat(balance()).isEqualTo(99);
+    }
+
+    @Test
+    void aClosedLedgerSaysSoWhateverItIsAsked() throws Exception {
         ledger.close();
 
         assertThatExceptionOfType(GuardUnavailableException.class)
                 .isThrownBy(() -> reserve(1))
-                .withMessageContaining("closed");
+                .withMessage("the guard is closed");
+        assertThatExceptionOfType(GuardUnavailableException.class)
+                .isThrownBy(() -> ledger.look(claims(1), deadline()))
+                .withMessage("the guard is closed");
+        assertThat(ledger.hold(List.of(subject), Duration.ofSeconds(1)))
+                .isCompletedExceptionally()
+                .failsWithin(Duration.ZERO)
+                .withThrowableOfType(ExecutionException.class)
+                .withCauseInstanceOf(GuardUnavailableException.class)
+                .withMessageContaining("the guard is closed");
+    }
+
+    @Test
+    void aLedgerThatWasClosedWhileRedisWasAwayHasNothingLeftToFlush() throws Exception {
+        Charge charge = granted(40);
+        link.refuseConnections();
+        link.resetConnections();
+        settle(charge, 10);
+
+        ledger.close();
+
+        ledger.flush(deadline());
     }
 
     // ------------------------------------------------------------------------------------------------------ threads
@@ -442,10 +518,14 @@ class RedisLedgerIT {
     }
 
     private void awaitBalance(long expected) throws GuardUnavailableException {
+        awaitBalance(subject, expected);
+    }
+
+    private void awaitBalance(Subject subject, long expected) throws GuardUnavailableException {
         long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-        while (balance() != expected && System.nanoTime() - deadline < 0) {
+        while (balance(subject) != expected && System.nanoTime() - deadline < 0) {
             Thread.onSpinWait();
         }
-        assertThat(balance()).isEqualTo(expected);
+        assertThat(balance(subject)).isEqualTo(expected);
     }
 }
