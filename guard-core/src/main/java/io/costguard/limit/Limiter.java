@@ -37,9 +37,6 @@ public final class Limiter implements AutoCloseable {
     /** How long a call that waits takes to see that nobody wants it any more. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-    /** As long as a duration gets: waiting will never help. */
-    private static final Duration NEVER = Duration.ofNanos(Long.MAX_VALUE);
-
     private final Askings askings;
     private final PreCheck preCheck;
     private final Ledger ledger;
@@ -301,7 +298,8 @@ public final class Limiter implements AutoCloseable {
                         limit.capacity(),
                         standing.waiting(),
                         micros(standing.untilFullMicros()),
-                        micros(standing.newcomerWaitMicros())));
+                        micros(standing.newcomerWaitMicros()),
+                        limit.unit()));
             }
         }
         return statuses;
@@ -398,16 +396,18 @@ public final class Limiter implements AutoCloseable {
         for (Claim claim : asking.claims()) {
             Budget budget = claim.subject().budget();
             for (int i = 0; i < claim.amounts().length; i++) {
-                long capacity = patience.mostOf(budget.limits().get(i).capacity());
-                if (claim.amounts()[i] > capacity && !budget.isClampedToCapacity() && !budget.isDryRun()) {
-                    Limit limit = budget.limits().get(i);
+                Limit limit = budget.limits().get(i);
+                long most = patience.mostOf(limit.capacity());
+                // Clamped, a call goes when the limit is full: with a share to leave, that is not enough.
+                boolean isClamped = budget.isClampedToCapacity() && patience.leaves() == 0;
+                if (claim.amounts()[i] > most && !isClamped && !budget.isDryRun()) {
                     Denial denial = new Denial(
                             budget.name(),
                             limit.name(),
                             claim.amounts()[i],
-                            capacity,
-                            NEVER,
-                            capacity,
+                            limit.capacity(),
+                            Denial.NEVER,
+                            most,
                             limit.unit(),
                             0,
                             Duration.ZERO);
@@ -429,7 +429,7 @@ public final class Limiter implements AutoCloseable {
         }
         Verdict.Granted granted = (Verdict.Granted) verdict;
         for (Verdict.Shortfall denied : granted.dryRuns()) {
-            listeners.denied(asking.call(), denial(denied, patience), By.DRY_RUN);
+            listeners.denied(asking.call(), denial(denied, patience), By.DRY_RUN, Duration.ZERO);
         }
         return granted(asking, granted.charges(), waited);
     }
@@ -450,7 +450,7 @@ public final class Limiter implements AutoCloseable {
     }
 
     private Admission refused(Asking asking, Denial denial, By by, Duration waited) {
-        listeners.denied(asking.call(), denial, by);
+        listeners.denied(asking.call(), denial, by, waited);
         return new Admission.Refused(denial, by, waited);
     }
 

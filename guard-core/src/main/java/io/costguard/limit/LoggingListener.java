@@ -43,7 +43,7 @@ public final class LoggingListener implements GuardListener {
         }
         if (told.asMap().putIfAbsent(new Subject(budget, values, event.by()), true) == null) {
             String verb = event.by() == Denied.By.DRY_RUN ? "would have been denied (dry run)" : "denied";
-            String why = new Admission.Refused(event.denial(), event.by(), Duration.ZERO)
+            String why = new Admission.Refused(event.denial(), event.by(), event.waited())
                     .exception()
                     .getMessage();
             log.warn("{} {}: {}; not repeated for a minute", event.call(), verb, why);
