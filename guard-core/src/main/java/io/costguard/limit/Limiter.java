@@ -44,6 +44,7 @@ public final class Limiter implements AutoCloseable {
     private final WhenRedisFails whenRedisFails;
     private final Duration timeout;
     private final Listeners listeners;
+    private final Outage outage = new Outage(System::nanoTime);
 
     public Limiter(
             Subjects subjects,
@@ -180,6 +181,7 @@ public final class Limiter implements AutoCloseable {
     }
 
     private long begins(Asking asking, Patience patience, Verdict.Waiting waiting) {
+        outage.decided();
         listeners.waiting(asking.call(), denial(waiting.expected(), patience));
         waiting.place().onRegressed(() -> listeners.regressed(asking.call()));
         return System.nanoTime();
@@ -421,6 +423,7 @@ public final class Limiter implements AutoCloseable {
 
     private Admission admission(
             Asking asking, Patience patience, PreCheck.Tickets tickets, Verdict verdict, Duration waited) {
+        outage.decided();
         if (verdict instanceof Verdict.Shortfall denied) {
             if (waited.isZero()) {
                 preCheck.remember(denied, asking.claims(), tickets);
@@ -436,6 +439,7 @@ public final class Limiter implements AutoCloseable {
 
     private Admission whenUnavailable(GuardedCall call, GuardUnavailableException cause)
             throws GuardUnavailableException {
+        outage.undecided(cause, whenRedisFails);
         if (whenRedisFails != WhenRedisFails.failOpen()) {
             throw cause;
         }
