@@ -20,7 +20,7 @@ import java.util.Set;
  * Limit.usd("25.00").perDay().fixedWindow(ZoneId.of("Europe/Berlin"))
  * }</pre>
  *
- * <p><b>Token bucket</b> (the default up to an hour): refills evenly, at the amount over the window, up to its capacity,
+ * <p><b>Token bucket</b> (the default below a day): refills evenly, at the amount over the window, up to its capacity,
  * which is the amount unless {@link #burst(long)} says otherwise. Within any one window up to capacity plus the amount may
  * go: a full bucket, and what refills meanwhile.
  *
