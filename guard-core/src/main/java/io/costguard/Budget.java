@@ -141,7 +141,8 @@ public final class Budget {
 
     /**
      * A call whose estimate is above a limit's capacity goes when the limit is full, and debt carries the rest, instead of
-     * being refused for good.
+     * being refused for good. It does not help a call that is {@link WhenExhausted#leaving leaving} a share, for which a full limit is not
+     * enough.
      */
     public Budget clampToCapacity() {
         return with(Mode.CLAMP_TO_CAPACITY);

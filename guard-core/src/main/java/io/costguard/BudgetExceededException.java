@@ -59,7 +59,7 @@ public class BudgetExceededException extends IOException {
     public String getMessage() {
         return waited.isZero()
                 ? denial.toString()
-                : denial + ", when it asked; the call waited " + waited.toMillis() + " ms in vain";
+                : denial + ", as Redis last told it; the call waited " + Durations.format(waited) + " in vain";
     }
 
     /** Does nothing while the exception is being made: the constructors here decide. */

@@ -78,6 +78,7 @@ public final class CostGuard implements AutoCloseable {
      * @throws MisfitException if no budget can judge the call
      */
     public Permit acquire(GuardedCall call) throws IOException {
+        requireCall(call);
         if (Thread.currentThread().isInterrupted()) {
             throw new InterruptedIOException("interrupted before the call was let go");
         }
@@ -97,6 +98,7 @@ public final class CostGuard implements AutoCloseable {
      * granted.
      */
     public CompletableFuture<Permit> acquireAsync(GuardedCall call) {
+        requireCall(call);
         if (limiter == null) {
             return CompletableFuture.completedFuture(Reservation.uncounted(call));
         }
@@ -124,7 +126,10 @@ public final class CostGuard implements AutoCloseable {
         return admit(call) instanceof Admission.Granted granted ? Optional.of(granted.reservation()) : Optional.empty();
     }
 
-    /** {@link #acquire} that answers with the denial instead of throwing it; never waits for a budget. */
+    /**
+     * {@link #acquire} that answers with the denial instead of throwing it; never waits for a budget. A call that is granted is charged:
+     * its permit must be settled, released or closed. {@link #status} is what charges nothing.
+     */
     public Decision decide(GuardedCall call) throws GuardUnavailableException {
         Admission admission = admit(call);
         if (admission instanceof Admission.Refused refused) {
@@ -138,6 +143,7 @@ public final class CostGuard implements AutoCloseable {
      * long this call would wait if it asked. Charges nothing.
      */
     public List<LimitStatus> status(GuardedCall call) throws GuardUnavailableException {
+        requireCall(call);
         return limiter == null ? List.of() : limiter.status(call);
     }
 
@@ -147,6 +153,7 @@ public final class CostGuard implements AutoCloseable {
      * @throws IllegalArgumentException if {@code duration} is not above 0, or above an hour
      */
     public void hold(GuardedCall call, Duration duration) throws GuardUnavailableException {
+        requireCall(call);
         if (duration.isNegative() || duration.isZero() || duration.compareTo(LONGEST_HOLD) > 0) {
             throw new IllegalArgumentException(
                     "a hold must be above 0 and at most " + LONGEST_HOLD + ", not " + duration);
@@ -179,7 +186,12 @@ public final class CostGuard implements AutoCloseable {
         }
     }
 
+    private static void requireCall(GuardedCall call) {
+        Objects.requireNonNull(call, "no call was given; GuardedCall.of(name) makes one");
+    }
+
     private Admission admit(GuardedCall call) throws GuardUnavailableException {
+        requireCall(call);
         return limiter == null ? new Admission.Granted(Reservation.uncounted(call)) : limiter.decide(call);
     }
 
@@ -228,7 +240,7 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
-        /** One more budget. */
+        /** One more budget; without any no call is guarded, which is logged. */
         public Builder budget(Budget budget) {
             budgets.add(budget);
             return this;
@@ -252,7 +264,7 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
-        /** What becomes of HTTP calls to a provider that no dialect knows: charged one request, unless said. */
+        /** What becomes of HTTP calls that no dialect knows: charged one request, no tokens and no dollars, unless said. */
         public Builder unknownCalls(UnknownCalls policy) {
             this.unknownCalls = policy;
             return this;
@@ -286,7 +298,9 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
-        /** What tokens cost: {@link PriceList#bundled()}, unless said. */
+        /**
+         * What tokens cost, in the place of {@link PriceList#bundled()}, which it is unless said; {@link PriceList#plus} adds to that.
+         */
         public Builder prices(PriceList prices) {
             this.prices = prices;
             return this;
@@ -317,6 +331,9 @@ public final class CostGuard implements AutoCloseable {
             if (!isEnabled()) {
                 log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
                 return new CostGuard(null, HttpGuard.off());
+            }
+            if (budgets.isEmpty()) {
+                log.warn("the guard has no budget: no call is guarded; add one with budget(..)");
             }
             Fingerprint fingerprint = new Fingerprint(fingerprintKey);
             Redis redis = redisClient != null

@@ -9,9 +9,11 @@ import java.time.Duration;
  * @param budget the budget's name
  * @param limit the name of the limit that would take longest, like {@code tokens per minute}
  * @param requested how much the call asked of it
- * @param available how much it has beyond what waits; below 0 while it is in debt, or has less than what waits
- * @param retryAfter how long until it would have enough, if nobody else asked
- * @param largestThatFits the largest amount that it would let go now; 0 while it is held
+ * @param available how much it has beyond what waits; below 0 while it is in debt, or has less than what waits. Its capacity where the
+ *     call is larger than the limit can ever let go
+ * @param retryAfter how long until it would have enough, if nobody else asked; {@link #NEVER} where waiting will never help
+ * @param largestThatFits the largest amount that it would let go now; 0 while it is held. Where waiting will never help, the largest that it
+ *     will ever let go
  * @param unit what that limit counts
  * @param ahead how many calls stood in line before this one
  * @param held for how long nobody goes, whatever is there; zero where there is no hold
@@ -27,19 +29,35 @@ public record Denial(
         long ahead,
         Duration held)
         implements Serializable {
+    /** As long as a duration in nanoseconds gets: what {@link #retryAfter} is where waiting will never help. */
+    public static final Duration NEVER = Duration.ofNanos(Long.MAX_VALUE);
 
     /** Every number that an operator needs, in one sentence. */
     @Override
     public String toString() {
-        return "budget '" + budget + "' " + state() + ": " + limit + ", requested " + unit.format(requested)
-                + ", available " + availableText() + ", retry after " + retryAfter.toMillis() + " ms";
+        String start = "budget '" + budget + "' " + state() + ": " + limit + ", requested " + unit.format(requested);
+        return retryAfter.equals(NEVER)
+                ? start + ", at most " + atMostText()
+                : start + ", available " + availableText() + ", retry after " + Durations.format(retryAfter);
     }
 
     private String state() {
+        if (retryAfter.equals(NEVER)) {
+            return "can never let this call go";
+        }
         if (!held.isZero()) {
-            return "is held for " + held.toMillis() + " ms";
+            return "is held for " + Durations.format(held);
         }
         return available < requested ? "is spent" : "has nothing to spare";
+    }
+
+    private String atMostText() {
+        String most = unit.format(largestThatFits);
+        return largestThatFits < available
+                ? most + " of " + unit.format(available)
+                        + ", as it leaves others their share; make the call smaller, the limit larger, or have it leave less"
+                        + " with leaving(..)"
+                : most + "; make the call smaller, the limit larger, or use clampToCapacity()";
     }
 
     private String availableText() {

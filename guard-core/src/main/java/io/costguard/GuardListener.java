@@ -67,8 +67,9 @@ public interface GuardListener {
      * A call that may not go.
      *
      * @param by who denied it
+     * @param waited how long it waited in vain; zero if it was denied at once
      */
-    record Denied(GuardedCall call, Denial denial, By by) {
+    record Denied(GuardedCall call, Denial denial, By by, Duration waited) {
         /** Who denied a call. */
         public enum By {
             /** The script. */

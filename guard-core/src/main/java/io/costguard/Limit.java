@@ -20,7 +20,7 @@ import java.util.Set;
  * Limit.usd("25.00").perDay().fixedWindow(ZoneId.of("Europe/Berlin"))
  * }</pre>
  *
- * <p><b>Token bucket</b> (the default up to an hour): refills evenly, at the amount over the window, up to its capacity,
+ * <p><b>Token bucket</b> (the default below a day): refills evenly, at the amount over the window, up to its capacity,
  * which is the amount unless {@link #burst(long)} says otherwise. Within any one window up to capacity plus the amount may
  * go: a full bucket, and what refills meanwhile.
  *
@@ -86,7 +86,9 @@ public final class Limit {
                 for (ChronoUnit unit : LARGEST_FIRST) {
                     if (length.toNanos() % unit.getDuration().toNanos() == 0) {
                         long count = length.dividedBy(unit.getDuration());
-                        String plural = unit.toString().toLowerCase(Locale.ROOT);
+                        String plural = unit == ChronoUnit.MILLIS
+                                ? "milliseconds"
+                                : unit.toString().toLowerCase(Locale.ROOT);
                         return count == 1 ? plural.substring(0, plural.length() - 1) : count + " " + plural;
                     }
                 }
@@ -346,7 +348,7 @@ public final class Limit {
     /** Like {@code 200000 tokens per minute}. */
     @Override
     public String toString() {
-        return (unit == Unit.USD ? Dollars.format(amount) : amount + " " + unit.label()) + " per " + window.label()
-                + qualifier(algorithm, window);
+        return (unit == Unit.USD ? Dollars.format(amount) : amount + " " + (amount == 1 ? unit.one() : unit.label()))
+                + " per " + window.label() + qualifier(algorithm, window);
     }
 }

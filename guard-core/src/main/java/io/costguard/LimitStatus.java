@@ -3,7 +3,7 @@ package io.costguard;
 import java.time.Duration;
 
 /**
- * How a limit stands for one call's attributes. Amounts are in the limit's own unit, dollars in nano-dollars.
+ * How a limit stands for one call's attributes. Amounts are in the limit's own unit, dollars in nano-dollars. Immutable.
  *
  * @param budget the budget's name
  * @param limit the limit's name, like {@code tokens per minute}
@@ -13,7 +13,9 @@ import java.time.Duration;
  * @param timeToFull how long until nothing is used, if nobody asks
  * @param newcomerWait how long this limit would keep a call of this cost waiting, if it came now: zero if it covers all that waits, and
  *     that call; else a lower bound, by what is known. A call that asks nothing of this limit is taken to ask one unit (a
- *     nano-dollar), and one that asks more than its capacity to ask all of it.
+ *     nano-dollar), and one that asks more than its capacity to ask all of it:
+ *     but for {@link Budget#clampToCapacity()}, that one never goes, and is denied at once
+ * @param unit what the limit counts
  */
 public record LimitStatus(
         String budget,
@@ -22,4 +24,17 @@ public record LimitStatus(
         long capacity,
         long waiting,
         Duration timeToFull,
-        Duration newcomerWait) {}
+        Duration newcomerWait,
+        Unit unit) {
+
+    /** Like {@code budget 'money': usd per day, $20.00 of $25.00 left, full in 9 h, 2 calls wait, a newcomer would wait 30 s}. */
+    @Override
+    public String toString() {
+        String left = balance < 0
+                ? "nothing left and " + unit.format(-balance) + " of debt"
+                : unit.format(balance) + " of " + unit.format(capacity) + " left";
+        return "budget '" + budget + "': " + limit + ", " + left + ", full in " + Durations.format(timeToFull) + ", "
+                + waiting + (waiting == 1 ? " call waits" : " calls wait") + ", a newcomer would wait "
+                + Durations.format(newcomerWait);
+    }
+}

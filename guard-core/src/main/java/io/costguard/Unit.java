@@ -24,6 +24,11 @@ public enum Unit {
         return label;
     }
 
+    /** The name of a single one: {@code input token}. */
+    String one() {
+        return this == USD ? label : label.substring(0, label.length() - 1);
+    }
+
     /** What {@code cost} has of this unit: requests, tokens, or nano-dollars. */
     public long of(Cost cost) {
         return switch (this) {

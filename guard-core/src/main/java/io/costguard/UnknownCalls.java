@@ -1,13 +1,16 @@
 package io.costguard;
 
-/** What becomes of an HTTP call whose provider no dialect knows. */
+/**
+ * What becomes of an HTTP call that no dialect knows, by its path: one to another provider, or to another API of a known one. Under either,
+ * a limit of tokens or dollars never stops it.
+ */
 public enum UnknownCalls {
-    /** It is charged one request, under the host as its model. */
+    /** It is charged one request, no tokens and no dollars, under the host as its model. */
     GUARD_REQUESTS,
     /** It is sent as if there were no guard. */
     PASS_THROUGH;
 
-    /** It is charged one request, under the host as its model. The default. */
+    /** It is charged one request, no tokens and no dollars, under the host as its model. The default. */
     public static UnknownCalls guardRequests() {
         return GUARD_REQUESTS;
     }

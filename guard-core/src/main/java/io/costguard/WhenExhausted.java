@@ -1,7 +1,6 @@
 package io.costguard;
 
 import java.time.Duration;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,13 +45,19 @@ public final class WhenExhausted {
      * Goes only while nobody waits, and while that share of each limit's capacity stays free when it has gone: for calls that should
      * not take from more urgent ones. It does not stand in line, but asks again when there may be enough.
      *
+     * <p>A call that asks more of a limit than that share leaves is denied at once, with {@link Budget#clampToCapacity()} too.
+     *
      * @throws IllegalStateException for {@link #reject()}
+     * @throws IllegalArgumentException for 100 percent, which would let nothing go
      */
     public WhenExhausted leaving(Share share) {
         if (longestWait.isZero()) {
             throw new IllegalStateException("leaving(..) is for calls that wait: waitUpTo(..).leaving(..)");
         }
-        return new WhenExhausted(longestWait, Objects.requireNonNull(share));
+        if (share.percent() == 100) {
+            throw new IllegalArgumentException("leaving(100 %) would never let a call go; leave 99 % at most");
+        }
+        return new WhenExhausted(longestWait, share);
     }
 
     /** How long a call waits at most; zero for {@link #reject()}. */

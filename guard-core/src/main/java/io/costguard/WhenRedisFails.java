@@ -1,6 +1,6 @@
 package io.costguard;
 
-/** What becomes of a call when Redis cannot decide within the guard's deadline. */
+/** What becomes of a call when Redis cannot decide within the guard's deadline. Immutable. */
 public final class WhenRedisFails {
     private static final WhenRedisFails CLOSED = new WhenRedisFails("failClosed");
     private static final WhenRedisFails OPEN = new WhenRedisFails("failOpen");
@@ -11,12 +11,12 @@ public final class WhenRedisFails {
         this.name = name;
     }
 
-    /** The call is not sent, and the error says why. The default. */
+    /** The call is not sent, and the error says why; an outage is logged once, as a warning. The default. */
     public static WhenRedisFails failClosed() {
         return CLOSED;
     }
 
-    /** The call is sent, counted nowhere, and reported on every use. */
+    /** The call is sent and counted nowhere; listeners are told of each, and an outage is logged once, as an error. */
     public static WhenRedisFails failOpen() {
         return OPEN;
     }

@@ -20,6 +20,12 @@ class BudgetExceededExceptionTest {
     }
 
     @Test
+    void oneThatWaitedInVainSaysHowLongAndThatItsNumbersAreThoseOfTheLastAnswer() {
+        assertThat(BudgetExceededException.after(Duration.ofMillis(6_501), DENIAL))
+                .hasMessage(DENIAL + ", as Redis last told it; the call waited 6.501 s in vain");
+    }
+
+    @Test
     void itTellsWhereItWasThrownUnlessItRepeatsAnother() {
         String here = "itTellsWhereItWasThrownUnlessItRepeatsAnother";
 

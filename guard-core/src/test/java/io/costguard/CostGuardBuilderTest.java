@@ -1,10 +1,18 @@
 package io.costguard;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
+import java.util.List;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.api.parallel.Resources;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.RedisClient;
@@ -14,9 +22,45 @@ class CostGuardBuilderTest {
     private static final Budget BUDGET =
             Budget.named("b").limit(Limit.requests(5).perMinute());
 
+    @SuppressWarnings("NullAway") // what a caller without such a check may do
+    private static final GuardedCall NOTHING = null;
+
     @Test
     void aGuardIsBuiltWithoutRedis() {
         assertThatCode(() -> builder().budget(BUDGET).build().close()).doesNotThrowAnyException();
+    }
+
+    @Test
+    @ResourceLock(Resources.SYSTEM_ERR)
+    void aGuardWithoutBudgetsSaysOnceThatItGuardsNothing() {
+        assertThat(Logged.by(() -> {
+                    try (CostGuard guard = builder().build()) {
+                        guard.acquire(GuardedCall.of("gpt-4o")).release();
+                        guard.acquire(GuardedCall.of("gpt-4o")).release();
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                }))
+                .containsOnlyOnce("the guard has no budget: no call is guarded");
+        assertThat(Logged.by(() -> builder().budget(BUDGET).build().close())).doesNotContain("no budget");
+    }
+
+    @Test
+    void aCallThatIsNotGivenIsRefusedWithWhatToDo() {
+        try (CostGuard guard = builder().budget(BUDGET).build()) {
+            List<ThrowingCallable> uses = List.of(
+                    () -> guard.acquire(NOTHING),
+                    () -> guard.acquireAsync(NOTHING),
+                    () -> guard.tryAcquire(NOTHING),
+                    () -> guard.decide(NOTHING),
+                    () -> guard.status(NOTHING),
+                    () -> guard.hold(NOTHING, Duration.ofSeconds(1)));
+            for (ThrowingCallable use : uses) {
+                assertThatNullPointerException()
+                        .isThrownBy(use)
+                        .withMessage("no call was given; GuardedCall.of(name) makes one");
+            }
+        }
     }
 
     @Test
@@ -78,8 +122,7 @@ class CostGuardBuilderTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> CostGuard.builder().redis(url).budget(BUDGET).build())
                 .withMessageContaining("not a Redis URL; write redis://host:6379")
-                .satisfies(e -> org.assertj.core.api.Assertions.assertThat(e.getMessage())
-                        .doesNotContain("pa ss"));
+                .satisfies(e -> assertThat(e.getMessage()).doesNotContain("pa ss"));
     }
 
     @Test

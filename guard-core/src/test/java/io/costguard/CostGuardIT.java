@@ -387,7 +387,9 @@ class CostGuardIT {
         assertThatExceptionOfType(CostExceedsCapacityException.class)
                 .isThrownBy(() -> guard.acquire(tokens(tokens)))
                 .withMessageContaining(String.valueOf(tokens))
-                .withMessageContaining("1000");
+                .withMessageContaining("1000")
+                .satisfies(e ->
+                        assertThat(e).hasMessage(events.denials.get(0).denial().toString()));
 
         try (RedisClient jedis = RedisClient.create(redis.url())) {
             assertThat(jedis.keys(prefix + "*")).isEmpty();

@@ -48,6 +48,8 @@ class LimitTest {
     @Test
     void aLimitReadsAsItIsSaid() {
         assertThat(Limit.tokens(200_000).perMinute()).hasToString("200000 tokens per minute");
+        assertThat(Limit.requests(1).per(Duration.ofMillis(500))).hasToString("1 request per 500 milliseconds");
+        assertThat(Limit.inputTokens(1).per(Duration.ofMillis(1))).hasToString("1 input token per millisecond");
         assertThat(Limit.usd("25.00").perDay()).hasToString("$25.00 per day");
         assertThat(Limit.usd(new BigDecimal("0.000000001")).perSecond()).hasToString("$0.000000001 per second");
     }

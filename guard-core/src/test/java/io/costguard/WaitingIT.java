@@ -191,9 +191,12 @@ class WaitingIT {
         assertThatExceptionOfType(ExecutionException.class)
                 .isThrownBy(() -> waits.get(10, TimeUnit.SECONDS))
                 .havingCause()
-                .isInstanceOfSatisfying(
-                        BudgetExceededException.class,
-                        denied -> assertThat(denied.waited()).isPositive())
+                .isInstanceOfSatisfying(BudgetExceededException.class, denied -> {
+                    assertThat(denied.waited()).isPositive();
+                    assertThat(events.denials)
+                            .singleElement()
+                            .satisfies(event -> assertThat(event.waited()).isEqualTo(denied.waited()));
+                })
                 .withMessageContaining("waited");
         await(() -> waiting(guard) == 0);
     }
@@ -421,6 +424,21 @@ class WaitingIT {
     }
 
     @Test
+    void aCallThatAsksMoreThanTheShareItLeavesIsDeniedAtOnceWhereItWouldBeClampedToo() throws Exception {
+        CostGuard guard = guard(
+                Budget.named("b").clampToCapacity().limit(Limit.requests(10).perHour()),
+                builder -> builder.redis(redis.url()));
+        GuardedCall large = CALL.cost(Cost.requests(11));
+
+        assertThatExceptionOfType(CostExceedsCapacityException.class)
+                .isThrownBy(() -> guard.acquire(large.whenExhausted(PATIENTLY.leaving(Share.percent(60)))))
+                .withMessageContaining("requested 11, at most 4 of 10, as it leaves others their share")
+                .satisfies(denied -> assertThat(denied.waited()).isZero());
+        assertThat(events.waits).isEmpty();
+        assertThat(guard.tryAcquire(large)).isPresent();
+    }
+
+    @Test
     void aCrowdIsLetGoOneByOne() throws Exception {
         CostGuard guard = guard(Limit.requests(200).perSecond().burst(1));
         List<CompletableFuture<Permit>> all = new ArrayList<>();
@@ -439,9 +457,13 @@ class WaitingIT {
     }
 
     private CostGuard guard(Limit limit, UnaryOperator<CostGuard.Builder> more) {
+        return guard(Budget.named("b").limit(limit), more);
+    }
+
+    private CostGuard guard(Budget budget, UnaryOperator<CostGuard.Builder> more) {
         CostGuard guard = more.apply(CostGuard.builder()
                         .keyPrefix(prefix)
-                        .budget(Budget.named("b").limit(limit))
+                        .budget(budget)
                         .whenExhausted(PATIENTLY)
                         .listener(events))
                 .build();

@@ -37,9 +37,6 @@ public final class Limiter implements AutoCloseable {
     /** How long a call that waits takes to see that nobody wants it any more. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-    /** As long as a duration gets: waiting will never help. */
-    private static final Duration NEVER = Duration.ofNanos(Long.MAX_VALUE);
-
     private final Askings askings;
     private final PreCheck preCheck;
     private final Ledger ledger;
@@ -47,6 +44,7 @@ public final class Limiter implements AutoCloseable {
     private final WhenRedisFails whenRedisFails;
     private final Duration timeout;
     private final Listeners listeners;
+    private final Outage outage = new Outage(System::nanoTime);
 
     public Limiter(
             Subjects subjects,
@@ -183,6 +181,7 @@ public final class Limiter implements AutoCloseable {
     }
 
     private long begins(Asking asking, Patience patience, Verdict.Waiting waiting) {
+        outage.decided();
         listeners.waiting(asking.call(), denial(waiting.expected(), patience));
         waiting.place().onRegressed(() -> listeners.regressed(asking.call()));
         return System.nanoTime();
@@ -301,7 +300,8 @@ public final class Limiter implements AutoCloseable {
                         limit.capacity(),
                         standing.waiting(),
                         micros(standing.untilFullMicros()),
-                        micros(standing.newcomerWaitMicros())));
+                        micros(standing.newcomerWaitMicros()),
+                        limit.unit()));
             }
         }
         return statuses;
@@ -401,16 +401,18 @@ public final class Limiter implements AutoCloseable {
         for (Claim claim : asking.claims()) {
             Budget budget = claim.subject().budget();
             for (int i = 0; i < claim.amounts().length; i++) {
-                long capacity = patience.mostOf(budget.limits().get(i).capacity());
-                if (claim.amounts()[i] > capacity && !budget.isClampedToCapacity() && !budget.isDryRun()) {
-                    Limit limit = budget.limits().get(i);
+                Limit limit = budget.limits().get(i);
+                long most = patience.mostOf(limit.capacity());
+                // Clamped, a call goes when the limit is full: with a share to leave, that is not enough.
+                boolean isClamped = budget.isClampedToCapacity() && patience.leaves() == 0;
+                if (claim.amounts()[i] > most && !isClamped && !budget.isDryRun()) {
                     Denial denial = new Denial(
                             budget.name(),
                             limit.name(),
                             claim.amounts()[i],
-                            capacity,
-                            NEVER,
-                            capacity,
+                            limit.capacity(),
+                            Denial.NEVER,
+                            most,
                             limit.unit(),
                             0,
                             Duration.ZERO);
@@ -424,6 +426,7 @@ public final class Limiter implements AutoCloseable {
 
     private Admission admission(
             Asking asking, Patience patience, PreCheck.Tickets tickets, Verdict verdict, Duration waited) {
+        outage.decided();
         if (verdict instanceof Verdict.Shortfall denied) {
             if (waited.isZero()) {
                 preCheck.remember(denied, asking.claims(), tickets);
@@ -432,13 +435,14 @@ public final class Limiter implements AutoCloseable {
         }
         Verdict.Granted granted = (Verdict.Granted) verdict;
         for (Verdict.Shortfall denied : granted.dryRuns()) {
-            listeners.denied(asking.call(), denial(denied, patience), By.DRY_RUN);
+            listeners.denied(asking.call(), denial(denied, patience), By.DRY_RUN, Duration.ZERO);
         }
         return granted(asking, granted.charges(), waited);
     }
 
     private Admission whenUnavailable(GuardedCall call, GuardUnavailableException cause)
             throws GuardUnavailableException {
+        outage.undecided(cause, whenRedisFails);
         if (whenRedisFails != WhenRedisFails.failOpen()) {
             throw cause;
         }
@@ -453,7 +457,7 @@ public final class Limiter implements AutoCloseable {
     }
 
     private Admission refused(Asking asking, Denial denial, By by, Duration waited) {
-        listeners.denied(asking.call(), denial, by);
+        listeners.denied(asking.call(), denial, by, waited);
         return new Admission.Refused(denial, by, waited);
     }
 

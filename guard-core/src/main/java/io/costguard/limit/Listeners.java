@@ -22,7 +22,7 @@ final class Listeners {
     private static final Logger log = LoggerFactory.getLogger(GuardListener.class);
 
     private final List<GuardListener> listeners;
-    /** The log hears of what is new about denials and failures; anybody else hears everything. */
+    /** The log hears of what is new about denials; anybody else hears everything. */
     private final boolean anybodyHears;
 
     private final AtomicBoolean reported = new AtomicBoolean();
@@ -39,9 +39,9 @@ final class Listeners {
         }
     }
 
-    void denied(GuardedCall call, Denial denial, By by) {
+    void denied(GuardedCall call, Denial denial, By by, Duration waited) {
         if (anybodyHears || by != By.PRE_CHECK) {
-            GuardListener.Denied event = new GuardListener.Denied(call, denial, by);
+            GuardListener.Denied event = new GuardListener.Denied(call, denial, by, waited);
             tell(listener -> listener.onDenied(event));
         }
     }

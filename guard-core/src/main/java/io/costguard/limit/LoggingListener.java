@@ -8,13 +8,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What an operator must not miss: the first denial of a subject in a minute, and the first call that went uncounted. */
+/** What an operator must not miss of denials: the first of a subject in a minute. */
 public final class LoggingListener implements GuardListener {
     private static final Logger log = LoggerFactory.getLogger("io.costguard.CostGuard");
 
@@ -22,7 +21,6 @@ public final class LoggingListener implements GuardListener {
             .maximumSize(10_000)
             .expireAfterWrite(Duration.ofMinutes(1))
             .build();
-    private final AtomicBoolean failedOpen = new AtomicBoolean();
     private final Map<String, List<String>> countedPer;
 
     private record Subject(String budget, List<@Nullable String> values, Denied.By by) {}
@@ -43,19 +41,10 @@ public final class LoggingListener implements GuardListener {
         }
         if (told.asMap().putIfAbsent(new Subject(budget, values, event.by()), true) == null) {
             String verb = event.by() == Denied.By.DRY_RUN ? "would have been denied (dry run)" : "denied";
-            String why = new Admission.Refused(event.denial(), event.by(), Duration.ZERO)
+            String why = new Admission.Refused(event.denial(), event.by(), event.waited())
                     .exception()
                     .getMessage();
             log.warn("{} {}: {}; not repeated for a minute", event.call(), verb, why);
-        }
-    }
-
-    @Override
-    public void onFailedOpen(FailedOpen event) {
-        if (failedOpen.compareAndSet(false, true)) {
-            log.error(
-                    "Redis could not decide, and calls go uncounted, as the guard was told to (failOpen): {}",
-                    event.cause().getMessage());
         }
     }
 }

@@ -12,6 +12,7 @@ import io.costguard.GuardListener.Denied.By;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
+import io.costguard.Logged;
 import io.costguard.MisfitException;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
@@ -32,6 +33,8 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.api.parallel.Resources;
 
 /** What is decided around the ledger. */
 class LimiterTest {
@@ -54,6 +57,21 @@ class LimiterTest {
         assertThat(first.getStackTrace()).isNotEmpty();
         assertThat(second.getStackTrace()).isEmpty();
         assertThat(second.getMessage()).startsWith("budget 'b' is spent: requests per day, requested 1, available 0");
+    }
+
+    @Test
+    @ResourceLock(Resources.SYSTEM_ERR)
+    void thatNobodyDecidesIsLoggedOnce() {
+        ledger.away = true;
+
+        assertThat(Logged.by(() -> {
+                    for (int i = 0; i < 3; i++) {
+                        assertThatExceptionOfType(GuardUnavailableException.class)
+                                .isThrownBy(() -> limiter.decide(call("k")));
+                    }
+                }))
+                .hasLineCount(1)
+                .contains("calls are not sent (failClosed): nobody is there");
     }
 
     @Test
@@ -228,11 +246,16 @@ class LimiterTest {
         private final List<List<Long>> settled = new ArrayList<>();
         private final List<Correction> corrections = new ArrayList<>();
         private boolean spent;
+        private boolean away;
         /** What each limit has left after a grant. */
         private long left;
 
         @Override
-        public Verdict reserve(List<Claim> claims, Patience patience, long deadlineNanos) {
+        public Verdict reserve(List<Claim> claims, Patience patience, long deadlineNanos)
+                throws GuardUnavailableException {
+            if (away) {
+                throw new GuardUnavailableException("nobody is there");
+            }
             if (spent) {
                 return new Verdict.Shortfall(claims.get(0), 0, 0, 3_600_000_000L, 0, 0);
             }
@@ -247,7 +270,11 @@ class LimiterTest {
 
         @Override
         public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, Patience patience, long deadlineNanos) {
-            return CompletableFuture.completedFuture(reserve(claims, patience, deadlineNanos));
+            try {
+                return CompletableFuture.completedFuture(reserve(claims, patience, deadlineNanos));
+            } catch (GuardUnavailableException e) {
+                return CompletableFuture.failedFuture(e);
+            }
         }
 
         @Override

@@ -6,13 +6,10 @@ import io.costguard.Budget;
 import io.costguard.Denial;
 import io.costguard.GuardListener;
 import io.costguard.GuardListener.Denied.By;
-import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
+import io.costguard.Logged;
 import io.costguard.Unit;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -30,7 +27,7 @@ class LoggingListenerTest {
 
     @Test
     void aDenialSaysWhatWasDeniedAndWhy() {
-        assertThat(logged(() -> listener.onDenied(denied("gpt-4o", By.REDIS))))
+        assertThat(Logged.by(() -> listener.onDenied(denied("gpt-4o", By.REDIS))))
                 .contains("WARN")
                 .contains("gpt-4o")
                 .contains("denied: " + DENIAL)
@@ -39,7 +36,7 @@ class LoggingListenerTest {
 
     @Test
     void theLikeOfADenialIsNotRepeated() {
-        assertThat(logged(() -> {
+        assertThat(Logged.by(() -> {
                     for (int i = 0; i < 100; i++) {
                         listener.onDenied(denied("gpt-4o", By.REDIS));
                     }
@@ -49,7 +46,7 @@ class LoggingListenerTest {
 
     @Test
     void denialsOfOtherSubjectsAndByOthersHaveTheirOwnLine() {
-        assertThat(logged(() -> {
+        assertThat(Logged.by(() -> {
                     listener.onDenied(denied("gpt-4o", By.REDIS));
                     listener.onDenied(denied("gpt-4.1", By.REDIS));
                     listener.onDenied(denied("gpt-4o", By.CAPACITY));
@@ -59,52 +56,38 @@ class LoggingListenerTest {
 
     @Test
     void whatThePreCheckRepeatsIsNotSaidAgain() {
-        assertThat(logged(() -> listener.onDenied(denied("gpt-4o", By.PRE_CHECK))))
+        assertThat(Logged.by(() -> listener.onDenied(denied("gpt-4o", By.PRE_CHECK))))
                 .isEmpty();
     }
 
     @Test
     void aDryRunSaysThatItWas() {
-        assertThat(logged(() -> listener.onDenied(denied("gpt-4o", By.DRY_RUN))))
+        assertThat(Logged.by(() -> listener.onDenied(denied("gpt-4o", By.DRY_RUN))))
                 .contains("would have been denied (dry run)");
     }
 
     @Test
     void aCallAboveCapacityIsToldThatItCanNeverGo() {
-        assertThat(logged(() -> listener.onDenied(denied("gpt-4o", By.CAPACITY))))
+        Denial forGood = new Denial("b", "tokens per minute", 600, 20, Denial.NEVER, 20, Unit.TOKENS, 0, Duration.ZERO);
+
+        assertThat(Logged.by(() -> listener.onDenied(denied(forGood, By.CAPACITY, Duration.ZERO))))
                 .contains("denied: budget 'b' can never let this call go: tokens per minute, requested 600, at most 20")
                 .doesNotContain("spent")
                 .doesNotContain("retry after");
     }
 
     @Test
-    void failingOpenIsAnErrorAndSaidOnce() {
-        GuardListener.FailedOpen event = new GuardListener.FailedOpen(
-                GuardedCall.of("gpt-4o"), new GuardUnavailableException("Redis did not decide within 500 ms"));
-
-        assertThat(logged(() -> {
-                    listener.onFailedOpen(event);
-                    listener.onFailedOpen(event);
-                }))
-                .hasLineCount(1)
-                .contains("ERROR")
-                .contains("calls go uncounted")
-                .contains("Redis did not decide within 500 ms");
+    void aCallThatWaitedInVainIsToldSo() {
+        assertThat(Logged.by(() -> listener.onDenied(denied(DENIAL, By.REDIS, Duration.ofSeconds(5)))))
+                .contains("the call waited 5 s in vain");
     }
 
     private static GuardListener.Denied denied(String model, By by) {
-        return new GuardListener.Denied(GuardedCall.of(model).with("apiKey", "fingerprint-of-the-key"), DENIAL, by);
+        return new GuardListener.Denied(
+                GuardedCall.of(model).with("apiKey", "fingerprint-of-the-key"), DENIAL, by, Duration.ZERO);
     }
 
-    private static String logged(Runnable action) {
-        PrintStream before = System.err;
-        ByteArrayOutputStream lines = new ByteArrayOutputStream();
-        System.setErr(new PrintStream(lines, true, StandardCharsets.UTF_8));
-        try {
-            action.run();
-        } finally {
-            System.setErr(before);
-        }
-        return lines.toString(StandardCharsets.UTF_8);
+    private static GuardListener.Denied denied(Denial denial, By by, Duration waited) {
+        return new GuardListener.Denied(GuardedCall.of("gpt-4o"), denial, by, waited);
     }
 }
