@@ -748,7 +748,7 @@ public final class RedisLedger implements Ledger {
 
     private void giveUp(int count, @Nullable String why) {
         if (count > 0) {
-            log.warn("{} settles were given up: {}; what they would have given back stays charged", count, why);
+            log.warn("settles given up: {} ({}); what they would have given back stays charged", count, why);
         }
     }
 

@@ -316,9 +316,9 @@ final class Waiters {
 
         private void endUndecided() {
             long waitedNanos = clock.nanoTime() - deadlineNanos + patienceNanos(call);
-            end.completeExceptionally(new GuardUnavailableException("Redis did not decide within "
-                    + timeoutNanos / 1_000_000 + " ms when the time of a call was over that waited, "
-                    + waitedNanos / 1_000_000 + " ms in all"));
+            end.completeExceptionally(new GuardUnavailableException("the call waited "
+                    + waitedNanos / 1_000_000 + " ms, and then Redis did not say within "
+                    + timeoutNanos / 1_000_000 + " ms what has become of it"));
         }
 
         /** Asks after so many microseconds, unless it does so before. */
