@@ -11,7 +11,7 @@ final class LocalDenials {
         try (Contender bare = Contender.checked(new Bare(url));
                 SpentBudget spent = new SpentBudget(url)) {
             Rounds p50s = Latency.measure(
-                            List.of(bare, spent), bench.effort(), bench.effort().of(15, 180))
+                            List.of(bare, spent), bench.effort(), bench.effort().of(60, 180))
                     .p50();
             spent.checkAllButAFewWereLocal();
             Report report = bench.report();

@@ -28,7 +28,7 @@ final class WarmUp {
 
     static void run(Contender contender, ThreadFactory threads, int callers, Effort effort) throws Exception {
         long start = System.nanoTime();
-        long atMost = TimeUnit.MILLISECONDS.toNanos(effort.of(800, 30_000));
+        long atMost = TimeUnit.MILLISECONDS.toNanos(effort.of(600, 30_000));
         int enough = effort.of(IDLE_PIECES, IDLE_PIECES_FULL);
         int idle = 0;
         while (idle < enough && System.nanoTime() - start < atMost) {
