@@ -465,6 +465,8 @@ class WaitingIT {
                         .keyPrefix(prefix)
                         .budget(budget)
                         .whenExhausted(PATIENTLY)
+                        // A machine that stalls fails no test.
+                        .decisionTimeout(Duration.ofSeconds(5))
                         .listener(events))
                 .build();
         guards.add(guard);
