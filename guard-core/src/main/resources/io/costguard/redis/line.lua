@@ -16,9 +16,10 @@
 -- something else. A script that moves the turn, or brings its moment more than 50 ms nearer, tells it to its process.
 
 local LINE_HEAD = '>I7I4I7I7I7I7I7I7H'
+local LINE_DEAD = 10000000
 
 local function lineReaders()
-  -- What a value has of its line from there on, and where it ends; nothing if it is damaged. All but its hold and size is left as it
+  -- What a value has of its line from there on, and where it ends; nothing if it is damaged. All but hold, size and seen is left as it
   -- is written: last, till, after, place, moment, the turn's length and where it is, and the value.
   local function read(value, from)
     if from + 55 > #value then
@@ -80,14 +81,14 @@ local function lineReaders()
       end
       k, m = k + 2, m + 3
     end
-    return longest, limit, ahead, limit and alone and now - line.seen < 10000000
+    return longest, limit, ahead, limit and alone and now - line.seen < LINE_DEAD
   end
 
   return read, lacks
 end
 
 local function lineFunctions(q, now, states, keys, newcomer, waitFor)
-  local SILENT, DEAD, NEARER, BEYOND, SCANNED, PASSED = 3000000, 10000000, 50000, 60000000, 1000, 100
+  local SILENT, NEARER, BEYOND, SCANNED, PASSED = 3000000, 50000, 60000000, 1000, 100
   local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING = 1, 2, 3, 4, 5, 6
   local MAX, CANCEL, WITH_LINES, MEMBER = 9007199254740991, 2, 8, 33
   local DROPPED = '-1'
@@ -351,7 +352,7 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
     if limit and line.size > 0 and not line.checked then
       line.checked = true
       -- Nobody else may be left to drop the dead; who waits has had time to beat again, whatever held Redis up.
-      local silent = silentSince(line, DEAD)
+      local silent = silentSince(line, LINE_DEAD)
       if #silent > 0 then
         swept(line, silent, 0)
         return newcomerLacks(f, o, n, op)
