@@ -1,5 +1,6 @@
 package io.costguard;
 
+import static io.costguard.Awaiting.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -13,7 +14,6 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
@@ -197,17 +197,5 @@ class AbandonedCallIT {
     private <T extends AutoCloseable> T opened(T opened) {
         open.push(opened);
         return opened;
-    }
-
-    /** What comes true. */
-    private interface Condition {
-        boolean isTrue() throws GuardUnavailableException;
-    }
-
-    private static void await(Condition condition) throws GuardUnavailableException {
-        while (!condition.isTrue()) {
-            assertThat(Thread.currentThread().isInterrupted()).as("timed out").isFalse();
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
-        }
     }
 }

@@ -1,5 +1,6 @@
 package io.costguard.redis;
 
+import static io.costguard.Awaiting.await;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Budget;
@@ -24,7 +25,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
@@ -280,17 +280,5 @@ class LineCostIT {
     /** The one that has begun, too. */
     private static long secondsSince(long nanos) {
         return TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - nanos) + 1;
-    }
-
-    /** What comes true. */
-    private interface Condition {
-        boolean isTrue() throws GuardUnavailableException;
-    }
-
-    private static void await(Condition condition) throws GuardUnavailableException {
-        while (!condition.isTrue()) {
-            assertThat(Thread.currentThread().isInterrupted()).as("timed out").isFalse();
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
-        }
     }
 }
