@@ -66,7 +66,7 @@ final class Batch {
 
         @Nullable Settling lastSettle;
 
-        boolean hasLine;
+        boolean namesLine;
 
         Place(Subject subject, int number) {
             this.subject = subject;
@@ -181,10 +181,28 @@ final class Batch {
 
     /** What is asked of the script. */
     sealed interface Call {
-        /** Wants to be decided at once, or does something else with the lines of its claims. */
-        record Reserve(List<Claim> claims, @Nullable LineOperation operation) implements Call {
+        /** What is asked after {@link Result.AskAgain}. */
+        default Call namingLines() {
+            return this;
+        }
+
+        /**
+         * Wants to be decided at once, or does something else with the lines of its claims.
+         *
+         * @param namesLines whether its lines are named: one that only wants to go at once is mostly denied without
+         */
+        record Reserve(List<Claim> claims, @Nullable LineOperation operation, boolean namesLines) implements Call {
             Reserve(List<Claim> claims) {
-                this(claims, null);
+                this(claims, null, false);
+            }
+
+            Reserve(List<Claim> claims, LineOperation operation) {
+                this(claims, operation, true);
+            }
+
+            @Override
+            public Reserve namingLines() {
+                return new Reserve(claims, operation, true);
             }
         }
 
@@ -280,25 +298,26 @@ final class Batch {
         if (call instanceof Call.Reserve reserve) {
             addReserve(reserve);
         } else if (call instanceof Call.Settle settle) {
-            Place place = place(settle.settled().charge().claim().subject());
+            Place place = named(place(settle.settled().charge().claim().subject()));
             if (place.lastSettle == null || !place.lastSettle.add(settle.settled())) {
                 place.lastSettle = new Settling(place, settle.settled());
                 add(place.lastSettle);
             }
             changeOf.add(place.lastSettle);
         } else if (call instanceof Call.Correct correct) {
-            Change correcting = new Correcting(place(correct.correction().subject()), correct.correction());
+            Change correcting = new Correcting(named(place(correct.correction().subject())), correct.correction());
             add(correcting);
             changeOf.add(correcting);
         } else if (call instanceof Call.Look look) {
-            addReserve(new Call.Reserve(look.newcomer()));
+            addReserve(new Call.Reserve(look.newcomer()).namingLines());
         }
     }
 
     private void addReserve(Call.Reserve reserve) {
         Place[] places = new Place[reserve.claims().size()];
         for (int i = 0; i < places.length; i++) {
-            places[i] = place(reserve.claims().get(i).subject());
+            Place place = place(reserve.claims().get(i).subject());
+            places[i] = reserve.namesLines() ? named(place) : place;
             callFields += 1 + places[i].subject.limits().size();
             formatBytes += places[i].terms.reserveFormat().length;
         }
@@ -336,16 +355,21 @@ final class Batch {
                 formatBytes += place.terms.format().length;
             }
         }
-        if (!place.hasLine && lines.hasLine(subject)) {
-            nameLine(place);
-        }
         lastPlace = place;
         return place;
     }
 
+    /** The same, whose line is named if it has one, as far as is known. */
+    private Place named(Place place) {
+        if (!place.namesLine && lines.hasLine(place.subject)) {
+            nameLine(place);
+        }
+        return place;
+    }
+
     private void nameLine(Place place) {
-        if (!place.hasLine) {
-            place.hasLine = true;
+        if (!place.namesLine) {
+            place.namesLine = true;
             withLine.add(place);
             callFields++;
             formatBytes++;
@@ -474,9 +498,7 @@ final class Batch {
             if (flag == 0) {
                 Terms.State state = place.terms.read(in);
                 states[place.number - 1] = state;
-                if (place.hasLine != state.hasLine()) {
-                    lines.told(place.subject, state.hasLine());
-                }
+                lines.told(place.subject, state.hasLine());
             } else if (flag == LINE_NEEDED) {
                 lines.told(place.subject, true);
             }

@@ -47,9 +47,9 @@ final class Lines {
     }
 
     void told(Subject subject, boolean hasLine) {
-        if (hasLine) {
+        if (hasLine && !hasLine(subject)) {
             known.put(subject, true);
-        } else {
+        } else if (!hasLine && hasLine(subject)) {
             known.remove(subject);
         }
     }

@@ -106,7 +106,7 @@ public final class RedisLedger implements Ledger {
 
     /** A call that wants to be decided, and whoever waits for that. */
     private static final class Ask {
-        final Batch.Call.Reserve call;
+        volatile Batch.Call.Reserve call;
         final long deadlineNanos;
         final @Nullable Thread caller;
         /** Of a call that waits: it is not asked again before it is known what became of it. */
@@ -653,6 +653,7 @@ public final class RedisLedger implements Ledger {
         if (result instanceof Batch.Result.Refused refused) {
             fail(ask, refused.why());
         } else if (result instanceof Batch.Result.AskAgain) {
+            ask.call = ask.call.namingLines();
             again(ask);
         } else {
             if (!ask.untilKnown && !ask.answer.isDone()) {
@@ -668,12 +669,13 @@ public final class RedisLedger implements Ledger {
 
     /** A call that is not let go yet, and waits from now on. */
     private @Nullable Verdict waits(Ask ask, Batch.Result result) {
+        Batch.LineOperation operation = ask.call.operation();
         if (result instanceof Batch.Result.Joined joined) {
             return waiters.joined(ask.call, joined);
         } else if (result instanceof Batch.Result.Decided decided
                 && decided.verdict() instanceof Verdict.Shortfall denied
-                && ask.call.operation() != null
-                && ask.call.operation().kind() == Batch.LineOperation.Kind.LEAVING) {
+                && operation != null
+                && operation.kind() == Batch.LineOperation.Kind.LEAVING) {
             return waiters.mayReturn(ask.call, denied);
         }
         return null;

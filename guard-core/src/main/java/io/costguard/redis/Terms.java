@@ -32,7 +32,9 @@ final class Terms {
     private static final int CALENDAR = 3;
 
     private static final int VERSION = 1;
-    private static final int VERSION_WITH_LINE = 2;
+    /** A value that has a line tells its life as so much more. */
+    private static final int HAS_LINE = 128;
+
     private static final int BYTES_A_NAME = 3 + 4;
     private static final int BYTES_A_BALANCE = 7 + 3;
     private static final int BOUNDS = 5;
@@ -156,7 +158,7 @@ final class Terms {
 
     /** Reads a value as the script replies with it. */
     State read(ByteBuffer in) {
-        boolean hasLine = in.get(in.position()) >> 5 == VERSION_WITH_LINE;
+        boolean hasLine = (in.get(in.position() + headBytes - 7 - 1) & HAS_LINE) != 0;
         int from = in.position() + headBytes;
         long[] eras = new long[kinds.length];
         long[] balances = new long[kinds.length];

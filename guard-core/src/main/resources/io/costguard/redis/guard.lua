@@ -45,8 +45,8 @@
 --   aligned window    ceiling I7 (the highest capacity while it was open: used above that is debt)
 --   calendar window   ceiling I7, start I7, stop I7
 -- then the tail: limits that the last request did not name, for each: id I3, parts I4, balance i7, era I3, what its kind adds,
--- at I7, until I7 (TIME from which it means nothing). They belong to another configuration, and are kept until then. Of version 2,
--- it has its line's section before the tail: see the head of line.lua.
+-- at I7, until I7 (TIME from which it means nothing). They belong to another configuration, and are kept until then. Where life is
+-- told as 128 more, its line's section is before the tail: see the head of line.lua.
 --
 -- An era counts the times that a bucket was full or a window was opened, from a number of its own in each new limit (24 bits of
 -- TIME): a refund counts only in the era in which its charge was made.
@@ -66,7 +66,7 @@ local DEEPEST = -7881299347898368
 local STANDS_STILL = 10000000
 local STEP = 16777216
 local ERAS = 16777216
-local RENEWED = 255
+local RENEWED, HAS_LINE = 127, 128
 local HEAD = '>Bi8I4Bi8'
 
 local RUN, CANCEL, LOOK, WITH_LINES = 1, 2, 3, 8
@@ -223,10 +223,10 @@ local function waitFunctions(q)
   return wait, kind, extra, refill, bounds
 end
 
-local function rareFunctions(q, now, readLine)
+local function rareFunctions(q, now)
   local MAX, ERAS, LONGEST = 9007199254740991, 16777216, 3155760000000000
   local DEEPEST = -7881299347898368
-  local OTHER_VERSION, DAMAGED, BOUNDS_NEEDED, LINE_NEEDED = 2, 3, 4, 5
+  local OTHER_VERSION, DAMAGED, BOUNDS_NEEDED = 2, 3, 4
   local BUCKET, LONG, ALIGNED, CALENDAR = 0, 1, 2, 3
   local pack, unpack, byte, fmod = struct.pack, struct.unpack, string.byte, math.fmod
   local _, kind, extra, refill, bounds = waitFunctions(q)
@@ -344,9 +344,7 @@ local function rareFunctions(q, now, readLine)
       local head = byte(value)
       local count = head and head % 32
       local version = head and (head - count) / 32
-      if version == 2 and not readLine then
-        return nil, LINE_NEEDED
-      elseif version ~= 1 and version ~= 2 then
+      if version ~= 1 then
         return nil, head and OTHER_VERSION or DAMAGED
       end
       local from, whole = 1, true
@@ -372,7 +370,7 @@ local function rareFunctions(q, now, readLine)
       for i = 1, count do
         names[i] = read('>I3I4')
       end
-      read('>B')
+      local life = read('>B')[1]
       at = read('>I7')[1]
       local limits = {}
       for i = 1, count do
@@ -384,9 +382,9 @@ local function rareFunctions(q, now, readLine)
           limits[i].added = read(ADDED[limits[i].kind])
         end
       end
-      if whole and version == 2 then
+      if whole and life >= 128 then
         line, from = readLine(value, from)
-        whole, from = line ~= nil, (from or 0) + 1
+        whole = line ~= nil
       end
       while whole and from <= #value do
         local limit = add(read('>I3I4'), read('>i7I3'), nil)
@@ -451,7 +449,7 @@ local function rareFunctions(q, now, readLine)
     for i = 1, #order do
       local limit = order[i]
       -- Its terms are not known here; but it means nothing a life after it was written.
-      local till = limit.till or limit.at + 2 ^ byte(value, byte(value) % 32 * 7 + 2)
+      local till = limit.till or limit.at + 2 ^ (byte(value, byte(value) % 32 * 7 + 2) % 128)
       if not limit.named and till > now then
         tail[#tail + 1] = pack('>I3I4i7I3', limit.id, limit.parts, limit.balance, limit.era)
         for _, added in ipairs(limit.added or {}) do
@@ -468,10 +466,9 @@ local function rareFunctions(q, now, readLine)
   return { arranged = arranged, advance = advance, filled = filled, life = life }
 end
 
-local states, changed, ttls, flags = { false }, { false }, nil, nil
-local wait, rare, lines, readLine, newcomerLacks, lineKeys = nil, nil, nil, nil, nil, nil
+local states, changed, unread, ttls, flags = { false }, { false }, { false }, nil, nil
+local wait, rare, lines, lineKeys = nil, nil, nil, nil
 if withLines then
-  readLine, newcomerLacks = lineReaders()
   lineKeys = {}
   for i = 1, q[subjects + 11] do
     lineKeys[q[subjects + 11 + i]] = KEYS[subjects + 1 + i]
@@ -488,17 +485,17 @@ for i = 1, subjects do
   out[i + 2] = ''
   local o, value = q[i + 7], values[i + 1]
   local f, bad = nil, nil
-  if value and #value == q[o + 2] then
+  local bytes = value and #value - q[o + 2]
+  if bytes == 0 then
     f = { unpack(q[o + 1], value) }
     if f[1] ~= q[o + 3] then
       f = nil
     end
-  end
-  if not f and withLines and value and #value > q[o + 2] then
-    f = { unpack(q[o + 1], value) }
-    local version, line, ends = string.byte(value) - string.byte(q[o + 3]), readLine(value, q[o + 2] + 1)
-    if version == 32 and ends == #value and string.sub(f[1], 2) == string.sub(q[o + 3], 2) then
-      f.line = line
+  elseif value and bytes > 20 + q[o] * 7 then
+    f = { unpack(q[o + 1] .. 'I7I4I7H' .. string.rep('I7', q[o]), value) }
+    local at = #f - q[o] - 4
+    if f[1] == q[o + 3] and f[2] >= HAS_LINE and f[at + 3] + 20 + q[o] * 7 == bytes then
+      f[2], unread[i] = f[2] - HAS_LINE, at
     else
       f = nil
     end
@@ -507,22 +504,18 @@ for i = 1, subjects do
     if not value and redis.call('EXISTS', KEYS[i + 1]) == 1 then
       bad = WRONG_TYPE
     else
-      rare = rare or rareFunctions(q, now, readLine)
+      rare = rare or rareFunctions(q, now)
       f, bad = rare.arranged(value, o)
     end
   end
-  if f and withLines then
-    if lineKeys[i] then
-      -- A newcomer that would not go even if nobody stood in line need not know who does.
-      if settles > 0 or mode ~= RUN or not f.line or now < f[3] - STANDS_STILL then
-        wait = wait or waitFunctions(q)
-        lines = lines or lineFunctions(q, now, states, lineKeys, newcomerLacks, wait)
-        states[i] = f
-        f = lines.open(i)
-        bad = not f and WRONG_TYPE or nil
-      end
-    elseif f.line then
-      bad = LINE_NEEDED
+  local at = unread[i]
+  if f and (at or f.line or (lineKeys and lineKeys[i])) then
+    -- A newcomer that would not go even if nobody stood in line need not know who does.
+    if settles > 0 or mode ~= RUN or not at or now < f[3] - STANDS_STILL then
+      wait = wait or waitFunctions(q)
+      lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait)
+      states[i] = f
+      f = lines.open(i)
     end
   end
   if f then
@@ -576,7 +569,7 @@ for i = 1, subjects do
             f[x] = capacity
           end
         else
-          rare = rare or rareFunctions(q, now, readLine)
+          rare = rare or rareFunctions(q, now)
           bad = rare.advance(f, o, j, since, at, setBack) or bad
         end
         if rate == CALENDAR then
@@ -695,7 +688,7 @@ for _ = 1, settles do
           if q[m + 1] > 0 then
             f[k + 1] = (f[k + 1] + 1) % ERAS
           else
-            rare = rare or rareFunctions(q, now, readLine)
+            rare = rare or rareFunctions(q, now)
             rare.filled(f, o, (k - 2) / 2)
           end
         end
@@ -716,7 +709,7 @@ for _ = 1, reserves do
     op = { kind = calls[n], number = calls[n + 1], place = calls[n + 2], wait = calls[n + 3], lines = {}, calls = {}, covered = {} }
     parts, head, n = parts - 128, n + 3, n + 4
     wait = wait or waitFunctions(q)
-    lines = lines or lineFunctions(q, now, states, lineKeys, newcomerLacks, wait)
+    lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait)
     local at = n
     for _ = 1, parts do
       lines.open(calls[at] % 32768)
@@ -736,13 +729,15 @@ for _ = 1, reserves do
     local f, o = states[i], q[i + 7]
     local last = n + q[o]
     local longest, limit, ahead, alone = -1, nil, 0, false
-    if f and f.line then
+    local unopened = unread[i]
+    local inLine = f and (f.line or unopened)
+    if inLine then
       wait = wait or waitFunctions(q)
-      if not f.line.sums then
-        longest, limit, ahead, alone = newcomerLacks(q, now, f, o, n, nil, wait)
+      if unopened then
+        longest, limit, ahead, alone = newcomerLacks(q, now, f, o, n, unopened, nil, wait)
       end
       if not alone then
-        lines = lines or lineFunctions(q, now, states, lineKeys, newcomerLacks, wait)
+        lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait)
         f = lines.open(i)
         if f then
           longest, limit, ahead = lines.lacks(f, o, n, op, dry)
@@ -751,7 +746,7 @@ for _ = 1, reserves do
     end
     if f then
       local k, m = 4, o + 5
-      for at = f.line and last + 1 or n + 1, last do
+      for at = inLine and last + 1 or n + 1, last do
         local amount = calls[at]
         if f[k] < amount * q[m + 2] then
           local capacity = q[m] / q[m + 2]
@@ -772,9 +767,11 @@ for _ = 1, reserves do
         local available, parts = f[limit * 2 + 2], q[o + 4 + limit * 3]
         local size, held = 0, 0
         if f.line then
-          size, held = f.line.size, math.max(0, f.line.hold - now)
+          size, held = f.line.size, f.line.hold - now
+        elseif unopened then
+          size, held = f[unopened + 1], f[unopened] - now
         end
-        told = pack('>Bi8i8I4I7', limit, (available - available % parts) / parts - ahead, longest, size, held)
+        told = pack('>Bi8i8I4I7', limit, (available - available % parts) / parts - ahead, longest, size, held > 0 and held or 0)
       end
       if dry then
         dryRuns[part] = told and '\0' .. told or '\1'
@@ -864,9 +861,9 @@ if lines and mode ~= LOOK then
 end
 if lines then
   for i, usable in pairs(lines.isOpen) do
-    if not usable then
+    if usable ~= true then
       flags = flags or {}
-      flags[i] = flags[i] or WRONG_TYPE
+      flags[i] = flags[i] or usable
     end
   end
 end
@@ -891,13 +888,13 @@ for i = 1, subjects do
       end
       k, m = k + 2, m + 3
     end
-    if f.line and f.line.sums then
+    if f.line then
       lines.close(f)
     end
     if changed[i] and (inDebt or f[2] == RENEWED) then
       local exponent = q[o + 4]
       if inDebt or f.tailUntil then
-        rare = rare or rareFunctions(q, now, readLine)
+        rare = rare or rareFunctions(q, now)
         exponent = rare.life(f, o)
       end
       ttls = ttls or {}
@@ -908,10 +905,8 @@ for i = 1, subjects do
         f[at] = amount
       end
     end
-    if not f.line then
-      f[1] = q[o + 3]
-    elseif f[1] == q[o + 3] then
-      f[1] = string.char(string.byte(f[1]) + 32) .. string.sub(f[1], 2)
+    if f.line or unread[i] then
+      f[2] = f[2] + HAS_LINE
     end
     out[i + 2] = pack(q[o + 1], list(f))
   end
@@ -953,7 +948,7 @@ if mode ~= LOOK then
     if f then
       local value = out[i + 2]
       if f.line or f.tail then
-        value = value .. (f.line and lines.written(f.line) or '') .. (f.tail or '')
+        value = value .. (f.line and lines.written(f.line, q[i + 7]) or '') .. (f.tail or '')
       end
       if ttls and ttls[i] then
         redis.call('SET', KEYS[i + 1], value, 'PX', string.format('%.0f', ttls[i]))

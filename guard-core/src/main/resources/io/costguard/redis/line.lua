@@ -7,90 +7,100 @@
 -- of each limit that it asks something of: name I3, amount I7. A place is the TIME at which the call asked, or one more than the
 -- highest so far: no two members of a line have the same, and a call has the same in all its lines.
 --
--- What a subject's value has after its limits while anybody waits, or a hold lasts; its head then tells version 2: hold I7 (TIME
--- until which nobody goes), size I4, highest place I7, until I7 (TIME at which the line's key ends), seen I7 (TIME at which a process
--- last showed in it that it lives), after I7, turn's place I7, moment I7 (0: not told), turn's member with its length H; count B, and
--- for each limit that anybody waits for: name I3, sum I7 of what waits, told I7: what of it waits up to the place `after`.
+-- What a subject's value has after its limits while anybody waits, or a hold lasts; its life is told as 128 more then. First what a
+-- newcomer needs to know, fields that are read with the limits: hold I7 (TIME until which nobody goes), size I4, seen I7 (TIME at
+-- which a process last showed in it that it lives), how many bytes follow these fields H; of each limit of the head: sum I7 of what
+-- waits. Then highest place I7, until I7 (TIME at which the line's key ends), after I7, turn's place I7, moment I7 (0: not told),
+-- turn's member with its length H; of each limit of the head: told I7, what of its sum waits up to the place `after`; count B of
+-- other limits that anybody waits for, and of each: name I3, sum I7, told I7.
 --
 -- The turn is the first call that has not been told that this line covers it. Those up to `after` have been: they wait for
 -- something else. A script that moves the turn, or brings its moment more than 50 ms nearer, tells it to its process.
 
-local LINE_HEAD = '>I7I4I7I7I7I7I7I7H'
 local LINE_DEAD = 10000000
 
-local function lineReaders()
-  -- What a value has of its line from there on, and where it ends; nothing if it is damaged. All but hold, size and seen is left as it
-  -- is written: last, till, after, place, moment, the turn's length and where it is, and the value.
-  local function read(value, from)
-    if from + 55 > #value then
-      return nil
-    end
-    local hold, size, last, till, seen, after, place, moment, length, at = struct.unpack(LINE_HEAD, value, from)
-    local count = string.byte(value, at + length)
-    local ends = count and at + length + count * 17
-    if not count or ends > #value then
-      return nil
-    end
-    return { last, till, after, place, moment, length, at, value, hold = hold, size = size, seen = seen }, ends
+-- What a value has of its line from there on, and where it ends; nothing if it is damaged.
+local function readLine(value, from)
+  local unpack, byte = struct.unpack, string.byte
+  local count, line = byte(value) % 32, nil
+  local rest = from + 20 + count * 7
+  if rest + 37 + count * 7 > #value then
+    return nil
   end
-
-  -- What waits for a limit, where a line is as it is written.
-  local function sumOf(line, name)
-    local value, at = line[8], line[7] + line[6] + 1
-    for from = at, at + string.byte(value, at - 1) * 17 - 17, 17 do
-      local id, sum = struct.unpack('>I3I7', value, from)
-      if id == name then
-        return sum
-      end
-    end
-    return 0
+  local hold, size, seen, bytes = unpack('>I7I4I7H', value, from)
+  local last, till, after, place, moment, length, at = unpack('>I7I7I7I7I7H', value, rest)
+  local told, ends = at + length, rest + bytes
+  local others = told + count * 7
+  if ends - 1 > #value or others >= ends or others + 1 + byte(value, others) * 17 ~= ends then
+    return nil
   end
-
-  -- Which limit of a part keeps a newcomer from going at once, for how long (-1 if none does), and what stands before it; and
-  -- whether that is known without a look at the line: it would be kept even if nobody stood there, and who does may still live. A
-  -- share that must stay free is in percent.
-  local function lacks(q, now, f, o, n, share, wait)
-    local line, head, k, m = f.line, q[o + 3], 4, o + 5
-    local sums, hold = line.sums, line.hold - now
-    local blocked = hold > 0 or (share and line.size > 0)
-    local longest, limit, ahead, alone = -1, nil, 0, hold > 0
-    for j = 1, q[o] do
-      local amount = q[n + j]
-      if amount > 0 then
-        local parts, balance, name = q[m + 2], f[k], struct.unpack('>I3', head, j * 7 - 5)
-        name = name % 4 == 1 and name - 1 or name
-        local capacity, before = q[m] / parts, sums and (sums[name] or 0) or sumOf(line, name)
-        if amount > capacity then
-          amount = capacity
-        end
-        if share then
-          local rest = capacity % 100
-          amount = amount + (capacity - rest) / 100 * share + math.ceil(rest * share / 100)
-        end
-        local short = balance < (amount + before) * parts
-        if short or blocked then
-          local longer = short and wait(f, o, j, amount + before) or 0
-          alone = alone or balance < amount * parts
-          if longer < hold then
-            longer = hold
-          end
-          if longer > longest then
-            longest, limit, ahead = longer, j, before
-          end
-        end
-      end
-      k, m = k + 2, m + 3
-    end
-    return longest, limit, ahead, limit and alone and now - line.seen < LINE_DEAD
+  line = { hold = hold, size = size, seen = seen, last = last, till = till, after = after, place = place, moment = moment }
+  line.turn, line.sums, line.told = string.sub(value, at, told - 1), {}, {}
+  for j = 0, count - 1 do
+    local id = unpack('>I3', value, j * 7 + 2)
+    local name = id % 4 == 1 and id - 1 or id
+    line.sums[name], line.told[name] = unpack('>I7', value, rest - (count - j) * 7), unpack('>I7', value, told + j * 7)
   end
-
-  return read, lacks
+  for other = others + 1, ends - 1, 17 do
+    local name, sum, known = unpack('>I3I7I7', value, other)
+    line.sums[name], line.told[name] = sum, known
+  end
+  return line, ends
 end
 
-local function lineFunctions(q, now, states, keys, newcomer, waitFor)
+-- Which limit of a part keeps a newcomer from going at once, for how long (-1 if none does), and what stands before it; and
+-- whether that is known without a look at the line: it would be kept even if nobody stood there, and who does may still live. A
+-- share that must stay free is in percent.
+local function newcomerLacks(q, now, f, o, n, at, share, wait)
+  local line, k, m = f.line, 4, o + 5
+  local hold, size, seen
+  if at then
+    hold, size, seen = f[at] - now, f[at + 1], f[at + 2]
+  else
+    hold, size, seen = line.hold - now, line.size, line.seen
+  end
+  local blocked = hold > 0 or (share and size > 0)
+  local longest, limit, ahead, alone = -1, nil, 0, hold > 0
+  for j = 1, q[o] do
+    local amount = q[n + j]
+    if amount > 0 then
+      local parts, balance, before = q[m + 2], f[k], 0
+      local capacity = q[m] / parts
+      if at then
+        before = f[at + 3 + j]
+      else
+        local id = struct.unpack('>I3', q[o + 3], j * 7 - 5)
+        before = line.sums[id % 4 == 1 and id - 1 or id] or 0
+      end
+      if amount > capacity then
+        amount = capacity
+      end
+      if share then
+        local rest = capacity % 100
+        amount = amount + (capacity - rest) / 100 * share + math.ceil(rest * share / 100)
+      end
+      local short = balance < (amount + before) * parts
+      if short or blocked then
+        local longer = short and wait(f, o, j, amount + before) or 0
+        alone = alone or balance < amount * parts
+        if longer < hold then
+          longer = hold
+        end
+        if longer > longest then
+          longest, limit, ahead = longer, j, before
+        end
+      end
+    end
+    k, m = k + 2, m + 3
+  end
+  return longest, limit, ahead, limit and alone and now - seen < LINE_DEAD
+end
+
+local function lineFunctions(q, now, states, values, unread, keys, waitFor)
   local SILENT, NEARER, BEYOND, SCANNED, PASSED = 3000000, 50000, 60000000, 1000, 100
   local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING = 1, 2, 3, 4, 5, 6
   local MAX, CANCEL, WITH_LINES, MEMBER = 9007199254740991, 2, 8, 33
+  local WRONG_TYPE, LINE_NEEDED, RENEWED = 1, 5, 127
   local DROPPED = '-1'
   local pack, unpack, byte, sub, max, min = struct.pack, struct.unpack, string.byte, string.sub, math.max, math.min
   local wakes, isOpen, namesOf = {}, {}, {}
@@ -137,16 +147,19 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
   end
 
   -- What a value has of its line.
-  local function written(line)
-    local text, count = {}, 0
+  local function written(line, o)
+    local sums, told, others, listed = {}, {}, {}, {}
+    for j, name in ipairs(names(o)) do
+      sums[j], told[j], listed[name] = pack('>I7', line.sums[name] or 0), pack('>I7', line.told[name] or 0), true
+    end
     for name, sum in pairs(line.sums) do
-      if sum > 0 then
-        count = count + 1
-        text[count] = pack('>I3I7I7', name, sum, line.told[name] or 0)
+      if sum > 0 and not listed[name] then
+        others[#others + 1] = pack('>I3I7I7', name, sum, line.told[name] or 0)
       end
     end
-    return pack(LINE_HEAD, line.hold, line.size, line.last, line.till, line.seen, line.after, line.place, line.moment, #line.turn)
-      .. line.turn .. string.char(count) .. table.concat(text)
+    local rest = pack('>I7I7I7I7I7H', line.last, line.till, line.after, line.place, line.moment, #line.turn) .. line.turn
+      .. table.concat(told) .. string.char(#others) .. table.concat(others)
+    return pack('>I7I4I7H', line.hold, line.size, line.seen, #rest) .. table.concat(sums) .. rest
   end
 
   local function count(line, call, times)
@@ -159,37 +172,25 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
     line.size = line.size + times
   end
 
-  local function unfolded(written)
-    local value, at, sums, told = written[8], written[7] + written[6], {}, {}
-    for from = at + 1, at + byte(value, at) * 17, 17 do
-      local name, sum, known = unpack('>I3I7I7', value, from)
-      sums[name], told[name] = sum, known
-    end
-    return {
-      hold = written.hold, size = written.size, seen = written.seen, last = written[1], till = written[2], after = written[3], place = written[4],
-      moment = written[5], turn = sub(value, written[7], at - 1), sums = sums, told = told,
-    }
-  end
-
   -- Looks at who stands in the line of a subject, once; where its value disagrees, the members say what waits. What has no line
   -- that can be used cannot be used.
   local function open(i)
     local f, key = states[i], keys[i]
-    if not f or not key or isOpen[i] then
+    local has = f and (f.line or unread[i])
+    if not f or isOpen[i] or not (key or has) then
       return f
     end
-    local size, line = redis.pcall('ZCOUNT', key, '(0', '+inf'), f.line
-    if type(size) == 'table' then
-      isOpen[i], states[i] = false, false
+    local size = key and redis.pcall('ZCOUNT', key, '(0', '+inf')
+    if type(size) ~= 'number' then
+      isOpen[i], states[i] = key and WRONG_TYPE or LINE_NEEDED, false
       return false
     end
-    if line then
-      f.line = unfolded(line)
-      line = f.line
-    else
+    local line = unread[i] and readLine(values[i + 1], q[q[i + 7] + 2] + 1) or f.line
+    if not line then
       line = { hold = 0, size = 0, last = 0, till = 0, seen = now, sums = {} }
       restart(line)
     end
+    unread[i] = nil
     line.key, f.line, isOpen[i] = key, line, true
     if line.size ~= size then
       line.size, line.sums, line.till = 0, {}, 0
@@ -346,16 +347,16 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
   end
 
   -- Which limit of a part keeps a newcomer from going at once, by a line that is open.
-  local function newcomerLacks(f, o, n, op)
+  local function lacksAsNewcomer(f, o, n, op)
     local line = f.line
-    local longest, limit, ahead = newcomer(q, now, f, o, n, op and op.kind == LEAVING and op.place or nil, waitFor)
+    local longest, limit, ahead = newcomerLacks(q, now, f, o, n, nil, op and op.kind == LEAVING and op.place or nil, waitFor)
     if limit and line.size > 0 and not line.checked then
       line.checked = true
       -- Nobody else may be left to drop the dead; who waits has had time to beat again, whatever held Redis up.
       local silent = silentSince(line, LINE_DEAD)
       if #silent > 0 then
         swept(line, silent, 0)
-        return newcomerLacks(f, o, n, op)
+        return lacksAsNewcomer(f, o, n, op)
       end
     end
     return longest, limit, ahead
@@ -415,7 +416,7 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
       local wait, limit = waiterLacks(f, o, n, op)
       return wait, limit, 0
     end
-    return newcomerLacks(f, o, n, op)
+    return lacksAsNewcomer(f, o, n, op)
   end
 
   -- It waits for something else: the turn of the lines that cover it moves on.
@@ -503,7 +504,7 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
         if deadline > line.till then
           line.till = deadline + BEYOND
           redis.call('PEXPIRE', line.key, whole(math.ceil((line.till - now) / 1000)))
-          part.f[2] = 255
+          part.f[2] = RENEWED
         end
       end
     end
@@ -582,7 +583,7 @@ local function lineFunctions(q, now, states, keys, newcomer, waitFor)
       elseif op.kind == HOLD then
         -- Those who have been told that they are covered are not, and must be told again.
         restart(f.line)
-        f.line.hold, f.line.touched, f[2] = max(f.line.hold, now + op.wait), true, 255
+        f.line.hold, f.line.touched, f[2] = max(f.line.hold, now + op.wait), true, RENEWED
       else
         local call = found(f.line, op)
         if call then

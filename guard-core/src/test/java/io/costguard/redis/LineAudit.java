@@ -189,7 +189,7 @@ final class LineAudit {
                 ids[i] = unsigned(in, 3);
                 parts[i] = unsigned(in, 4);
             }
-            in.get();
+            final boolean hasLine = (in.get() & 128) != 0;
             final long at = unsigned(in, 7);
             long[] balances = new long[count];
             for (int i = 0; i < count; i++) {
@@ -206,7 +206,7 @@ final class LineAudit {
                 }
                 limits.add(new Stored(kind == 1 ? ids[i] - 1 : ids[i], kind, parts[i], balances[i], added));
             }
-            return new Value(at, limits, head >> 5 == 2 ? line(in) : NO_LINE);
+            return new Value(at, limits, hasLine ? line(in, limits) : NO_LINE);
         }
 
         /** From when on a limit covers so much, as things stand. */
@@ -241,18 +241,25 @@ final class LineAudit {
             return NEVER;
         }
 
-        private static Line line(ByteBuffer in) {
-            long hold = unsigned(in, 7);
-            long size = unsigned(in, 4);
-            long last = unsigned(in, 7);
-            long until = unsigned(in, 7);
-            long seen = unsigned(in, 7);
-            long after = unsigned(in, 7);
-            long place = unsigned(in, 7);
-            long moment = unsigned(in, 7);
-            text(in, in.getShort());
+        private static Line line(ByteBuffer in, List<Stored> limits) {
+            final long hold = unsigned(in, 7);
+            final long size = unsigned(in, 4);
+            final long seen = unsigned(in, 7);
+            in.getShort();
             Map<Long, Long> sums = new TreeMap<>();
             Map<Long, Long> told = new TreeMap<>();
+            for (Stored stored : limits) {
+                sums.put(stored.limit, unsigned(in, 7));
+            }
+            final long last = unsigned(in, 7);
+            final long until = unsigned(in, 7);
+            final long after = unsigned(in, 7);
+            final long place = unsigned(in, 7);
+            final long moment = unsigned(in, 7);
+            text(in, in.getShort());
+            for (Stored stored : limits) {
+                told.put(stored.limit, unsigned(in, 7));
+            }
             for (int count = in.get(); count > 0; count--) {
                 long limit = unsigned(in, 3);
                 sums.put(limit, unsigned(in, 7));

@@ -452,7 +452,7 @@ final class LineHistory {
 
         private void hear(Sent sent, Batch.Result result) {
             if (result instanceof Batch.Result.AskAgain) {
-                send(sent.call, sent.then, sent.lost);
+                send(sent.call.namingLines(), sent.then, sent.lost);
                 return;
             }
             assertThat(result).isNotInstanceOf(Batch.Result.Refused.class);

@@ -151,17 +151,18 @@ class LineScriptIT {
     }
 
     @Test
-    void aLineThatWasNotNamedIsAskedForAndTheOthersAreDecided() {
+    void aLineThatWasNotNamedIsAskedForWhereWhoStandsThereDecidesAndTheOthersAreDecided() {
         Subject other = subject("other", Limit.requests(1).perHour());
-        one.granted(subject, 10);
+        one.granted(subject, 8);
         one.joined(1, HOUR, subject, 5);
+        Batch.Call newcomer = reserve(subject, 1);
 
-        Batch.Reply reply = two.sendRaw(Batch.Mode.RUN, two.batch(reserve(subject, 1), reserve(other, 1)));
-        two.lane.advance(0);
+        Batch.Reply reply = two.sendOnce(reserve(subject, 3), newcomer, reserve(other, 1));
 
-        assertThat(reply.results().get(0)).isEqualTo(new Batch.Result.AskAgain());
-        assertThat(reply.results().get(1)).isInstanceOf(Batch.Result.Decided.class);
-        assertThat(denied(two.send(reserve(subject, 1))).waitMicros()).isEqualTo(36 * MINUTE);
+        assertThat(reply.results().get(0)).isInstanceOf(Batch.Result.Decided.class);
+        assertThat(reply.results().get(1)).isEqualTo(new Batch.Result.AskAgain());
+        assertThat(reply.results().get(2)).isInstanceOf(Batch.Result.Decided.class);
+        assertThat(denied(two.sendOnce(newcomer.namingLines())).waitMicros()).isEqualTo(24 * MINUTE);
     }
 
     // ------------------------------------------------------------------------------------------------------ asking
@@ -860,11 +861,17 @@ class LineScriptIT {
 
         /** Again where a line was not named. */
         Batch.Reply send(Batch.Call... calls) {
-            Batch.Reply reply;
-            do {
-                reply = sendRaw(Batch.Mode.RUN, batch(calls));
-                lane.advance(0);
-            } while (reply.results().get(0) instanceof Batch.Result.AskAgain);
+            Batch.Reply reply = sendOnce(calls);
+            while (reply.results().get(0) instanceof Batch.Result.AskAgain) {
+                reply = sendOnce(
+                        Arrays.stream(calls).map(Batch.Call::namingLines).toArray(Batch.Call[]::new));
+            }
+            return reply;
+        }
+
+        Batch.Reply sendOnce(Batch.Call... calls) {
+            Batch.Reply reply = sendRaw(Batch.Mode.RUN, batch(calls));
+            lane.advance(0);
             return reply;
         }
 

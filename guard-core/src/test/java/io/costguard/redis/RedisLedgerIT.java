@@ -511,8 +511,7 @@ class RedisLedgerIT {
 
     private long balance(Subject subject) throws GuardUnavailableException {
         try (RedisLedger direct = ledger(server.url())) {
-            List<List<Standing>> standings = direct.look(
-                    List.of(new Claim(subject, new long[] {1})), deadline());
+            List<List<Standing>> standings = direct.look(List.of(new Claim(subject, new long[] {1})), deadline());
             return standings.get(0).get(0).balance();
         }
     }
