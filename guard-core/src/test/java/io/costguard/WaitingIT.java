@@ -124,6 +124,27 @@ class WaitingIT {
     }
 
     @Test
+    void callsThatAreCancelledWhileTheyWaitAreNoOutage() throws Exception {
+        CostGuard guard = guard(
+                Limit.requests(1).per(Duration.ofSeconds(20)),
+                builder -> builder.redis(redis.url())
+                        .whenRedisFails(WhenRedisFails.failOpen())
+                        .whenExhausted(WhenExhausted.waitUpTo(Duration.ofHours(1))));
+        guard.acquire(CALL);
+        List<CompletableFuture<Permit>> waits = new ArrayList<>();
+        for (int i = 0; i < 50; i++) {
+            waits.add(guard.acquireAsync(CALL));
+        }
+        await(() -> waiting(guard) == 50);
+
+        waits.forEach(wait -> wait.cancel(true));
+
+        await(() -> waiting(guard) == 0);
+        assertThat(events.failedOpen).isEmpty();
+        assertThat(events.grants).hasSize(1);
+    }
+
+    @Test
     void whatIsGivenBackLetsTheFirstGoEarlyInAnotherProcess() throws Exception {
         Limit limit = Limit.requests(2).per(Duration.ofSeconds(20)).burst(2);
         CostGuard one = guard(limit);

@@ -257,7 +257,8 @@ public final class Limiter implements AutoCloseable {
         try {
             if (cause instanceof GuardUnavailableException unavailable) {
                 return whenUnavailable(call, unavailable);
-            } else if (cause instanceof RuntimeException fault && !(cause instanceof MisfitException)) {
+            } else if (cause instanceof RuntimeException fault
+                    && !(cause instanceof MisfitException || cause instanceof CancellationException)) {
                 return whenFaulty(call, fault);
             }
         } catch (GuardUnavailableException e) {
