@@ -391,7 +391,7 @@ class CostGuardIT {
                 .satisfies(e ->
                         assertThat(e).hasMessage(events.denials.get(0).denial().toString()));
 
-        try (RedisClient jedis = RedisClient.create(redis.url())) {
+        try (RedisClient jedis = PatientRedis.client(redis.url())) {
             assertThat(jedis.keys(prefix + "*")).isEmpty();
         }
         assertThat(events.denials).extracting(GuardListener.Denied::by).containsExactly(By.CAPACITY);
@@ -566,7 +566,7 @@ class CostGuardIT {
 
     @Test
     void aClientOfTheUsersOwnIsUsedAndStaysOpen() throws Exception {
-        try (RedisClient jedis = RedisClient.create(redis.url())) {
+        try (RedisClient jedis = PatientRedis.client(redis.url())) {
             CostGuard guard = CostGuard.builder()
                     .redis(jedis)
                     .keyPrefix(prefix)

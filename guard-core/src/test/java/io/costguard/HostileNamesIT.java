@@ -39,7 +39,7 @@ class HostileNamesIT {
         assertThat(keys).hasSizeBetween(models.size() * 9 / 10, models.size());
         assertThat(keys).allSatisfy(key -> assertThat(key).matches(prefix + ":" + SHAPE));
         assertThat(keys.stream().map(JedisClusterCRC16::getSlot).distinct()).hasSize(1);
-        try (RedisClient jedis = RedisClient.create(redis.url())) {
+        try (RedisClient jedis = PatientRedis.client(redis.url())) {
             assertThat(keys).allSatisfy(key -> assertThat(jedis.pttl(key)).isPositive());
         }
     }
@@ -77,7 +77,7 @@ class HostileNamesIT {
     /** All keys but those of the lanes. */
     private List<String> subjects() {
         Set<String> keys = new HashSet<>();
-        try (RedisClient jedis = RedisClient.create(redis.url())) {
+        try (RedisClient jedis = PatientRedis.client(redis.url())) {
             String cursor = ScanParams.SCAN_POINTER_START;
             do {
                 ScanResult<String> page =

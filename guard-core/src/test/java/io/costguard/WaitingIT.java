@@ -310,7 +310,7 @@ class WaitingIT {
         CompletableFuture<Permit> waits = guard.acquireAsync(CALL);
         await(() -> waiting(guard) == 1);
 
-        try (RedisClient jedis = RedisClient.create(redis.url())) {
+        try (RedisClient jedis = PatientRedis.client(redis.url())) {
             jedis.keys(prefix + "*:line").forEach(jedis::del);
         }
 
@@ -346,7 +346,7 @@ class WaitingIT {
         CostGuard guard = guard(Limit.requests(1).per(Duration.ofSeconds(20)));
         Permit permit = guard.acquire(CALL);
         CompletableFuture<Permit> waits = guard.acquireAsync(CALL);
-        try (Jedis jedis = new Jedis(redis.host(), redis.port())) {
+        try (Jedis jedis = PatientRedis.connection(redis.url())) {
             String channels = prefix + ":turn:*";
             await(() -> !jedis.pubsubChannels(channels).isEmpty());
             String channel = jedis.pubsubChannels(channels).get(0);

@@ -9,6 +9,7 @@ import io.costguard.CostGuard;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
+import io.costguard.PatientRedis;
 import io.costguard.Permit;
 import io.costguard.WhenExhausted;
 import io.costguard.testing.RedisForTests;
@@ -29,7 +30,7 @@ import redis.clients.jedis.Protocol;
 /** What a guard may do in Redis, and what it must be allowed to. */
 class AccessIT {
     private final RedisForTests redis = RedisForTests.start();
-    private final Jedis admin = new Jedis(redis.host(), redis.port());
+    private final Jedis admin = PatientRedis.connection(redis.url());
 
     @BeforeEach
     void addTheUserOfTheDocs() throws IOException {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.GuardedCall;
 import io.costguard.LimitStatus;
+import io.costguard.PatientRedis;
 import io.costguard.limit.Limiter;
 import io.costguard.testing.RedisForTests;
 import java.io.IOException;
@@ -38,7 +39,7 @@ class FleetIT {
     @Timeout(value = 5, unit = TimeUnit.MINUTES)
     void eightProcessesNeverGoOverAndTheirBalanceIsTheModelsToTheUnit() throws Exception {
         try (RedisForTests server = RedisForTests.start();
-                RedisClient jedis = RedisClient.create(server.url())) {
+                RedisClient jedis = PatientRedis.client(server.url())) {
             String prefix = server.keyPrefix();
             String audit = prefix + ":audit";
             runFleet(server.url(), prefix, audit);

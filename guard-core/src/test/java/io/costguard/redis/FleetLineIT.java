@@ -2,6 +2,7 @@ package io.costguard.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.costguard.PatientRedis;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.Ledger.Settled;
@@ -48,7 +49,7 @@ class FleetLineIT {
     private static final long MOVE_ON_MICROS = 5_000_000;
 
     private final RedisForTests server = RedisForTests.start();
-    private final RedisClient jedis = RedisClient.create(server.url());
+    private final RedisClient jedis = PatientRedis.client(server.url());
     private final String prefix = server.keyPrefix();
     private final String audit = prefix + ":audit";
     private final List<Worker> workers = new ArrayList<>();

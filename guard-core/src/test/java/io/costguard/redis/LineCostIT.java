@@ -9,6 +9,7 @@ import io.costguard.CostGuard;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
+import io.costguard.PatientRedis;
 import io.costguard.Permit;
 import io.costguard.WhenExhausted;
 import io.costguard.limit.Charge;
@@ -52,7 +53,7 @@ class LineCostIT {
             Limit.requests(CROWD).per(Duration.ofDays(300)).tokenBucket();
 
     private final RedisForTests server = RedisForTests.start();
-    private final RedisClient jedis = RedisClient.create(server.url());
+    private final RedisClient jedis = PatientRedis.client(server.url());
     private final String prefix = server.keyPrefix();
     private final List<RedisLedger> ledgers = new ArrayList<>();
 
@@ -83,7 +84,7 @@ class LineCostIT {
 
     @Test
     void whereChannelsAreForbiddenAProcessLooksTenTimesASecond() {
-        try (Jedis admin = new Jedis(server.host(), server.port())) {
+        try (Jedis admin = PatientRedis.connection(server.url())) {
             admin.aclSetUser("deaf", "on", ">password", "~*", "resetchannels", "+@all");
         }
         Toll toll = letGo(ledgers(1, "redis://deaf:password@" + server.host() + ":" + server.port()), claims(1_000));

@@ -2,6 +2,7 @@ package io.costguard.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.costguard.PatientRedis;
 import io.costguard.testing.RedisForTests;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -17,7 +18,7 @@ class LineHistoriesIT {
     private static final Long ONLY = Long.getLong("costguard.history");
 
     private final String prefix = RedisForTests.shared().keyPrefix();
-    private final RedisClient jedis = RedisClient.create(RedisForTests.shared().url());
+    private final RedisClient jedis = PatientRedis.client(RedisForTests.shared().url());
     private final Redis redis = Redis.of(jedis);
     private final Script script = TestScript.ofTheRealOne()
             .withTimeAt(prefix + ":time")

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Budget;
 import io.costguard.Limit;
+import io.costguard.PatientRedis;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.Ledger.Correction;
@@ -13,7 +14,6 @@ import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import io.costguard.redis.Batch.LineOperation.Kind;
 import io.costguard.testing.RedisForTests;
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -42,7 +42,7 @@ class LineScriptIT {
     private static final int MORE_THAN_ONE_SWEEP = 1_500;
 
     private final String prefix = RedisForTests.shared().keyPrefix();
-    private final RedisClient jedis = RedisClient.create(RedisForTests.shared().url());
+    private final RedisClient jedis = PatientRedis.client(RedisForTests.shared().url());
     private final Redis redis = Redis.of(jedis);
     private final Script script =
             TestScript.ofTheRealOne().withTimeAt(prefix + ":time").build();
@@ -139,7 +139,7 @@ class LineScriptIT {
     void aCallThatWouldNotGoEvenIfNobodyWaitedIsDeniedWithoutALookAtWhoDoes() {
         one.granted(subject, 10);
         one.joined(1, HOUR, subject, 5);
-        try (Jedis admin = new Jedis(URI.create(RedisForTests.shared().url()))) {
+        try (Jedis admin = PatientRedis.connection(RedisForTests.shared().url())) {
             admin.configResetStat();
         }
 

@@ -2,6 +2,7 @@ package io.costguard.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.costguard.PatientRedis;
 import io.costguard.testing.FaultyLink;
 import io.costguard.testing.RedisForTests;
 import java.time.Duration;
@@ -24,7 +25,7 @@ class ListeningIT {
     private final String channel = server.keyPrefix() + ":turn:x";
     private final FaultyLink link = FaultyLink.to(server);
     private final Redis redis = Redis.at(link.url(), Duration.ofSeconds(5));
-    private final RedisClient other = RedisClient.create(server.url());
+    private final RedisClient other = PatientRedis.client(server.url());
     private final BlockingQueue<String> heard = new LinkedBlockingQueue<>();
     private final BlockingQueue<Thread> listening = new LinkedBlockingQueue<>();
     private final Listening ears = new Listening(redis, channel, new Listening.Listener() {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
+import io.costguard.PatientRedis;
 import io.costguard.limit.Claim;
 import io.costguard.limit.Ledger.Settled;
 import io.costguard.limit.Patience;
@@ -14,7 +15,6 @@ import io.costguard.limit.Verdict;
 import io.costguard.testing.FaultyLink;
 import io.costguard.testing.RedisForTests;
 import java.lang.ref.WeakReference;
-import java.net.URI;
 import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
@@ -36,7 +36,7 @@ import redis.clients.jedis.RedisClient;
 class LostLineIT {
     private static final Patience PATIENCE = new Patience(Duration.ofDays(365).toNanos() / 1_000, 0);
 
-    private final RedisClient jedis = RedisClient.create(RedisForTests.shared().url());
+    private final RedisClient jedis = PatientRedis.client(RedisForTests.shared().url());
     private final String prefix = RedisForTests.shared().keyPrefix();
     private final Subject subject = new Subject(
             prefix + ":{x}:lost",
@@ -211,7 +211,7 @@ class LostLineIT {
 
     /** Until then a process looks more often than each second. */
     private void awaitThatItListens() {
-        try (Jedis admin = new Jedis(URI.create(RedisForTests.shared().url()))) {
+        try (Jedis admin = PatientRedis.connection(RedisForTests.shared().url())) {
             while (admin.pubsubChannels(prefix + ":turn:*").isEmpty()) {
                 assertThat(Thread.interrupted()).as("timed out").isFalse();
             }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
+import io.costguard.PatientRedis;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.Ledger.Correction;
@@ -43,7 +44,7 @@ class RedisLedgerIT {
     private final String prefix = server.keyPrefix();
     private final Subject subject = new Subject(
             prefix + ":{x}:s", Budget.named("b").limit(Limit.requests(100).perDay()));
-    private final RedisClient jedis = RedisClient.create(server.url());
+    private final RedisClient jedis = PatientRedis.client(server.url());
     private final FaultyLink link = FaultyLink.to(server);
     private final RedisLedger ledger = ledger(link.url());
 

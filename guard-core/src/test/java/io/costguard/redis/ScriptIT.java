@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.costguard.Budget;
 import io.costguard.Cost;
 import io.costguard.Limit;
+import io.costguard.PatientRedis;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.Ledger.Settled;
@@ -38,7 +39,7 @@ class ScriptIT {
     private static final int HEAD = 1 + 3 + 4;
 
     private final String prefix = RedisForTests.shared().keyPrefix();
-    private final RedisClient jedis = RedisClient.create(RedisForTests.shared().url());
+    private final RedisClient jedis = PatientRedis.client(RedisForTests.shared().url());
     private final Redis redis = Redis.of(jedis);
     private final Script script =
             TestScript.ofTheRealOne().withTimeAt(prefix + ":time").build();
