@@ -97,7 +97,7 @@ public final class GuardedHttpClient extends HttpClient {
         }
         Exchange exchange = ((Admittance.Admitted) admittance).exchange();
         try {
-            return WatchedResponse.of(client.send(readable, MeteredBody.of(handler, exchange)), exchange);
+            return WatchedResponse.of(client.send(readable, new MeteredBody.Handler<>(handler, exchange)), exchange);
         } catch (IOException | InterruptedException | RuntimeException | Error e) {
             failed(exchange, readable, e);
             throw e;
@@ -144,9 +144,10 @@ public final class GuardedHttpClient extends HttpClient {
                         exchange.neverSent();
                         return;
                     }
+                    MeteredBody.Handler<T> metered = new MeteredBody.Handler<>(handler, exchange);
                     CompletableFuture<HttpResponse<T>> sent;
                     try {
-                        sent = sending.send(readable, MeteredBody.of(handler, exchange));
+                        sent = sending.send(readable, metered);
                     } catch (RuntimeException e) {
                         exchange.neverSent();
                         throw e;
@@ -156,7 +157,11 @@ public final class GuardedHttpClient extends HttpClient {
                             failed(exchange, readable, unwrapped(failure));
                         }
                     });
-                    result.follow(sent, response -> result.complete(WatchedResponse.of(response, exchange)));
+                    result.follow(sent, response -> {
+                        if (!result.complete(WatchedResponse.of(response, exchange))) {
+                            metered.abandon();
+                        }
+                    });
                 }));
         return result;
     }

@@ -28,6 +28,7 @@ import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpResponse.BodySubscribers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -40,9 +41,13 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -159,6 +164,46 @@ class GuardedHttpClientIT extends AdapterContract {
         assertThat(future).isCancelled();
         assertThat(used(guard)).isZero();
         assertThat(seen).isEmpty();
+    }
+
+    @Test
+    void aCallWhoseResponseComesJustAfterItWasCancelledIsSettledAndItsBodyCancelled() throws Exception {
+        List<byte[]> pieces = Recordings.pieces(STREAM.response(), 17).subList(0, 60);
+        URI provider = opened(PiecemealProvider.silentAfter(STREAM, pieces)).uri();
+        CompletableFuture<Future<?>> sent = new CompletableFuture<>();
+        CountDownLatch answered = new CountDownLatch(1);
+        ExecutorService worker = Executors.newSingleThreadExecutor();
+        AtomicBoolean isFirst = new AtomicBoolean(true);
+        // Whoever sends the call returns only after its response has come, and it was cancelled.
+        Executor executor = task -> {
+            worker.execute(task);
+            if (isFirst.getAndSet(false)) {
+                try {
+                    assertThat(answered.await(10, TimeUnit.SECONDS)).isTrue();
+                    worker.submit(() -> {}).get();
+                    worker.submit(() -> {}).get();
+                    sent.get(10, TimeUnit.SECONDS).cancel(true);
+                } catch (Exception e) {
+                    throw new IllegalStateException(e);
+                }
+            }
+        };
+        HttpClient client = GuardedHttpClient.wrap(
+                HttpClient.newBuilder().executor(executor).build(), guard(roomy()));
+
+        CompletableFuture<?> future = client.sendAsync(
+                HttpRequest.newBuilder(provider)
+                        .POST(BodyPublishers.ofByteArray(STREAM.request()))
+                        .build(),
+                response -> {
+                    answered.countDown();
+                    return BodySubscribers.ofInputStream();
+                });
+        sent.complete(future);
+
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.COUNTED);
+        assertThat(future).isCancelled();
+        worker.shutdown();
     }
 
     @Test
