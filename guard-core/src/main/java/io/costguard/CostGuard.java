@@ -1,5 +1,8 @@
 package io.costguard;
 
+import io.costguard.describe.Dialect;
+import io.costguard.describe.Dialects;
+import io.costguard.describe.Providers;
 import io.costguard.http.HttpGuard;
 import io.costguard.limit.Admission;
 import io.costguard.limit.Fingerprint;
@@ -219,6 +222,8 @@ public final class CostGuard implements AutoCloseable {
         private String keyPrefix = "costguard";
         private String partitionBy = "apiKey";
         private PriceList prices = PriceList.bundled();
+        private Dialects dialects = Dialects.bundled();
+        private Providers providers = Providers.bundled();
         private byte[] fingerprintKey = DEFAULT_FINGERPRINT_KEY;
         private final List<GuardListener> listeners = new ArrayList<>();
 
@@ -306,6 +311,24 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
+        /** One more wire format, which is asked before those of this library whether a request is its own. */
+        public Builder dialect(Dialect dialect) {
+            this.dialects = dialects.with(dialect);
+            return this;
+        }
+
+        /**
+         * Whose host this is, for calls to it: their {@code provider}. Hosts that offer OpenAI's paths need nothing else.
+         *
+         * @param host as in a URL, with its port unless that is the scheme's own; a {@code *} stands for anything, at the beginning or at
+         *     the end: {@code llm.example.com:8000}, {@code *.example.com}
+         * @param provider such as {@code vllm}
+         */
+        public Builder provider(String host, String provider) {
+            this.providers = providers.with(host, provider);
+            return this;
+        }
+
         /** The key under which API keys are fingerprinted, at least 16 bytes; the same in the whole fleet. */
         public Builder fingerprintKey(byte[] key) {
             if (key.length < 16) {
@@ -351,7 +374,7 @@ public final class CostGuard implements AutoCloseable {
                     decisionTimeout,
                     preCheck,
                     told.toArray(GuardListener[]::new));
-            return new CostGuard(limiter, HttpGuard.of(limiter, prices, denials, unknownCalls));
+            return new CostGuard(limiter, HttpGuard.of(limiter, prices, dialects, providers, denials, unknownCalls));
         }
 
         private void check() {

@@ -158,7 +158,7 @@ public final class PriceList {
 
     /** What so many tokens cost, none of the prompt served by a cache; empty for a model without a price. */
     public OptionalLong nanoUsd(String model, Cost cost) {
-        return nanoUsd(model, new Usage(cost.input(), 0, 0, cost.output()));
+        return nanoUsd(model, Usage.of(cost.input(), cost.output()));
     }
 
     /** What this usage costs, in nano-dollars; empty for a model without a price. */
@@ -171,8 +171,12 @@ public final class PriceList {
             return OptionalLong.empty();
         }
         long pico = sum(
-                sum(times(usage.input(), price.input()), times(usage.cacheRead(), price.cacheRead())),
-                sum(times(usage.cacheWrite(), price.cacheWrite()), times(usage.output(), price.output())));
+                sum(
+                        times(usage.input() + usage.audioInput(), price.input()),
+                        times(usage.cacheRead(), price.cacheRead())),
+                sum(
+                        times(usage.cacheWrite() + usage.cacheWriteLong(), price.cacheWrite()),
+                        times(usage.allOutput(), price.output())));
         long nano = pico / PICO_A_NANO + (pico % PICO_A_NANO == 0 ? 0 : 1);
         return OptionalLong.of(Math.min(nano, Cost.MAX_AMOUNT));
     }

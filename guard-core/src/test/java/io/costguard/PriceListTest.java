@@ -24,9 +24,10 @@ class PriceListTest {
     void theBundledListKnowsWhatItsProvidersPublished() {
         PriceList bundled = PriceList.bundled();
 
-        assertThat(bundled.nanoUsd("gpt-4o", new Usage(1_000_000, 0, 0, 0))).hasValue(2_500_000_000L);
-        assertThat(bundled.nanoUsd("gpt-4o", new Usage(0, 1_000_000, 0, 0))).hasValue(1_250_000_000L);
-        assertThat(bundled.nanoUsd("gpt-4o", new Usage(0, 0, 0, 1_000_000))).hasValue(10_000_000_000L);
+        assertThat(bundled.nanoUsd("gpt-4o", Usage.of(1_000_000, 0))).hasValue(2_500_000_000L);
+        assertThat(bundled.nanoUsd("gpt-4o", Usage.NONE.withCacheRead(1_000_000)))
+                .hasValue(1_250_000_000L);
+        assertThat(bundled.nanoUsd("gpt-4o", Usage.of(0, 1_000_000))).hasValue(10_000_000_000L);
         assertThat(bundled.nanoUsd("nobody-knows", MILLION)).isEmpty();
     }
 
@@ -41,7 +42,7 @@ class PriceListTest {
 
     @Test
     void whatTheCacheServesCostsWhatInputCostsUnlessSaid() throws IOException {
-        Usage cached = new Usage(0, 10, 100, 0);
+        Usage cached = Usage.NONE.withCacheRead(10).withCacheWrite(100);
 
         assertThat(parse("{'m':{'input_cost_per_token':1e-6}}").nanoUsd("m", cached))
                 .hasValue(110_000);
@@ -55,16 +56,16 @@ class PriceListTest {
     void aSumIsRoundedUpOnceACallToTheNanoDollar() throws IOException {
         PriceList list = parse("{'m':{'input_cost_per_token':3e-10,'output_cost_per_token':1e-10}}");
 
-        assertThat(list.nanoUsd("m", new Usage(1, 0, 0, 0))).hasValue(1);
-        assertThat(list.nanoUsd("m", new Usage(3, 0, 0, 1))).hasValue(1);
-        assertThat(list.nanoUsd("m", new Usage(3, 0, 0, 2))).hasValue(2);
-        assertThat(list.nanoUsd("m", new Usage(0, 0, 0, 0))).hasValue(0);
+        assertThat(list.nanoUsd("m", Usage.of(1, 0))).hasValue(1);
+        assertThat(list.nanoUsd("m", Usage.of(3, 1))).hasValue(1);
+        assertThat(list.nanoUsd("m", Usage.of(3, 2))).hasValue(2);
+        assertThat(list.nanoUsd("m", Usage.of(0, 0))).hasValue(0);
     }
 
     @Test
     void aSumBeyondWhatCanBeCountedIsTheMostThatCan() throws IOException {
         assertThat(parse("{'m':{'input_cost_per_token':1000,'output_cost_per_token':1000}}")
-                        .nanoUsd("m", new Usage(Cost.MAX_AMOUNT, 0, 0, Cost.MAX_AMOUNT)))
+                        .nanoUsd("m", Usage.of(Cost.MAX_AMOUNT, Cost.MAX_AMOUNT)))
                 .hasValue(Cost.MAX_AMOUNT);
     }
 
@@ -84,7 +85,11 @@ class PriceListTest {
             }
             BigInteger nano = pico.add(BigInteger.valueOf(999)).divide(BigInteger.valueOf(1_000));
 
-            assertThat(list.nanoUsd("m", new Usage(tokens[0], tokens[1], tokens[2], tokens[3])))
+            assertThat(list.nanoUsd(
+                            "m",
+                            Usage.of(tokens[0], tokens[3])
+                                    .withCacheRead(tokens[1])
+                                    .withCacheWrite(tokens[2])))
                     .hasValue(nano.min(BigInteger.valueOf(Cost.MAX_AMOUNT)).longValueExact());
         }
     }

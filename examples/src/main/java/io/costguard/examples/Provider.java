@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * A provider that answers as real ones were recorded, streams as streams, and keeps its own account: of each answer the usage that it
@@ -42,10 +43,15 @@ final class Provider implements AutoCloseable {
         return provider;
     }
 
-    /** Those of which it reports the usage, no two with the same request. */
+    private static final Set<String> PROVIDERS = Set.of("openai", "anthropic");
+    private static final Set<String> PATHS = Set.of("/v1/chat/completions", "/v1/messages");
+
+    /** Chats of which it reports the usage, no two with the same request. */
     static List<Exchange> exchanges() {
         Map<ByteBuffer, Exchange> byRequest = new HashMap<>();
         return Recordings.all().stream()
+                .filter(exchange -> PROVIDERS.contains(exchange.provider()))
+                .filter(exchange -> PATHS.contains(exchange.url().getPath()))
                 .filter(exchange -> exchange.reportedInput().isPresent())
                 .filter(exchange -> byRequest.putIfAbsent(ByteBuffer.wrap(exchange.request()), exchange) == null)
                 .toList();
@@ -85,7 +91,7 @@ final class Provider implements AutoCloseable {
                     .nanoUsd(exchange.model(), usage)
                     .orElseThrow(() -> new IllegalStateException("no price for " + exchange.model()));
             bill = bill.input(bill.input() + usage.allInput())
-                    .output(bill.output() + usage.output())
+                    .output(bill.output() + usage.allOutput())
                     .nanoUsd(bill.nanoUsd() + price);
         }
         return bill;
@@ -95,7 +101,9 @@ final class Provider implements AutoCloseable {
         long read = exchange.number("cached_input_tokens").orElse(0);
         long written = exchange.number("cache_write_tokens").orElse(0);
         long fresh = exchange.reportedInput().orElseThrow() - read - written;
-        return new Usage(fresh, read, written, exchange.reportedOutput().orElseThrow());
+        return Usage.of(fresh, exchange.reportedOutput().orElseThrow())
+                .withCacheRead(read)
+                .withCacheWrite(written);
     }
 
     @Override

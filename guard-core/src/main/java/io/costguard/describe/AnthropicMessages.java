@@ -69,13 +69,13 @@ final class AnthropicMessages implements Dialect {
             "error.type");
 
     @Override
-    public String provider() {
-        return "anthropic";
+    public boolean speaksFor(Target target) {
+        return target.method().equals("POST") && target.path().endsWith("/v1/messages");
     }
 
     @Override
-    public boolean speaksFor(String method, String path) {
-        return method.equals("POST") && path.endsWith("/v1/messages");
+    public String provider(Target target) {
+        return target.provider().isEmpty() ? "anthropic" : target.provider();
     }
 
     @Override
@@ -124,11 +124,9 @@ final class AnthropicMessages implements Dialect {
 
     @Override
     public Usage usage(Map<String, Long> counts) {
-        return new Usage(
-                counts.getOrDefault("input_tokens", 0L),
-                counts.getOrDefault("cache_read_input_tokens", 0L),
-                counts.getOrDefault("cache_creation_input_tokens", 0L),
-                counts.getOrDefault("output_tokens", 0L));
+        return Usage.of(counts.getOrDefault("input_tokens", 0L), counts.getOrDefault("output_tokens", 0L))
+                .withCacheRead(counts.getOrDefault("cache_read_input_tokens", 0L))
+                .withCacheWrite(counts.getOrDefault("cache_creation_input_tokens", 0L));
     }
 
     @Override

@@ -13,21 +13,24 @@ import java.util.function.Function;
  */
 public interface Dialect {
 
-    /** The {@code provider} attribute of its calls. */
-    String provider();
+    /** Whether a request is one of its own. */
+    boolean speaksFor(Target target);
 
-    /** Whether a request is one of its own, by the path of its URL, decoded. */
-    boolean speaksFor(String method, String path);
+    /** The {@code provider} attribute of such a request. */
+    String provider(Target target);
 
     /** The headers that may hold the API key, in lower case, in the order in which they are looked at. */
     default List<String> keyHeaders() {
         return List.of("authorization", "x-api-key", "api-key");
     }
 
-    /** The places in a request that {@link #request} wants to see. */
+    /** What the URL of a request tells. */
+    default void target(Target target, RequestReader request) {}
+
+    /** The places in the body of a request that {@link #request} wants to see. */
     JsonPaths requestPaths();
 
-    /** A value of a request. */
+    /** A value of the body of a request. */
     void request(Field field, RequestReader request);
 
     /** The places in a response, or in an event of a stream, that {@link #response} wants to see. */
@@ -35,6 +38,13 @@ public interface Dialect {
 
     /** A value of a response, or of an event of a stream. */
     void response(Field field, ResponseReader response);
+
+    /**
+     * What the headers of a response tell.
+     *
+     * @param headers by name, whatever its case
+     */
+    default void responseHeaders(Function<String, Optional<String>> headers, ResponseReader response) {}
 
     /** The usage that a response reported, by the names under which {@link #response} kept its counts. */
     Usage usage(Map<String, Long> counts);
@@ -45,10 +55,14 @@ public interface Dialect {
      *
      * @param error the error's type or code, as the response gives it; empty if it gave none
      */
-    boolean billable(int status, String error);
+    default boolean billable(int status, String error) {
+        return true;
+    }
 
     /** The body of an error as this provider writes it, for an answer that the guard gives in its place. */
-    byte[] errorBody(int status, String message);
+    default byte[] errorBody(int status, String message) {
+        return Dialects.plainError(message);
+    }
 
     /**
      * What the provider's own limits have left, by the headers of an answer.
@@ -57,10 +71,15 @@ public interface Dialect {
      * @param sent when the call was sent, by this process's clock
      * @param now by the same
      */
-    List<Remaining> remaining(Function<String, Optional<String>> headers, Instant sent, Instant now);
+    default List<Remaining> remaining(Function<String, Optional<String>> headers, Instant sent, Instant now) {
+        return List.of();
+    }
 
-    /** The raw API key of a request; empty if there is none. */
-    default String apiKey(Function<String, Optional<String>> headers) {
+    /**
+     * The raw API key of a request; empty if there is none. Where a key changes while the account stays, as tokens of an hour do, whatever
+     * of the request names the account.
+     */
+    default String apiKey(Target target, Function<String, Optional<String>> headers) {
         for (String name : keyHeaders()) {
             Optional<String> value = headers.apply(name);
             if (value.isPresent()) {
@@ -93,11 +112,25 @@ public interface Dialect {
 
     /** What a dialect tells of a response. */
     interface ResponseReader {
-        /** A reported count, under a name of the dialect's own; what is not a count is told as it is. */
-        void reported(String name, Field value);
+        /**
+         * A reported count, under a name of the dialect's own: of two in one document the larger counts, of two in a stream the later.
+         *
+         * @param count empty for what is not one: then usage counts as not reported
+         */
+        void reported(String name, OptionalLong count);
+
+        /** {@link #reported(String, OptionalLong)} of a value that should be a count; {@code null} reports nothing. */
+        default void reported(String name, Field value) {
+            if (!value.isNull()) {
+                reported(name, value.count());
+            }
+        }
 
         /** A text of the answer. */
         void text(String text);
+
+        /** A document within this one, whose values are told as those of this one. */
+        void document(byte[] json);
 
         /** An error's type or code. */
         void error(String typeOrCode);

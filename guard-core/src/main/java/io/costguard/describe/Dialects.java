@@ -5,29 +5,41 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.URI;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** The dialects there are. */
+/** The dialects there are: a user's own first, then those of this library. Immutable. */
 public final class Dialects {
     private static final JsonFactory JSON = new JsonFactory();
-    private static final List<Dialect> ALL = List.of(new OpenAiChat(), new AnthropicMessages());
+    private static final Dialects BUNDLED = new Dialects(List.of(new OpenAiChat(), new AnthropicMessages()));
 
     /** Base64 of a second of speech, 24 kHz and 16 bit, has 64,000 characters and is at most 25 tokens. */
     private static final long BASE64_A_TOKEN = 2_000;
 
-    private Dialects() {}
+    private final List<Dialect> all;
 
-    /** The first that speaks for a request. */
-    public static Optional<Dialect> of(String method, URI uri) {
-        return of(method, uri.getPath() == null ? "" : uri.getPath());
+    private Dialects(List<Dialect> all) {
+        this.all = all;
     }
 
-    /** The first that speaks for a request, by the path of its URL, decoded. */
-    public static Optional<Dialect> of(String method, String path) {
-        for (Dialect dialect : ALL) {
-            if (dialect.speaksFor(method, path)) {
+    /** Those that come with this library. */
+    public static Dialects bundled() {
+        return BUNDLED;
+    }
+
+    /** These, and {@code dialect}, which is asked first. */
+    public Dialects with(Dialect dialect) {
+        List<Dialect> more = new ArrayList<>(all.size() + 1);
+        more.add(dialect);
+        more.addAll(all);
+        return new Dialects(List.copyOf(more));
+    }
+
+    /** The first that speaks for a request. */
+    public Optional<Dialect> of(Target target) {
+        for (Dialect dialect : all) {
+            if (dialect.speaksFor(target)) {
                 return Optional.of(dialect);
             }
         }

@@ -21,8 +21,9 @@ public final class Estimator {
     }
 
     /** Reads a request. */
-    public RequestFacts read(Dialect dialect, byte[] body) {
+    public RequestFacts read(Dialect dialect, Target target, byte[] body) {
         Reader reader = new Reader();
+        dialect.target(target, reader);
         boolean readable =
                 JsonScan.read(body, 0, body.length, dialect.requestPaths(), field -> dialect.request(field, reader));
         long input = readable ? reader.tokens + textTokens(reader) : body.length / BYTES_A_TOKEN;

@@ -1,5 +1,7 @@
 package io.costguard.describe;
 
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.util.OptionalLong;
 
 /**
@@ -10,6 +12,7 @@ import java.util.OptionalLong;
  */
 public record Field(String path, Kind kind, String text) {
     private static final long LARGEST = (1L << 53) - 1;
+    private static final int LONGEST_NUMBER = 40;
 
     /** What a value is. */
     public enum Kind {
@@ -36,5 +39,28 @@ public record Field(String path, Kind kind, String text) {
 
     public boolean isString() {
         return kind == Kind.STRING;
+    }
+
+    public boolean isNull() {
+        return kind == Kind.LITERAL && text.equals("null");
+    }
+
+    /**
+     * A part of a dollar, as a number of units of which so many make one, in billionths of a dollar, rounded up; empty if it is no number, or
+     * below 0, or above what can be counted.
+     */
+    public OptionalLong nanoUsd(long unitsADollar) {
+        if (kind != Kind.NUMBER || text.length() > LONGEST_NUMBER) {
+            return OptionalLong.empty();
+        }
+        BigDecimal units = new BigDecimal(text);
+        // Before anything is done with it: 1e999999999 is short to write.
+        if (units.signum() < 0 || Math.abs((long) units.scale()) > LONGEST_NUMBER) {
+            return OptionalLong.empty();
+        }
+        BigDecimal nano = units.movePointRight(9).divide(BigDecimal.valueOf(unitsADollar), 0, RoundingMode.UP);
+        return nano.compareTo(BigDecimal.valueOf(LARGEST)) <= 0
+                ? OptionalLong.of(nano.longValueExact())
+                : OptionalLong.empty();
     }
 }

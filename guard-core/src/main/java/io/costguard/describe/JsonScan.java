@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a JSON document once, and tells the values at the paths that are wanted, in their order. A whole document at once
- * ({@link #read}), or as it comes ({@link #JsonScan} and {@link #feed}). Bounded in depth and in the length of names, numbers and
+ * ({@link #read}), or as it comes ({@link #incremental} and {@link #feed}). An array of documents is read as these, one after the other.
+ * Bounded in depth and in the length of names, numbers and
  * strings. What is not JSON, or beyond a bound, ends the reading: {@link #isReadable} then says no, and nothing is thrown.
  *
  * <p>Not safe for use by many threads.
@@ -31,7 +32,9 @@ public final class JsonScan {
             .build();
 
     private final JsonParser parser;
+    private final JsonPaths.Node root;
     private final Consumer<Field> fields;
+    private final Runnable itemEnds;
     /** What is wanted in each object or array that is open. */
     private JsonPaths.@Nullable Node[] open = new JsonPaths.@Nullable Node[16];
 
@@ -43,16 +46,22 @@ public final class JsonScan {
     private boolean complete;
     private long fedSinceToken;
 
-    private JsonScan(JsonParser parser, JsonPaths paths, Consumer<Field> fields) {
+    private JsonScan(JsonParser parser, JsonPaths paths, Consumer<Field> fields, Runnable itemEnds) {
         this.parser = parser;
+        this.root = paths.root;
         this.fields = fields;
-        this.next = paths.root;
+        this.itemEnds = itemEnds;
+        this.next = root;
     }
 
-    /** A reading of a document that comes in pieces. */
-    public static JsonScan incremental(JsonPaths paths, Consumer<Field> fields) {
+    /**
+     * A reading of a document that comes in pieces.
+     *
+     * @param itemEnds told where each document of an array of them ends
+     */
+    public static JsonScan incremental(JsonPaths paths, Consumer<Field> fields, Runnable itemEnds) {
         try {
-            return new JsonScan(JSON.createNonBlockingByteArrayParser(), paths, fields);
+            return new JsonScan(JSON.createNonBlockingByteArrayParser(), paths, fields, itemEnds);
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
@@ -60,8 +69,14 @@ public final class JsonScan {
 
     /** Reads a whole document, and says whether it was one: an object or an array. */
     public static boolean read(byte[] document, int offset, int length, JsonPaths paths, Consumer<Field> fields) {
+        return read(document, offset, length, paths, fields, () -> {});
+    }
+
+    /** {@link #read(byte[], int, int, JsonPaths, Consumer)} that tells where each document of an array of them ends. */
+    public static boolean read(
+            byte[] document, int offset, int length, JsonPaths paths, Consumer<Field> fields, Runnable itemEnds) {
         try (JsonParser parser = JSON.createParser(document, offset, length)) {
-            JsonScan scan = new JsonScan(parser, paths, fields);
+            JsonScan scan = new JsonScan(parser, paths, fields, itemEnds);
             scan.advance();
             return scan.readable && scan.complete;
         } catch (IOException e) {
@@ -130,6 +145,9 @@ public final class JsonScan {
             case END_OBJECT, END_ARRAY -> {
                 depth--;
                 nextInArray();
+                if (depth == 1 && token == JsonToken.END_OBJECT && next == root) {
+                    itemEnds.run();
+                }
             }
             default -> {
                 String path = next == null ? null : next.everything != null ? next.everything : next.path;
@@ -156,7 +174,7 @@ public final class JsonScan {
     private void nextInArray() {
         if (depth > 0 && parser.getParsingContext().inArray()) {
             JsonPaths.Node array = open[depth - 1];
-            next = array == null ? null : array.item();
+            next = depth == 1 ? root : array == null ? null : array.item();
         }
     }
 

@@ -64,13 +64,13 @@ final class OpenAiChat implements Dialect {
             "error.code");
 
     @Override
-    public String provider() {
-        return "openai";
+    public boolean speaksFor(Target target) {
+        return target.method().equals("POST") && target.path().endsWith("/chat/completions");
     }
 
     @Override
-    public boolean speaksFor(String method, String path) {
-        return method.equals("POST") && path.endsWith("/chat/completions");
+    public String provider(Target target) {
+        return target.provider().isEmpty() ? "openai" : target.provider();
     }
 
     @Override
@@ -123,7 +123,8 @@ final class OpenAiChat implements Dialect {
     public Usage usage(Map<String, Long> counts) {
         long prompt = counts.getOrDefault("usage.prompt_tokens", 0L);
         long cached = Math.min(prompt, counts.getOrDefault("usage.prompt_tokens_details.cached_tokens", 0L));
-        return new Usage(prompt - cached, cached, 0, counts.getOrDefault("usage.completion_tokens", 0L));
+        return Usage.of(prompt - cached, counts.getOrDefault("usage.completion_tokens", 0L))
+                .withCacheRead(cached);
     }
 
     @Override

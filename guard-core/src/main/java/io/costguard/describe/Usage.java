@@ -1,26 +1,82 @@
 package io.costguard.describe;
 
 import io.costguard.Cost;
+import java.util.OptionalLong;
 
 /**
- * The tokens of one call as its provider counts them, no token in two of them.
+ * What one call used, as its provider counts it: no token in two of these. Immutable: each step gives a new one.
  *
- * @param input of the prompt, without those read from or written to a prompt cache
+ * @param input of the prompt, without what is counted apart below
  * @param cacheRead of the prompt, served by a prompt cache
- * @param cacheWrite of the prompt, written to a prompt cache
- * @param output of the answer, reasoning included
+ * @param cacheWrite of the prompt, written to a prompt cache for as long as the provider keeps it by itself
+ * @param cacheWriteLong of the prompt, written to a prompt cache to be kept longer, for which some providers charge more
+ * @param audioInput of the prompt, audio
+ * @param output of the answer, without what is counted apart below
+ * @param reasoning of the answer, that which the caller may not see
+ * @param audioOutput of the answer, audio
+ * @param nanoUsd what the provider itself says that the call cost, in billionths of a dollar; empty if it does not say
  */
-public record Usage(long input, long cacheRead, long cacheWrite, long output) {
-    public static final Usage NONE = new Usage(0, 0, 0, 0);
+public record Usage(
+        long input,
+        long cacheRead,
+        long cacheWrite,
+        long cacheWriteLong,
+        long audioInput,
+        long output,
+        long reasoning,
+        long audioOutput,
+        OptionalLong nanoUsd) {
+    public static final Usage NONE = new Usage(0, 0, 0, 0, 0, 0, 0, 0, OptionalLong.empty());
+
+    /** So many tokens of the prompt and of the answer, of no special kind. */
+    public static Usage of(long input, long output) {
+        return new Usage(input, 0, 0, 0, 0, output, 0, 0, OptionalLong.empty());
+    }
+
+    public Usage withCacheRead(long tokens) {
+        return new Usage(
+                input, tokens, cacheWrite, cacheWriteLong, audioInput, output, reasoning, audioOutput, nanoUsd);
+    }
+
+    public Usage withCacheWrite(long tokens) {
+        return new Usage(input, cacheRead, tokens, cacheWriteLong, audioInput, output, reasoning, audioOutput, nanoUsd);
+    }
+
+    public Usage withCacheWriteLong(long tokens) {
+        return new Usage(input, cacheRead, cacheWrite, tokens, audioInput, output, reasoning, audioOutput, nanoUsd);
+    }
+
+    public Usage withAudioInput(long tokens) {
+        return new Usage(input, cacheRead, cacheWrite, cacheWriteLong, tokens, output, reasoning, audioOutput, nanoUsd);
+    }
+
+    public Usage withReasoning(long tokens) {
+        return new Usage(
+                input, cacheRead, cacheWrite, cacheWriteLong, audioInput, output, tokens, audioOutput, nanoUsd);
+    }
+
+    public Usage withAudioOutput(long tokens) {
+        return new Usage(input, cacheRead, cacheWrite, cacheWriteLong, audioInput, output, reasoning, tokens, nanoUsd);
+    }
+
+    public Usage withNanoUsd(OptionalLong reported) {
+        return new Usage(
+                input, cacheRead, cacheWrite, cacheWriteLong, audioInput, output, reasoning, audioOutput, reported);
+    }
 
     /** All of the prompt. */
     public long allInput() {
-        return input + cacheRead + cacheWrite;
+        return input + cacheRead + cacheWrite + cacheWriteLong + audioInput;
     }
 
-    /** As a cost, without dollars: every token of the prompt counts once. */
+    /** All of the answer. */
+    public long allOutput() {
+        return output + reasoning + audioOutput;
+    }
+
+    /** As a cost, without dollars: every token counts once. */
     public Cost cost(long requests) {
         long most = Cost.MAX_AMOUNT / 2;
-        return Cost.requests(requests).input(Math.min(most, allInput())).output(Math.min(most, output));
+        return Cost.requests(requests).input(Math.min(most, allInput())).output(Math.min(most, allOutput()));
     }
 }

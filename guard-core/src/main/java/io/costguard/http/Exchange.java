@@ -134,6 +134,9 @@ public final class Exchange {
                                 headers.apply("content-type").orElse(""),
                                 headers.apply("content-encoding").orElse("")))
                         .orElse(null);
+                if (meter != null) {
+                    meter.headers(headers);
+                }
                 if (statusCode == 429) {
                     RetryAfter.of(headers, Instant.now()).ifPresent(reservation::hold);
                 }

@@ -8,6 +8,7 @@ import io.costguard.MisfitException;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Estimator;
 import io.costguard.describe.RequestFacts;
+import io.costguard.describe.Target;
 import io.costguard.limit.Admission;
 import io.costguard.limit.Limiter;
 import io.costguard.settle.Charges;
@@ -39,7 +40,7 @@ public final class HttpCall {
 
     private final KnownCalls calls;
     private final Optional<Dialect> dialect;
-    private final String host;
+    private final Target target;
     private final Function<String, Optional<String>> headers;
     private RequestFacts facts = Estimator.unread(0);
 
@@ -50,7 +51,7 @@ public final class HttpCall {
             CallSites sites,
             KnownCalls calls,
             Optional<Dialect> dialect,
-            String host,
+            Target target,
             Function<String, Optional<String>> headers) {
         this.limiter = limiter;
         this.estimator = estimator;
@@ -59,7 +60,7 @@ public final class HttpCall {
         this.made = sites.here();
         this.calls = calls;
         this.dialect = dialect;
-        this.host = host;
+        this.target = target;
         this.headers = headers;
     }
 
@@ -74,7 +75,7 @@ public final class HttpCall {
             return;
         }
         try {
-            facts = estimator.read(dialect.get(), bytes);
+            facts = estimator.read(dialect.get(), target, bytes);
         } catch (RuntimeException e) {
             log.warn("a request could not be read, and is estimated by its length", e);
             facts = Estimator.unread(bytes.length);
@@ -112,7 +113,7 @@ public final class HttpCall {
         try {
             call = call();
         } catch (RuntimeException e) {
-            return limiter.whenFaulty(GuardedCall.of(host), e);
+            return limiter.whenFaulty(GuardedCall.of(target.host()), e);
         }
         return limiter.admit(call, atMost, givenUp);
     }
@@ -123,7 +124,7 @@ public final class HttpCall {
             call = call();
         } catch (RuntimeException e) {
             try {
-                return CompletableFuture.completedFuture(limiter.whenFaulty(GuardedCall.of(host), e));
+                return CompletableFuture.completedFuture(limiter.whenFaulty(GuardedCall.of(target.host()), e));
             } catch (GuardUnavailableException unavailable) {
                 return CompletableFuture.failedFuture(unavailable);
             }
@@ -163,10 +164,12 @@ public final class HttpCall {
 
     private GuardedCall call() {
         if (dialect.isEmpty()) {
-            return GuardedCall.of(host).cost(Cost.requests(1).nanoUsd(0));
+            return GuardedCall.of(target.host()).cost(Cost.requests(1).nanoUsd(0));
         }
         GuardedCall call = calls.of(
-                estimator.model(facts), dialect.get().provider(), dialect.get().apiKey(headers));
+                estimator.model(facts),
+                dialect.get().provider(target),
+                dialect.get().apiKey(target, headers));
         return call.cost(estimator.estimate(facts, limiter.assumedOutput(call)));
     }
 

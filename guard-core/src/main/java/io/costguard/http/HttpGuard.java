@@ -6,6 +6,8 @@ import io.costguard.UnknownCalls;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Dialects;
 import io.costguard.describe.Estimator;
+import io.costguard.describe.Providers;
+import io.costguard.describe.Target;
 import io.costguard.limit.Limiter;
 import io.costguard.settle.Charges;
 import java.util.Optional;
@@ -19,24 +21,46 @@ public final class HttpGuard {
     private final Charges charges;
     private final CallSites sites = new CallSites();
     private final KnownCalls calls = new KnownCalls();
+    private final Dialects dialects;
+    private final Providers providers;
     private final Denials denials;
     private final UnknownCalls unknownCalls;
 
-    private HttpGuard(@Nullable Limiter limiter, PriceList prices, Denials denials, UnknownCalls unknownCalls) {
+    private HttpGuard(
+            @Nullable Limiter limiter,
+            PriceList prices,
+            Dialects dialects,
+            Providers providers,
+            Denials denials,
+            UnknownCalls unknownCalls) {
         this.limiter = limiter;
         this.estimator = new Estimator(prices);
         this.charges = new Charges(prices);
+        this.dialects = dialects;
+        this.providers = providers;
         this.denials = denials;
         this.unknownCalls = unknownCalls;
     }
 
-    public static HttpGuard of(Limiter limiter, PriceList prices, Denials denials, UnknownCalls unknownCalls) {
-        return new HttpGuard(limiter, prices, denials, unknownCalls);
+    public static HttpGuard of(
+            Limiter limiter,
+            PriceList prices,
+            Dialects dialects,
+            Providers providers,
+            Denials denials,
+            UnknownCalls unknownCalls) {
+        return new HttpGuard(limiter, prices, dialects, providers, denials, unknownCalls);
     }
 
     /** One that lets everything pass. */
     public static HttpGuard off() {
-        return new HttpGuard(null, PriceList.bundled(), Denials.answer(), UnknownCalls.passThrough());
+        return new HttpGuard(
+                null,
+                PriceList.bundled(),
+                Dialects.bundled(),
+                Providers.bundled(),
+                Denials.answer(),
+                UnknownCalls.passThrough());
     }
 
     /** How denials are shown, unless the adapter was told otherwise. */
@@ -47,15 +71,24 @@ public final class HttpGuard {
     /**
      * A call that is about to be sent; empty if it is to be sent as if there were no guard.
      *
+     * @param port -1 for the scheme's own
      * @param path of the URL, decoded
+     * @param query of the URL, as it stands there; empty if it has none
      * @param headers the request's, by name, whatever its case
      */
     public Optional<HttpCall> begin(
-            String method, String host, String path, Function<String, Optional<String>> headers) {
-        Optional<Dialect> dialect = Dialects.of(method, path);
+            String method,
+            String scheme,
+            String host,
+            int port,
+            String path,
+            String query,
+            Function<String, Optional<String>> headers) {
+        Target target = Target.of(method, scheme, host, port, path, query, providers);
+        Optional<Dialect> dialect = dialects.of(target);
         if (limiter == null || (dialect.isEmpty() && unknownCalls == UnknownCalls.PASS_THROUGH)) {
             return Optional.empty();
         }
-        return Optional.of(new HttpCall(limiter, estimator, charges, sites, calls, dialect, host, headers));
+        return Optional.of(new HttpCall(limiter, estimator, charges, sites, calls, dialect, target, headers));
     }
 }

@@ -79,7 +79,8 @@ public final class Charges {
 
     private Charged reported(Usage usage, Cost estimate, String model) {
         Cost cost = usage.cost(estimate.requests());
-        OptionalLong nanoUsd = prices.nanoUsd(model, usage);
+        // What the provider says itself is nearer to its bill than a list.
+        OptionalLong nanoUsd = usage.nanoUsd().isPresent() ? usage.nanoUsd() : prices.nanoUsd(model, usage);
         return new Charged(nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost, Outcome.REPORTED);
     }
 

@@ -7,7 +7,7 @@ import java.util.Arrays;
  * or both, an event ends with an empty line, its data lines are joined by LF. Everything but data is passed over. An event beyond a
  * bound is dropped.
  */
-final class EventStream {
+final class EventStream implements Framing {
     private static final int LONGEST_EVENT = 4 << 20;
     private static final byte[] LINE_FEED = {'\n'};
     private static final byte[] DATA = {'d', 'a', 't', 'a', ':'};
@@ -31,21 +31,17 @@ final class EventStream {
         OTHER
     }
 
-    /** Told the data of each event. */
-    @FunctionalInterface
-    interface Listener {
-        void event(byte[] data, int length);
-    }
-
     EventStream(Listener listener) {
         this.listener = listener;
     }
 
-    boolean isWithinBounds() {
+    @Override
+    public boolean isReadable() {
         return !everTooLong;
     }
 
-    void accept(byte[] bytes, int offset, int count) {
+    @Override
+    public void accept(byte[] bytes, int offset, int count) {
         int end = offset + count;
         for (int i = offset; i < end; i++) {
             if (line == Line.DATA || line == Line.OTHER) {

@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.Function;
 import java.util.zip.DataFormatException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -47,19 +49,8 @@ public final class Meter implements Dialect.ResponseReader {
     private boolean nonsense;
     private boolean off;
     private boolean ended;
-
-    /** How a body is cut into events. */
-    private interface Framing {
-        void accept(byte[] bytes, int offset, int length);
-
-        /** Reads what it may have kept. */
-        void read();
-
-        /** Whether what came so far makes sense. */
-        boolean isReadable();
-
-        boolean isComplete();
-    }
+    /** Whether the last event was one. */
+    private boolean sense = true;
 
     /**
      * @param contentType of the response; empty if it has none
@@ -72,9 +63,24 @@ public final class Meter implements Dialect.ResponseReader {
         this.off = decoder == null;
         String type = contentType.toLowerCase(Locale.ROOT);
         if (type.startsWith("text/event-stream")) {
-            framing = new Events();
+            framing = new EventStream(this::event);
+        } else if (type.startsWith("application/vnd.amazon.eventstream")) {
+            framing = new FrameStream(this::event);
+        } else if (type.contains("ndjson") || type.contains("jsonl") || type.contains("json-seq")) {
+            framing = new LineStream(this::event);
         } else if (type.contains("json")) {
             framing = new Document();
+        }
+    }
+
+    /** What the headers of the response tell; by name, whatever its case. */
+    public void headers(Function<String, Optional<String>> headers) {
+        try {
+            dialect.responseHeaders(headers, this);
+            eventEnds();
+        } catch (RuntimeException e) {
+            off = true;
+            log.warn("the headers of a response could not be read, and it keeps its estimate", e);
         }
     }
 
@@ -98,7 +104,7 @@ public final class Meter implements Dialect.ResponseReader {
         Optional<Usage> usage = Optional.empty();
         try {
             if (framing != null) {
-                framing.read();
+                framing.readOn();
             }
             if (!counts.isEmpty() && !nonsense) {
                 usage = Optional.of(dialect.usage(Collections.unmodifiableMap(counts)));
@@ -108,9 +114,9 @@ public final class Meter implements Dialect.ResponseReader {
             log.warn("a response could not be metered, and keeps its estimate", e);
         }
         Metered.State state = Metered.State.PARTIAL;
-        if (off || framing == null || !framing.isReadable()) {
+        if (off || framing == null || !sense || !framing.isReadable()) {
             state = Metered.State.UNREADABLE;
-        } else if (ended || framing.isComplete()) {
+        } else if (ended) {
             state = Metered.State.COMPLETE;
         }
         long counted = outputCounted;
@@ -130,7 +136,7 @@ public final class Meter implements Dialect.ResponseReader {
     private @Nullable Framing sniffed(byte[] bytes, int offset, int length) {
         for (int i = offset; i < offset + length; i++) {
             if (bytes[i] > ' ') {
-                return bytes[i] == '{' || bytes[i] == '[' ? new Document() : new Events();
+                return bytes[i] == '{' || bytes[i] == '[' ? new Document() : new EventStream(this::event);
             }
         }
         return null;
@@ -145,13 +151,31 @@ public final class Meter implements Dialect.ResponseReader {
         countsOfEvent.clear();
     }
 
+    /** One document of a stream of them. */
+    private void event(byte[] data, int length) {
+        if (length == 6 && new String(data, 0, length, StandardCharsets.US_ASCII).equals("[DONE]")) {
+            ended = true;
+            return;
+        }
+        sense = JsonScan.read(data, 0, length, dialect.responsePaths(), this::field);
+        if (!sense) {
+            countsOfEvent.clear();
+        }
+        eventEnds();
+    }
+
     @Override
-    public void reported(String name, Field value) {
-        if (value.count().isPresent()) {
+    public void document(byte[] json) {
+        JsonScan.read(json, 0, json.length, dialect.responsePaths(), this::field);
+    }
+
+    @Override
+    public void reported(String name, OptionalLong count) {
+        if (count.isPresent()) {
             nonsense = false;
             // Of two in one document, the larger; of two in a stream, the later.
-            countsOfEvent.merge(name, value.count().getAsLong(), Math::max);
-        } else if (!value.text().equals("null")) {
+            countsOfEvent.merge(name, count.getAsLong(), Math::max);
+        } else {
             nonsense = true;
         }
     }
@@ -205,16 +229,23 @@ public final class Meter implements Dialect.ResponseReader {
         }
 
         @Override
-        public void read() {
+        public void readOn() {
             if (pieces != null || readAtOnce) {
                 return;
             }
             byte[] all = kept.toByteArray();
-            List<Field> fields = new ArrayList<>();
-            readAtOnce = JsonScan.read(all, 0, all.length, dialect.responsePaths(), fields::add);
+            List<Runnable> found = new ArrayList<>();
+            readAtOnce = JsonScan.read(
+                    all,
+                    0,
+                    all.length,
+                    dialect.responsePaths(),
+                    field -> found.add(() -> field(field)),
+                    () -> found.add(Meter.this::eventEnds));
             if (readAtOnce) {
-                fields.forEach(Meter.this::field);
+                found.forEach(Runnable::run);
                 eventEnds();
+                ended = true;
             } else {
                 feed(all, 0, 0);
             }
@@ -222,7 +253,7 @@ public final class Meter implements Dialect.ResponseReader {
 
         private void feed(byte[] bytes, int offset, int length) {
             if (pieces == null) {
-                pieces = JsonScan.incremental(dialect.responsePaths(), Meter.this::field);
+                pieces = JsonScan.incremental(dialect.responsePaths(), Meter.this::field, Meter.this::eventEnds);
                 pieces.feed(kept.toByteArray(), 0, kept.size());
             }
             pieces.feed(bytes, offset, length);
@@ -230,52 +261,12 @@ public final class Meter implements Dialect.ResponseReader {
             if (!pieces.isReadable()) {
                 counts.clear();
             }
+            ended = pieces.isComplete();
         }
 
         @Override
         public boolean isReadable() {
             return pieces == null || pieces.isReadable();
-        }
-
-        @Override
-        public boolean isComplete() {
-            return readAtOnce || (pieces != null && pieces.isComplete());
-        }
-    }
-
-    /** A stream of server-sent events, each with a JSON document as its data. */
-    private final class Events implements Framing {
-        private final EventStream stream = new EventStream(this::event);
-        private boolean sense = true;
-
-        @Override
-        public void accept(byte[] bytes, int offset, int length) {
-            stream.accept(bytes, offset, length);
-        }
-
-        @Override
-        public void read() {} // as it comes
-
-        private void event(byte[] data, int length) {
-            if (length == 6 && new String(data, 0, length, StandardCharsets.US_ASCII).equals("[DONE]")) {
-                ended = true;
-                return;
-            }
-            sense = JsonScan.read(data, 0, length, dialect.responsePaths(), Meter.this::field);
-            if (!sense) {
-                countsOfEvent.clear();
-            }
-            eventEnds();
-        }
-
-        @Override
-        public boolean isReadable() {
-            return sense && stream.isWithinBounds();
-        }
-
-        @Override
-        public boolean isComplete() {
-            return ended;
         }
     }
 }

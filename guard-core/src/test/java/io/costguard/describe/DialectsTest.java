@@ -13,6 +13,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class DialectsTest {
+    private static final Target TARGET = Target.of("POST", URI.create("https://host/v1"));
     private static final Dialect OPENAI = dialect("/v1/chat/completions");
     private static final Dialect ANTHROPIC = dialect("/v1/messages");
 
@@ -29,7 +30,10 @@ class DialectsTest {
         "POST, https://api.openai.com, "
     })
     void aRequestIsOfTheDialectOfItsPath(String method, URI uri, String provider) {
-        assertThat(Dialects.of(method, uri).map(Dialect::provider)).isEqualTo(Optional.ofNullable(provider));
+        Target target = Target.of(method, uri);
+
+        assertThat(Dialects.bundled().of(target).map(dialect -> dialect.provider(target)))
+                .isEqualTo(Optional.ofNullable(provider));
     }
 
     @ParameterizedTest
@@ -44,6 +48,7 @@ class DialectsTest {
     void theKeyIsWhereverTheProviderTakesIt(String header, String value, String key) {
         for (Dialect dialect : List.of(OPENAI, ANTHROPIC)) {
             assertThat(dialect.apiKey(
+                            TARGET,
                             name -> Optional.ofNullable(Map.of(header, value).get(name))))
                     .isEqualTo(key);
         }
@@ -111,7 +116,9 @@ class DialectsTest {
     }
 
     private static Dialect dialect(String path) {
-        return Dialects.of("POST", URI.create("https://host" + path)).orElseThrow();
+        return Dialects.bundled()
+                .of(Target.of("POST", URI.create("https://host" + path)))
+                .orElseThrow();
     }
 
     private static String text(byte[] body) {

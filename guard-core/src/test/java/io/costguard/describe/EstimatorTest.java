@@ -26,6 +26,8 @@ class EstimatorTest {
     static List<Exchange> answered() {
         return Recordings.all().stream()
                 .filter(exchange -> exchange.reportedInput().isPresent())
+                .filter(exchange ->
+                        Dialects.bundled().of(Target.of("POST", exchange.url())).isPresent())
                 .filter(exchange -> !MORE_THAN_THE_REQUEST.contains(exchange.folder()))
                 .toList();
     }
@@ -119,13 +121,14 @@ class EstimatorTest {
     }
 
     private RequestFacts read(Exchange exchange) {
-        return estimator.read(Dialects.of("POST", exchange.url()).orElseThrow(), exchange.request());
+        Target target = Target.of("POST", exchange.url());
+        return estimator.read(Dialects.bundled().of(target).orElseThrow(), target, exchange.request());
     }
 
     private RequestFacts read(String body) {
-        Dialect openAi =
-                Dialects.of("POST", Recordings.of("openai-chat-n2").url()).orElseThrow();
-        return estimator.read(openAi, body.getBytes(StandardCharsets.UTF_8));
+        Target target = Target.of("POST", Recordings.of("openai-chat-n2").url());
+        Dialect openAi = Dialects.bundled().of(target).orElseThrow();
+        return estimator.read(openAi, target, body.getBytes(StandardCharsets.UTF_8));
     }
 
     private Cost estimate(String body) {

@@ -132,7 +132,8 @@ class RemainingTest {
     }
 
     private static List<Remaining> remaining(String path, Map<String, String> headers) {
-        return Dialects.of("POST", URI.create("https://api.test" + path))
+        return Dialects.bundled()
+                .of(Target.of("POST", URI.create("https://api.test" + path)))
                 .orElseThrow()
                 .remaining(name -> Optional.ofNullable(headers.get(name)), SENT, NOW);
     }

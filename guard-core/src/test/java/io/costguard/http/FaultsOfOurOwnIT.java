@@ -16,6 +16,7 @@ import io.costguard.WhenRedisFails;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Dialects;
 import io.costguard.describe.Estimator;
+import io.costguard.describe.Target;
 import io.costguard.limit.Fingerprint;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Limiter;
@@ -51,7 +52,8 @@ class FaultsOfOurOwnIT {
     private static final byte[] RESPONSE =
             "{\"choices\":[{\"message\":{\"content\":\"Hi\"}}],\"usage\":{\"prompt_tokens\":8,\"completion_tokens\":1}}"
                     .getBytes(StandardCharsets.UTF_8);
-    private static final Dialect DIALECT = Dialects.of("POST", URI.create("https://api.test/v1/chat/completions"))
+    private static final Dialect DIALECT = Dialects.bundled()
+            .of(Target.of("POST", URI.create("https://api.test/v1/chat/completions")))
             .orElseThrow();
 
     private final Recorder events = new Recorder();
@@ -217,7 +219,7 @@ class FaultsOfOurOwnIT {
                 new CallSites(),
                 new KnownCalls(),
                 Optional.of(dialect),
-                "api.test",
+                Target.of("POST", URI.create("https://api.test/v1/chat/completions")),
                 headers);
     }
 

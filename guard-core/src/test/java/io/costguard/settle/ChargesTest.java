@@ -7,6 +7,7 @@ import io.costguard.Outcome;
 import io.costguard.PriceList;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Dialects;
+import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
 import io.costguard.settle.Charges.Charged;
 import java.net.URI;
@@ -22,15 +23,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class ChargesTest {
     private static final Optional<Dialect> OPENAI =
-            Dialects.of("POST", URI.create("https://api.openai.com/v1/chat/completions"));
+            Dialects.bundled().of(Target.of("POST", URI.create("https://api.openai.com/v1/chat/completions")));
     private static final Optional<Dialect> ANTHROPIC =
-            Dialects.of("POST", URI.create("https://api.anthropic.com/v1/messages"));
+            Dialects.bundled().of(Target.of("POST", URI.create("https://api.anthropic.com/v1/messages")));
     private static final String MODEL = "gpt-4o";
     /** gpt-4o: 2.5 dollars a million of input, 10 of output. */
     private static final Cost ESTIMATE =
             Cost.requests(1).input(1_000).output(500).usd("0.0075");
 
-    private static final Usage USAGE = new Usage(900, 0, 0, 100);
+    private static final Usage USAGE = Usage.of(900, 100);
     private static final Cost USED = Cost.requests(1).input(900).output(100).usd("0.00325");
     private static final Cost REQUEST_ALONE = Cost.requests(1).usd("0");
 
@@ -134,8 +135,8 @@ class ChargesTest {
 
     @Test
     void aStreamThatIsCutKeepsTheLargerOfUsageSeenAndWhatPassed() {
-        Metered little = metered(Optional.of(new Usage(10, 0, 0, 1)), 3, "", Metered.State.PARTIAL);
-        Metered much = metered(Optional.of(new Usage(5_000, 0, 0, 1)), 3, "", Metered.State.PARTIAL);
+        Metered little = metered(Optional.of(Usage.of(10, 1)), 3, "", Metered.State.PARTIAL);
+        Metered much = metered(Optional.of(Usage.of(5_000, 1)), 3, "", Metered.State.PARTIAL);
 
         assertThat(cut(little))
                 .isEqualTo(new Charged(Cost.requests(1).input(1_000).output(3).usd("0.00253"), Outcome.COUNTED));
@@ -151,7 +152,7 @@ class ChargesTest {
 
     @Test
     void anErrorInsideAStreamIsLikeACut() {
-        Metered metered = metered(Optional.of(new Usage(10, 0, 0, 1)), 3, "overloaded_error", Metered.State.COMPLETE);
+        Metered metered = metered(Optional.of(Usage.of(10, 1)), 3, "overloaded_error", Metered.State.COMPLETE);
 
         assertThat(answered(200, metered, ANTHROPIC).actual())
                 .isEqualTo(Cost.requests(1).input(1_000).output(3).usd("0.00253"));

@@ -171,8 +171,11 @@ public final class GuardedHttpClient extends HttpClient {
         return guard.http()
                 .begin(
                         request.method(),
+                        Objects.requireNonNullElse(uri.getScheme(), ""),
                         Objects.requireNonNullElse(uri.getHost(), ""),
+                        uri.getPort(),
                         Objects.requireNonNullElse(uri.getPath(), ""),
+                        Objects.requireNonNullElse(uri.getRawQuery(), ""),
                         name -> request.headers().firstValue(name));
     }
 

@@ -9,6 +9,7 @@ import java.net.ConnectException;
 import java.net.NoRouteToHostException;
 import java.net.UnknownHostException;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.Optional;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLPeerUnverifiedException;
@@ -49,11 +50,15 @@ final class GuardedRequest {
         if (new LetGo(guard, on).equals(request.tag(LetGo.class))) {
             return Optional.empty();
         }
+        HttpUrl url = request.url();
         return guard.http()
                 .begin(
                         request.method(),
-                        request.url().host(),
-                        path(request.url()),
+                        url.scheme(),
+                        url.host(),
+                        url.port(),
+                        path(url),
+                        Objects.requireNonNullElse(url.encodedQuery(), ""),
                         name -> Optional.ofNullable(request.header(name)))
                 .map(call -> new GuardedRequest(guard, on, request, call));
     }

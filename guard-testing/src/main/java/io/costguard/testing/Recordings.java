@@ -70,7 +70,13 @@ public final class Recordings {
             if (!recorded.isEmpty()) {
                 return recorded;
             }
-            return value("response_file").endsWith(".sse") ? "text/event-stream" : "application/json";
+            String file = value("response_file");
+            return switch (file.substring(file.lastIndexOf('.') + 1)) {
+                case "sse" -> "text/event-stream";
+                case "ndjson" -> "application/x-ndjson";
+                case "eventstream" -> "application/vnd.amazon.eventstream";
+                default -> "application/json";
+            };
         }
 
         public boolean isStream() {
@@ -111,6 +117,21 @@ public final class Recordings {
         /** The body of the response, decoded. */
         public byte[] response() {
             return resource(folder() + "/" + value("response_file"));
+        }
+
+        /** Those of its response's headers that were recorded, by name in lower case. */
+        public Map<String, String> headers() {
+            if (Recordings.class.getResource("wire/" + folder() + "/headers.txt") == null) {
+                return Map.of();
+            }
+            Map<String, String> headers = new HashMap<>();
+            new String(resource(folder() + "/headers.txt"), StandardCharsets.UTF_8)
+                    .lines()
+                    .filter(line -> line.contains(":"))
+                    .forEach(line -> headers.put(
+                            line.substring(0, line.indexOf(':')).strip(),
+                            line.substring(line.indexOf(':') + 1).strip()));
+            return Map.copyOf(headers);
         }
 
         private String value(String column) {

@@ -28,6 +28,8 @@ import io.costguard.Outcome;
 import io.costguard.UnknownCalls;
 import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
+import io.costguard.describe.Dialects;
+import io.costguard.describe.Target;
 import io.costguard.describe.Tokenizers;
 import io.costguard.http.HttpCall;
 import io.costguard.testing.FaultyLink;
@@ -138,6 +140,8 @@ public abstract class AdapterContract {
 
     static Stream<Arguments> recordings() {
         return Recordings.all().stream()
+                .filter(exchange ->
+                        Dialects.bundled().of(Target.of("POST", exchange.url())).isPresent())
                 .flatMap(exchange -> Arrays.stream(Mode.values())
                         .flatMap(mode -> Arrays.stream(Wire.values()).map(wire -> Arguments.of(exchange, mode, wire))));
     }
@@ -153,7 +157,11 @@ public abstract class AdapterContract {
                                 ? PiecemealProvider.gzipped(exchange, pieces)
                                 : PiecemealProvider.plain(exchange, pieces))
                 .uri();
-        Client client = client(guard(roomy()), Denials.answer(), mode);
+        CostGuard guard = opened(builder(redis.url())
+                .budget(roomy())
+                .provider(provider.getAuthority(), exchange.provider())
+                .build());
+        Client client = client(guard, Denials.answer(), mode);
 
         Client.Sent request = new Client.Sent("POST", provider, headers(), exchange.request(), Client.Body.BYTES);
         if (wire == Wire.GZIPPED_PIECES) {

@@ -40,6 +40,7 @@ public final class PiecemealProvider implements AutoCloseable {
                 + exchange.url().getPath());
         server.createContext("/", call -> {
             call.getRequestBody().readAllBytes();
+            exchange.headers().forEach(call.getResponseHeaders()::set);
             call.getResponseHeaders().set("content-type", exchange.contentType());
             headers.forEach(call.getResponseHeaders()::set);
             call.sendResponseHeaders(exchange.status(), 0);

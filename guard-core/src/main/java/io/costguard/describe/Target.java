@@ -1,0 +1,44 @@
+package io.costguard.describe;
+
+import java.net.URI;
+import java.util.Locale;
+import java.util.Objects;
+
+/**
+ * Where a request goes: all that is known of it before its headers and its body are looked at. Immutable.
+ *
+ * @param method such as {@code POST}
+ * @param host in lower case, with its port unless that is the scheme's own: {@code api.openai.com}, {@code localhost:11434}
+ * @param path of the URL, decoded
+ * @param query of the URL, as it stands there; empty if it has none
+ * @param provider whose host it is, as {@link Providers} know it; empty if they do not
+ */
+public record Target(String method, String host, String path, String query, String provider) {
+
+    /** A request to a host that is looked up among those that come with this library. */
+    public static Target of(String method, URI url) {
+        return of(
+                method,
+                Objects.requireNonNullElse(url.getScheme(), ""),
+                Objects.requireNonNullElse(url.getHost(), ""),
+                url.getPort(),
+                Objects.requireNonNullElse(url.getPath(), ""),
+                Objects.requireNonNullElse(url.getRawQuery(), ""),
+                Providers.bundled());
+    }
+
+    /**
+     * A request to a host that is looked up among {@code providers}.
+     *
+     * @param port -1 for the scheme's own
+     * @param path decoded
+     * @param query as it stands in the URL; empty if there is none
+     */
+    public static Target of(
+            String method, String scheme, String host, int port, String path, String query, Providers providers) {
+        int own = scheme.equalsIgnoreCase("http") ? 80 : 443;
+        String name = host.toLowerCase(Locale.ROOT);
+        String full = port == -1 || port == own ? name : name + ":" + port;
+        return new Target(method, full, path, query, providers.of(full));
+    }
+}

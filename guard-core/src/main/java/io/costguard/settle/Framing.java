@@ -1,0 +1,20 @@
+package io.costguard.settle;
+
+/** Cuts a body into the JSON documents that it is made of. Not safe for use by many threads. */
+interface Framing {
+
+    /** The next bytes of the body. */
+    void accept(byte[] bytes, int offset, int length);
+
+    /** Tells what has come, but not been told, if it is whole. */
+    default void readOn() {}
+
+    /** Whether what came so far makes sense. */
+    boolean isReadable();
+
+    /** Told each document, in a buffer that is used again. */
+    @FunctionalInterface
+    interface Listener {
+        void event(byte[] data, int length);
+    }
+}
