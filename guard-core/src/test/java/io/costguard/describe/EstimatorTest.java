@@ -26,6 +26,7 @@ class EstimatorTest {
     static List<Exchange> answered() {
         return Recordings.all().stream()
                 .filter(exchange -> exchange.reportedInput().isPresent())
+                .filter(exchange -> Set.of("openai", "anthropic").contains(exchange.provider()))
                 .filter(exchange ->
                         Dialects.bundled().of(Target.of("POST", exchange.url())).isPresent())
                 .filter(exchange -> !MORE_THAN_THE_REQUEST.contains(exchange.folder()))

@@ -48,6 +48,7 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -140,6 +141,7 @@ public abstract class AdapterContract {
 
     static Stream<Arguments> recordings() {
         return Recordings.all().stream()
+                .filter(exchange -> Set.of("openai", "anthropic").contains(exchange.provider()))
                 .filter(exchange ->
                         Dialects.bundled().of(Target.of("POST", exchange.url())).isPresent())
                 .flatMap(exchange -> Arrays.stream(Mode.values())
