@@ -2,6 +2,7 @@ package io.costguard;
 
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Dialects;
+import io.costguard.describe.OutputHistory;
 import io.costguard.describe.Providers;
 import io.costguard.http.HttpGuard;
 import io.costguard.limit.Admission;
@@ -12,6 +13,7 @@ import io.costguard.limit.Reservation;
 import io.costguard.limit.Subjects;
 import io.costguard.redis.Redis;
 import io.costguard.redis.RedisLedger;
+import io.costguard.redis.RedisShelf;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
@@ -25,6 +27,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ForkJoinPool;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -222,6 +225,7 @@ public final class CostGuard implements AutoCloseable {
         private String keyPrefix = "costguard";
         private String partitionBy = "apiKey";
         private PriceList prices = PriceList.bundled();
+        private Outputs outputs = Outputs.capped();
         private Dialects dialects = Dialects.bundled();
         private Providers providers = Providers.bundled();
         private byte[] fingerprintKey = DEFAULT_FINGERPRINT_KEY;
@@ -311,6 +315,12 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
+        /** How many output tokens are reserved for an HTTP call: {@link Outputs#capped()}, unless said. */
+        public Builder outputs(Outputs policy) {
+            this.outputs = Objects.requireNonNull(policy);
+            return this;
+        }
+
         /** One more wire format, which is asked before those of this library whether a request is its own. */
         public Builder dialect(Dialect dialect) {
             this.dialects = dialects.with(dialect);
@@ -374,7 +384,12 @@ public final class CostGuard implements AutoCloseable {
                     decisionTimeout,
                     preCheck,
                     told.toArray(GuardListener[]::new));
-            return new CostGuard(limiter, HttpGuard.of(limiter, prices, dialects, providers, denials, unknownCalls));
+            OutputHistory learned = new OutputHistory(
+                    outputs.percent(),
+                    new RedisShelf(redis, keyPrefix, fingerprint, decisionTimeout),
+                    ForkJoinPool.commonPool());
+            return new CostGuard(
+                    limiter, HttpGuard.of(limiter, prices, learned, dialects, providers, denials, unknownCalls));
         }
 
         private void check() {

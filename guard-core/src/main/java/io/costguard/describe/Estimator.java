@@ -49,10 +49,17 @@ public final class Estimator {
         return dearest(facts.models());
     }
 
-    /** One request, its input, and the output that it may have at most; with dollars, if its model has a price. */
-    public Cost estimate(RequestFacts facts, long assumedOutput) {
+    /**
+     * One request, its input, and the output that it may have at most, or is likely to have; with dollars, if its model has a price.
+     *
+     * @param assumedOutput for each choice, where neither is known
+     * @param likelyOutput what each choice needs at most, as far as was learned
+     */
+    public Cost estimate(RequestFacts facts, long assumedOutput, OptionalLong likelyOutput) {
         long most = Cost.MAX_AMOUNT / 2;
-        long output = facts.outputCap().orElse(assumedOutput);
+        long output = likelyOutput.isPresent()
+                ? Math.min(likelyOutput.getAsLong(), facts.outputCap().orElse(most))
+                : facts.outputCap().orElse(assumedOutput);
         boolean tooMany = facts.choices() > 0 && output > most / facts.choices();
         Cost cost = Cost.requests(1)
                 .input(Math.min(most, facts.inputTokens()))

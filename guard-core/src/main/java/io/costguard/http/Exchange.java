@@ -1,5 +1,6 @@
 package io.costguard.http;
 
+import io.costguard.Outcome;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Remaining;
 import io.costguard.limit.Reservation;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,15 +33,19 @@ public final class Exchange {
 
     private final Course course;
 
-    /** @param made where the call was made, if that was noted */
+    /**
+     * @param made where the call was made, if that was noted
+     * @param outputReported told the output tokens of a whole answer, if the provider reported them
+     */
     Exchange(
             Reservation reservation,
             Optional<Dialect> dialect,
             String model,
             Charges charges,
             CallSites sites,
-            @Nullable Throwable made) {
-        course = new Course(reservation, dialect, model, charges, sites, made);
+            @Nullable Throwable made,
+            LongConsumer outputReported) {
+        course = new Course(reservation, dialect, model, charges, sites, made, outputReported);
         endsAtTheLatestWith(this);
     }
 
@@ -93,6 +99,7 @@ public final class Exchange {
         private final Charges charges;
         private final CallSites sites;
         private final @Nullable Throwable made;
+        private final LongConsumer outputReported;
         private final long beganNanos = System.nanoTime();
         private @Nullable Meter meter;
         private int status;
@@ -107,13 +114,15 @@ public final class Exchange {
                 String model,
                 Charges charges,
                 CallSites sites,
-                @Nullable Throwable made) {
+                @Nullable Throwable made,
+                LongConsumer outputReported) {
             this.reservation = reservation;
             this.dialect = dialect;
             this.model = model;
             this.charges = charges;
             this.sites = sites;
             this.made = made;
+            this.outputReported = outputReported;
         }
 
         synchronized void watch(Cleaner.Cleanable watch) {
@@ -201,6 +210,9 @@ public final class Exchange {
                 try {
                     Charges.Charged charged = charges.of(ending, reservation.estimate(), dialect, model);
                     reservation.end(charged.actual(), charged.outcome());
+                    if (charged.outcome() == Outcome.REPORTED && ending instanceof Ending.Answered) {
+                        outputReported.accept(charged.actual().output());
+                    }
                 } catch (RuntimeException e) {
                     log.warn("a call could not be settled, and keeps its estimate", e);
                     reservation.close();

@@ -7,14 +7,17 @@ import io.costguard.GuardedCall;
 import io.costguard.MisfitException;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Estimator;
+import io.costguard.describe.OutputHistory;
 import io.costguard.describe.RequestFacts;
 import io.costguard.describe.Target;
 import io.costguard.limit.Admission;
 import io.costguard.limit.Limiter;
+import io.costguard.limit.Reservation;
 import io.costguard.settle.Charges;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -33,6 +36,7 @@ public final class HttpCall {
 
     private final Limiter limiter;
     private final Estimator estimator;
+    private final OutputHistory outputs;
     private final Charges charges;
     private final CallSites sites;
     /** By the thread that begins the call: what is granted later may be told on any. */
@@ -47,6 +51,7 @@ public final class HttpCall {
     HttpCall(
             Limiter limiter,
             Estimator estimator,
+            OutputHistory outputs,
             Charges charges,
             CallSites sites,
             KnownCalls calls,
@@ -55,6 +60,7 @@ public final class HttpCall {
             Function<String, Optional<String>> headers) {
         this.limiter = limiter;
         this.estimator = estimator;
+        this.outputs = outputs;
         this.charges = charges;
         this.sites = sites;
         this.made = sites.here();
@@ -170,7 +176,12 @@ public final class HttpCall {
                 estimator.model(facts),
                 dialect.get().provider(target),
                 dialect.get().apiKey(target, headers));
-        return call.cost(estimator.estimate(facts, limiter.assumedOutput(call)));
+        OptionalLong likely = outputs.enough(kind(call));
+        return call.cost(estimator.estimate(facts, limiter.assumedOutput(call), likely));
+    }
+
+    private OutputHistory.Kind kind(GuardedCall call) {
+        return new OutputHistory.Kind(String.valueOf(call.attributes().get("provider")), call.model(), target.path());
     }
 
     private Admittance admittance(Admission admission, Denials denials) throws IOException {
@@ -180,8 +191,17 @@ public final class HttpCall {
             }
             return new Admittance.Answered(LocalAnswer.denied(refused, dialect));
         }
+        Reservation reservation = ((Admission.Granted) admission).reservation();
+        long choices = facts.choices();
+        OutputHistory.Kind kind = kind(reservation.call());
         return new Admittance.Admitted(new Exchange(
-                ((Admission.Granted) admission).reservation(), dialect, estimator.model(facts), charges, sites, made));
+                reservation,
+                dialect,
+                estimator.model(facts),
+                charges,
+                sites,
+                made,
+                output -> outputs.had(kind, (output + choices - 1) / choices)));
     }
 
     private Admittance unavailable(GuardUnavailableException why, Denials denials) throws IOException {

@@ -6,6 +6,7 @@ import io.costguard.UnknownCalls;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Dialects;
 import io.costguard.describe.Estimator;
+import io.costguard.describe.OutputHistory;
 import io.costguard.describe.Providers;
 import io.costguard.describe.Target;
 import io.costguard.limit.Limiter;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 public final class HttpGuard {
     private final @Nullable Limiter limiter;
     private final Estimator estimator;
+    private final OutputHistory outputs;
     private final Charges charges;
     private final CallSites sites = new CallSites();
     private final KnownCalls calls = new KnownCalls();
@@ -29,12 +31,14 @@ public final class HttpGuard {
     private HttpGuard(
             @Nullable Limiter limiter,
             PriceList prices,
+            OutputHistory outputs,
             Dialects dialects,
             Providers providers,
             Denials denials,
             UnknownCalls unknownCalls) {
         this.limiter = limiter;
         this.estimator = new Estimator(prices);
+        this.outputs = outputs;
         this.charges = new Charges(prices);
         this.dialects = dialects;
         this.providers = providers;
@@ -45,11 +49,12 @@ public final class HttpGuard {
     public static HttpGuard of(
             Limiter limiter,
             PriceList prices,
+            OutputHistory outputs,
             Dialects dialects,
             Providers providers,
             Denials denials,
             UnknownCalls unknownCalls) {
-        return new HttpGuard(limiter, prices, dialects, providers, denials, unknownCalls);
+        return new HttpGuard(limiter, prices, outputs, dialects, providers, denials, unknownCalls);
     }
 
     /** One that lets everything pass. */
@@ -57,6 +62,7 @@ public final class HttpGuard {
         return new HttpGuard(
                 null,
                 PriceList.bundled(),
+                OutputHistory.none(),
                 Dialects.bundled(),
                 Providers.bundled(),
                 Denials.answer(),
@@ -89,6 +95,6 @@ public final class HttpGuard {
         if (limiter == null || (dialect.isEmpty() && unknownCalls == UnknownCalls.PASS_THROUGH)) {
             return Optional.empty();
         }
-        return Optional.of(new HttpCall(limiter, estimator, charges, sites, calls, dialect, target, headers));
+        return Optional.of(new HttpCall(limiter, estimator, outputs, charges, sites, calls, dialect, target, headers));
     }
 }

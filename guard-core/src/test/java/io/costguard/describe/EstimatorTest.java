@@ -133,7 +133,7 @@ class EstimatorTest {
     }
 
     private Cost estimate(String body) {
-        return estimator.estimate(read(body), 1_000);
+        return estimator.estimate(read(body), 1_000, OptionalLong.empty());
     }
 
     private String model(String body) {

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -121,7 +122,7 @@ class JsonScanTest {
                         .isEqualTo(whole);
             }
             RequestFacts facts = estimator.read(dialect, target, damaged);
-            Cost estimate = estimator.estimate(facts, 1_000);
+            Cost estimate = estimator.estimate(facts, 1_000, OptionalLong.empty());
             assertThat(estimate.requests()).isOne();
             if (!facts.isReadable()) {
                 assertThat(facts.inputTokens()).isEqualTo(damaged.length / 2);

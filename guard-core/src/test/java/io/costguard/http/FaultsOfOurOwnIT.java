@@ -16,6 +16,7 @@ import io.costguard.WhenRedisFails;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Dialects;
 import io.costguard.describe.Estimator;
+import io.costguard.describe.OutputHistory;
 import io.costguard.describe.Target;
 import io.costguard.limit.Fingerprint;
 import io.costguard.limit.Ledger;
@@ -215,6 +216,7 @@ class FaultsOfOurOwnIT {
         return new HttpCall(
                 limiter,
                 new Estimator(prices),
+                OutputHistory.none(),
                 new Charges(prices),
                 new CallSites(),
                 new KnownCalls(),

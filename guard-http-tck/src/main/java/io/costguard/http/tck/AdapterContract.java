@@ -25,6 +25,7 @@ import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.LimitStatus;
 import io.costguard.Outcome;
+import io.costguard.Outputs;
 import io.costguard.UnknownCalls;
 import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
@@ -192,6 +193,43 @@ public abstract class AdapterContract {
             assertThat(settled.actual().input() + settled.actual().output()).isZero();
         }
         assertThat(settled.actual().requests()).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void whatSuchCallsUsedOfLateIsWhatIsReservedInTheWholeFleet(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        long choices = CHAT.number("request_n").orElseThrow();
+        long each = (CHAT.reportedOutput().orElseThrow() + choices - 1) / choices;
+
+        Client one = client(learning(), Denials.answer(), mode);
+        assertThat(reservedOutput(one)).isEqualTo(choices * 1_000);
+        // A window's worth, so that others are told.
+        for (int i = 0; i < 50; i++) {
+            reservedOutput(one);
+        }
+        assertThat(untilLearned(one)).isEqualTo(choices * each);
+        assertThat(untilLearned(client(learning(), Denials.answer(), mode))).isEqualTo(choices * each);
+    }
+
+    /** What is reserved once it is no longer what the budget assumes; fewer calls than from which the process would learn itself. */
+    private long untilLearned(Client client) throws Exception {
+        long reserved = reservedOutput(client);
+        for (int i = 1; i < 19 && reserved % 1_000 == 0; i++) {
+            reserved = reservedOutput(client);
+        }
+        return reserved;
+    }
+
+    private CostGuard learning() {
+        return opened(
+                builder(redis.url()).budget(roomy()).outputs(Outputs.learned()).build());
+    }
+
+    private long reservedOutput(Client client) throws Exception {
+        client.send(request(CHAT)).bytes();
+        events.settled();
+        return events.granted().estimate().output();
     }
 
     @ParameterizedTest

@@ -1,0 +1,162 @@
+package io.costguard.describe;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.Executor;
+import java.util.zip.DataFormatException;
+import org.HdrHistogram.PackedHistogram;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * How many output tokens answers had of late, by the kind of call. It counts in two windows, the one that fills and the one before: so it
+ * remembers the last 50 to 100 answers of a kind, and has forgotten what was before a change after a hundred. A full window is put on a shelf
+ * that a fleet shares, from which a process that knows nothing of a kind yet begins. Counts are kept to 1 %, rounded up.
+ *
+ * <p>Safe for use by many threads. Nobody waits for the shelf.
+ */
+public final class OutputHistory {
+    static final int WINDOW = 50;
+    static final int ENOUGH = 20;
+
+    private static final Logger log = LoggerFactory.getLogger(OutputHistory.class);
+    private static final int KINDS = 1_000;
+    private static final int DIGITS = 2;
+    private static final long MOST = 10_000_000;
+    private static final int LONGEST_KEPT = 1 << 16;
+
+    private final Cache<Kind, Recent> kinds =
+            Caffeine.newBuilder().maximumSize(KINDS).build();
+
+    private final int percent;
+    private final Shelf shelf;
+    private final Executor aside;
+
+    /** Calls whose answers are alike. */
+    public record Kind(String provider, String model, String path) {}
+
+    /** Where a fleet keeps what it learned. May throw what it likes: then nothing is kept. */
+    public interface Shelf {
+        /** What was kept last; empty if nothing was. */
+        Optional<byte[]> read(Kind kind);
+
+        void write(Kind kind, byte[] kept);
+    }
+
+    /**
+     * @param percent of answers for which what it tells is to be enough
+     * @param aside where the shelf is read and written
+     */
+    public OutputHistory(int percent, Shelf shelf, Executor aside) {
+        this.percent = percent;
+        this.shelf = shelf;
+        this.aside = aside;
+    }
+
+    /** One that learns nothing. */
+    public static OutputHistory none() {
+        Shelf empty = new Shelf() {
+            @Override
+            public Optional<byte[]> read(Kind kind) {
+                return Optional.empty();
+            }
+
+            @Override
+            public void write(Kind kind, byte[] kept) {}
+        };
+        return new OutputHistory(0, empty, Runnable::run);
+    }
+
+    /** How many tokens are enough for the next answer, as often as was asked for; empty while there are too few to tell. */
+    public OptionalLong enough(Kind kind) {
+        return percent == 0 ? OptionalLong.empty() : recent(kind).enoughFor(percent);
+    }
+
+    /** An answer had so many. */
+    public void had(Kind kind, long tokens) {
+        if (percent == 0) {
+            return;
+        }
+        Recent recent = recent(kind);
+        recent.add(Math.min(MOST, Math.max(0, tokens)))
+                .ifPresent(full -> aside.execute(() -> {
+                    try {
+                        shelf.write(kind, full);
+                    } catch (RuntimeException e) {
+                        log.debug("what was learned of outputs could not be kept", e);
+                    }
+                }));
+    }
+
+    private Recent recent(Kind kind) {
+        Recent known = kinds.getIfPresent(kind);
+        return known != null ? known : kinds.get(kind, unknown -> begun(unknown));
+    }
+
+    private Recent begun(Kind kind) {
+        Recent recent = new Recent();
+        aside.execute(() -> {
+            try {
+                shelf.read(kind).ifPresent(recent::beginsWith);
+            } catch (RuntimeException e) {
+                log.debug("what a fleet learned of outputs could not be read", e);
+            }
+        });
+        return recent;
+    }
+
+    /** The last answers of one kind. */
+    private static final class Recent {
+        private PackedHistogram filling = new PackedHistogram(DIGITS);
+        private PackedHistogram before = new PackedHistogram(DIGITS);
+        private boolean seenMany;
+
+        synchronized Optional<byte[]> add(long tokens) {
+            filling.recordValue(tokens);
+            if (filling.getTotalCount() < WINDOW) {
+                return Optional.empty();
+            }
+            PackedHistogram full = filling;
+            before = full;
+            filling = new PackedHistogram(DIGITS);
+            seenMany = true;
+            ByteBuffer kept = ByteBuffer.allocate(full.getNeededByteBufferCapacity());
+            return Optional.of(Arrays.copyOf(kept.array(), full.encodeIntoCompressedByteBuffer(kept)));
+        }
+
+        /** What others have seen, unless this process has seen enough itself. */
+        synchronized void beginsWith(byte[] kept) {
+            if (seenMany || kept.length > LONGEST_KEPT) {
+                return;
+            }
+            try {
+                PackedHistogram theirs = PackedHistogram.decodeFromCompressedByteBuffer(ByteBuffer.wrap(kept), 0);
+                if (theirs.getMaxValue() <= 2 * MOST && theirs.getNumberOfSignificantValueDigits() == DIGITS) {
+                    before = theirs;
+                }
+            } catch (DataFormatException | RuntimeException e) {
+                log.debug("what a fleet learned of outputs is damaged", e);
+            }
+        }
+
+        /**
+         * Of n values, the r-th smallest is enough for r of n + 1 that may come next (David and Nagaraja, "Order Statistics", chapter 7, on
+         * tolerance intervals); where that takes more than all of them, the largest has to do.
+         */
+        synchronized OptionalLong enoughFor(int percent) {
+            PackedHistogram both = before.copy();
+            both.add(filling);
+            long count = both.getTotalCount();
+            if (count < ENOUGH) {
+                return OptionalLong.empty();
+            }
+            long rank = Math.min(count, (percent * (count + 1) + 99) / 100);
+            // Half a rank less, so that rounding does not add one.
+            return OptionalLong.of(both.getValueAtPercentile(100.0 * (rank - 0.5) / count));
+        }
+    }
+}
