@@ -2,13 +2,12 @@ package io.costguard.describe;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
-import java.nio.ByteBuffer;
-import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Executor;
-import java.util.zip.DataFormatException;
-import org.HdrHistogram.PackedHistogram;
+import java.util.regex.Pattern;
+import org.HdrHistogram.HistogramIterationValue;
+import org.HdrHistogram.IntCountsHistogram;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,7 +26,8 @@ public final class OutputHistory {
     private static final int KINDS = 1_000;
     private static final int DIGITS = 2;
     private static final long MOST = 10_000_000;
-    private static final int LONGEST_KEPT = 1 << 16;
+    /** Values, each with how often it came. */
+    private static final Pattern KEPT = Pattern.compile("(?:[0-9]{1,9}:[0-9]{1,2} ){0,50}");
 
     private final Cache<Kind, Recent> kinds =
             Caffeine.newBuilder().maximumSize(KINDS).build();
@@ -42,9 +42,9 @@ public final class OutputHistory {
     /** Where a fleet keeps what it learned. May throw what it likes: then nothing is kept. */
     public interface Shelf {
         /** What was kept last; empty if nothing was. */
-        Optional<byte[]> read(Kind kind);
+        Optional<String> read(Kind kind);
 
-        void write(Kind kind, byte[] kept);
+        void write(Kind kind, String kept);
     }
 
     /**
@@ -61,12 +61,12 @@ public final class OutputHistory {
     public static OutputHistory none() {
         Shelf empty = new Shelf() {
             @Override
-            public Optional<byte[]> read(Kind kind) {
+            public Optional<String> read(Kind kind) {
                 return Optional.empty();
             }
 
             @Override
-            public void write(Kind kind, byte[] kept) {}
+            public void write(Kind kind, String kept) {}
         };
         return new OutputHistory(0, empty, Runnable::run);
     }
@@ -111,35 +111,43 @@ public final class OutputHistory {
 
     /** The last answers of one kind. */
     private static final class Recent {
-        private PackedHistogram filling = new PackedHistogram(DIGITS);
-        private PackedHistogram before = new PackedHistogram(DIGITS);
+        private IntCountsHistogram filling = new IntCountsHistogram(DIGITS);
+        /** What is in the window that fills, and in the one before. */
+        private IntCountsHistogram both = new IntCountsHistogram(DIGITS);
+
         private boolean seenMany;
 
-        synchronized Optional<byte[]> add(long tokens) {
+        synchronized Optional<String> add(long tokens) {
             filling.recordValue(tokens);
+            both.recordValue(tokens);
             if (filling.getTotalCount() < WINDOW) {
                 return Optional.empty();
             }
-            PackedHistogram full = filling;
-            before = full;
-            filling = new PackedHistogram(DIGITS);
+            both = filling.copy();
+            StringBuilder kept = new StringBuilder();
+            for (HistogramIterationValue value : filling.recordedValues()) {
+                kept.append(value.getValueIteratedTo())
+                        .append(':')
+                        .append(value.getCountAtValueIteratedTo())
+                        .append(' ');
+            }
+            filling = new IntCountsHistogram(DIGITS);
             seenMany = true;
-            ByteBuffer kept = ByteBuffer.allocate(full.getNeededByteBufferCapacity());
-            return Optional.of(Arrays.copyOf(kept.array(), full.encodeIntoCompressedByteBuffer(kept)));
+            return Optional.of(kept.toString());
         }
 
         /** What others have seen, unless this process has seen enough itself. */
-        synchronized void beginsWith(byte[] kept) {
-            if (seenMany || kept.length > LONGEST_KEPT) {
+        synchronized void beginsWith(String kept) {
+            if (seenMany || !KEPT.matcher(kept).matches()) {
                 return;
             }
-            try {
-                PackedHistogram theirs = PackedHistogram.decodeFromCompressedByteBuffer(ByteBuffer.wrap(kept), 0);
-                if (theirs.getMaxValue() <= 2 * MOST && theirs.getNumberOfSignificantValueDigits() == DIGITS) {
-                    before = theirs;
+            for (String each : kept.split(" ", -1)) {
+                int colon = each.indexOf(':');
+                long value = colon < 0 ? 0 : Long.parseLong(each.substring(0, colon));
+                int count = colon < 0 ? 0 : Integer.parseInt(each.substring(colon + 1));
+                if (count > 0 && value <= 2 * MOST) {
+                    both.recordValueWithCount(value, count);
                 }
-            } catch (DataFormatException | RuntimeException e) {
-                log.debug("what a fleet learned of outputs is damaged", e);
             }
         }
 
@@ -148,8 +156,6 @@ public final class OutputHistory {
          * tolerance intervals); where that takes more than all of them, the largest has to do.
          */
         synchronized OptionalLong enoughFor(int percent) {
-            PackedHistogram both = before.copy();
-            both.add(filling);
             long count = both.getTotalCount();
             if (count < ENOUGH) {
                 return OptionalLong.empty();

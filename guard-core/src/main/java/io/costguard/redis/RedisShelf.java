@@ -31,15 +31,15 @@ public final class RedisShelf implements OutputHistory.Shelf {
     }
 
     @Override
-    public Optional<byte[]> read(OutputHistory.Kind kind) {
+    public Optional<String> read(OutputHistory.Kind kind) {
         return redis.eval(SCRIPT, List.of(key(kind)), new byte[0], timeoutNanos) instanceof byte[] kept
-                ? Optional.of(kept)
+                ? Optional.of(new String(kept, StandardCharsets.US_ASCII))
                 : Optional.empty();
     }
 
     @Override
-    public void write(OutputHistory.Kind kind, byte[] kept) {
-        redis.eval(SCRIPT, List.of(key(kind)), kept, timeoutNanos);
+    public void write(OutputHistory.Kind kind, String kept) {
+        redis.eval(SCRIPT, List.of(key(kind)), kept.getBytes(StandardCharsets.US_ASCII), timeoutNanos);
     }
 
     private byte[] key(OutputHistory.Kind kind) {
