@@ -165,6 +165,46 @@ class LineScriptIT {
         assertThat(denied(two.sendOnce(newcomer.namingLines())).waitMicros()).isEqualTo(24 * MINUTE);
     }
 
+    @Test
+    void aValueWhoseLineIsCutIsRefusedByNameAndLeftAsItIs() {
+        one.granted(subject, 8);
+        one.joined(1, HOUR, subject, 5);
+        byte[] key = subject.key().getBytes(StandardCharsets.UTF_8);
+        byte[] value = jedis.get(key);
+        for (int length = 0; length < value.length; length++) {
+            byte[] cut = Arrays.copyOf(value, length);
+            jedis.set(key, cut);
+            for (Batch.Call call : List.of(beat(subject), reserve(subject, 1).namingLines())) {
+                Batch.Result result = one.sendOnce(call).results().get(0);
+
+                assertThat(result)
+                        .as("%s, cut to %d of %d bytes", call, length, value.length)
+                        .isInstanceOf(Batch.Result.Refused.class)
+                        .asString()
+                        .contains("damaged");
+                assertThat(jedis.get(key)).isEqualTo(cut);
+            }
+        }
+    }
+
+    @Test
+    void aLineWhoseTurnEndsElsewhereIsRefusedByNameAndKeepsItsHold() {
+        one.granted(subject, 8);
+        one.joined(1, HOUR, subject, 5);
+        one.send(operation(Kind.HOLD, 0, 0, MINUTE, subject, 0));
+        byte[] key = subject.key().getBytes(StandardCharsets.UTF_8);
+        byte[] value = jedis.get(key);
+        int member = 33 + 10;
+        int afterIt = 7 + 1;
+        value[value.length - afterIt - member - 1]++;
+        jedis.set(key, value);
+
+        Batch.Result result = one.sendOnce(beat(subject)).results().get(0);
+
+        assertThat(result).isInstanceOf(Batch.Result.Refused.class).asString().contains("damaged");
+        assertThat(jedis.get(key)).isEqualTo(value);
+    }
+
     // ------------------------------------------------------------------------------------------------------ asking
 
     @Test
