@@ -622,6 +622,18 @@ class LineScriptIT {
     }
 
     @Test
+    void aCancelledBatchGivesBackWhereOthersStandInLineByNow() {
+        Batch batch = one.batch(reserve(subject, 10));
+        one.sendRaw(Batch.Mode.RUN, batch);
+        two.joined(1, HOUR, subject, 5);
+
+        Batch.Reply cancelled = one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(cancelled.status()).isEqualTo(Batch.Status.CANCELLED_AFTER_IT_RAN);
+        assertThat(balances(subject)).containsExactly(10L);
+    }
+
+    @Test
     void aCancelledBatchWhoseSubjectWasSpoiltSinceIsCancelledAllTheSame() {
         Batch batch = one.batch(join(1, HOUR, subject, 5));
         one.granted(subject, 10);
