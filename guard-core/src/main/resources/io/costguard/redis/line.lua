@@ -218,6 +218,9 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
     if call.place == line.place then
       line.place, line.moment, line.turn = 0, 0, ''
     end
+    if line.size == 0 then
+      line.till = 0
+    end
     line.touched = true
   end
 
@@ -563,7 +566,6 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
     local line = f.line
     if line.size == 0 and line.touched then
       redis.call('DEL', line.key)
-      line.till = 0
     end
     if line.size == 0 and line.hold <= now then
       f.line = nil

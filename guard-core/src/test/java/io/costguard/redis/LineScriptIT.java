@@ -725,6 +725,18 @@ class LineScriptIT {
     }
 
     @Test
+    void aLineInWhichANewcomerOutlivesAllOthersHasATtl() {
+        one.granted(subject, 10);
+        one.joined(1, 2 * HOUR, subject, 5);
+        tick(11 * SECOND);
+
+        two.joined(1, HOUR, subject, 1);
+
+        assertThat(waiting(subject)).isEqualTo(1);
+        assertThat(jedis.pttl(subject.key() + ":line")).isGreaterThan(HOUR / 1_000);
+    }
+
+    @Test
     void aLineThatWasEmptyDuringAHoldHasATtlAgain() {
         one.granted(subject, 10);
         one.send(operation(Kind.HOLD, 0, 0, 3 * HOUR, subject, 0));
