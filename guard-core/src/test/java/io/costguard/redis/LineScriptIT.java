@@ -634,6 +634,24 @@ class LineScriptIT {
     }
 
     @Test
+    void aCancelledBatchHasNotJoinedBesideADryRun() {
+        Subject dry = subject("dry", Limit.requests(10).perHour());
+        Claim[] claims = {
+            new Claim(subject, new long[] {5}),
+            new Claim(new Subject(dry.key(), dry.budget().dryRun()), new long[] {5})
+        };
+        one.granted(subject, 10);
+        Batch batch =
+                one.batch(new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.JOIN, 1, 0, HOUR)));
+        one.sendRaw(Batch.Mode.RUN, batch);
+        assertThat(waiting(subject)).isEqualTo(1);
+
+        one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(waiting(subject)).isZero();
+    }
+
+    @Test
     void aCancelledBatchWhoseSubjectWasSpoiltSinceIsCancelledAllTheSame() {
         Batch batch = one.batch(join(1, HOUR, subject, 5));
         one.granted(subject, 10);
