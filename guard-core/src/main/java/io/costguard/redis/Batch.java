@@ -381,6 +381,7 @@ final class Batch {
         return subjects.size() + termsFields + callFields < MANY_FIELDS;
     }
 
+    /** Those of the latest request. */
     List<byte[]> keys(byte[] lane) {
         List<byte[]> keys = new ArrayList<>(subjects.size() + 1);
         keys.add(lane);
@@ -394,6 +395,10 @@ final class Batch {
     }
 
     byte[] request(Mode mode, long number, long notAfterMicros, long laneTtlMillis, long serverMicros) {
+        if (mode == Mode.CANCEL) {
+            // There may be lines by now that nobody has told of: its own answer was lost.
+            subjects.values().forEach(this::nameLine);
+        }
         boolean hasLines = !withLine.isEmpty();
         byte[] linesFormat = hasLines ? ascii("c" + lines.process().length + "Hc0H") : new byte[0];
         ByteBuffer format =
@@ -520,7 +525,7 @@ final class Batch {
             }
         }
         List<Wake> wakes = new ArrayList<>();
-        for (int i = withLine.isEmpty() ? 0 : in.getShort(); i > 0; i--) {
+        for (int i = in.hasRemaining() ? in.getShort() : 0; i > 0; i--) {
             wakes.add(new Wake(six(in), seven(in)));
         }
         return new Reply(status, micros, List.of(results), wakes);

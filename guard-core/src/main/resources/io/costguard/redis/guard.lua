@@ -488,7 +488,7 @@ for i = 1, subjects do
   local bytes = value and #value - q[o + 2]
   if bytes == 0 then
     f = { unpack(q[o + 1], value) }
-    if f[1] ~= q[o + 3] then
+    if f[1] ~= q[o + 3] or f[2] >= HAS_LINE then
       f = nil
     end
   elseif value and bytes > 20 + q[o] * 7 then

@@ -100,7 +100,7 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
   local SILENT, NEARER, BEYOND, SCANNED, PASSED = 3000000, 50000, 60000000, 1000, 100
   local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING = 1, 2, 3, 4, 5, 6
   local MAX, CANCEL, WITH_LINES, MEMBER = 9007199254740991, 2, 8, 33
-  local WRONG_TYPE, LINE_NEEDED, RENEWED = 1, 5, 127
+  local WRONG_TYPE, DAMAGED, LINE_NEEDED, RENEWED = 1, 3, 5, 127
   local DROPPED = '-1'
   local pack, unpack, byte, sub, max, min = struct.pack, struct.unpack, string.byte, string.sub, math.max, math.min
   local wakes, isOpen, namesOf = {}, {}, {}
@@ -180,13 +180,16 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
     if not f or isOpen[i] or not (key or has) then
       return f
     end
-    local size = key and redis.pcall('ZCOUNT', key, '(0', '+inf')
-    if type(size) ~= 'number' then
-      isOpen[i], states[i] = key and WRONG_TYPE or LINE_NEEDED, false
-      return false
+    local line, size = f.line, key and redis.pcall('ZCOUNT', key, '(0', '+inf')
+    local bad = type(size) ~= 'number' and (key and WRONG_TYPE or LINE_NEEDED)
+    if unread[i] then
+      line = readLine(values[i + 1], q[q[i + 7] + 2] + 1)
+      bad = not line and DAMAGED or bad
     end
-    local line = unread[i] and readLine(values[i + 1], q[q[i + 7] + 2] + 1) or f.line
-    if not line then
+    if bad then
+      isOpen[i], states[i] = bad, false
+      return false
+    elseif not line then
       line = { hold = 0, size = 0, last = 0, till = 0, seen = now, sums = {} }
       restart(line)
     end
@@ -214,6 +217,9 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
     count(line, call, -1)
     if call.place == line.place then
       line.place, line.moment, line.turn = 0, 0, ''
+    end
+    if line.size == 0 then
+      line.till = 0
     end
     line.touched = true
   end
@@ -560,7 +566,6 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
     local line = f.line
     if line.size == 0 and line.touched then
       redis.call('DEL', line.key)
-      line.till = 0
     end
     if line.size == 0 and line.hold <= now then
       f.line = nil

@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * fails where the script answered otherwise. It shares no code with what it checks, not even the reading of requests.
  */
 final class LedgerModel {
+    private static final int WITH_LINES = 8;
+    private static final int PROCESS_BYTES = 12;
     private static final long STANDS_STILL = 10_000_000;
     private static final long ERAS = 1L << 24;
     private static final BigInteger DEEPEST = BigInteger.valueOf((1L << 50) - (1L << 53));
@@ -74,7 +76,8 @@ final class LedgerModel {
     void replay(byte[] request, byte[] reply, String... keys) {
         ByteBuffer in = ByteBuffer.wrap(request);
         in.position(2 + in.getShort(0));
-        int mode = in.get();
+        int modeAndLines = in.get();
+        int mode = modeAndLines % WITH_LINES;
         long number = in.getLong();
         in.getLong();
         in.getInt();
@@ -86,8 +89,9 @@ final class LedgerModel {
             termsOf[i] = in.getShort();
         }
         int end = in.getShort();
+        int begin = 9 + subjectCount + (modeAndLines == mode ? 0 : passLines(in));
         Map<Integer, List<Terms>> known = new HashMap<>();
-        for (int field = 9 + subjectCount; field < end; ) {
+        for (int field = begin; field < end; ) {
             List<Terms> terms = readTerms(in);
             known.put(field, terms);
             field += 5 + terms.stream().mapToInt(LedgerModel::fields).sum();
@@ -160,6 +164,16 @@ final class LedgerModel {
         }
         lanes.put(keys[0], new Remembered(number, results));
         keep(states, keys);
+    }
+
+    /** Passes over the lines that are named, in which nobody stands here; says how many fields they are. */
+    private static int passLines(ByteBuffer in) {
+        in.position(in.position() + PROCESS_BYTES);
+        int channelBytes = in.getShort();
+        in.position(in.position() + channelBytes);
+        int lines = in.getShort();
+        in.position(in.position() + 2 * lines);
+        return 3 + lines;
     }
 
     /** Like the script, keeps of a batch only the subjects on which something was charged or given back. */

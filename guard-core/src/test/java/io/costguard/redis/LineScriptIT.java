@@ -165,6 +165,46 @@ class LineScriptIT {
         assertThat(denied(two.sendOnce(newcomer.namingLines())).waitMicros()).isEqualTo(24 * MINUTE);
     }
 
+    @Test
+    void aValueWhoseLineIsCutIsRefusedByNameAndLeftAsItIs() {
+        one.granted(subject, 8);
+        one.joined(1, HOUR, subject, 5);
+        byte[] key = subject.key().getBytes(StandardCharsets.UTF_8);
+        byte[] value = jedis.get(key);
+        for (int length = 0; length < value.length; length++) {
+            byte[] cut = Arrays.copyOf(value, length);
+            jedis.set(key, cut);
+            for (Batch.Call call : List.of(beat(subject), reserve(subject, 1).namingLines())) {
+                Batch.Result result = one.sendOnce(call).results().get(0);
+
+                assertThat(result)
+                        .as("%s, cut to %d of %d bytes", call, length, value.length)
+                        .isInstanceOf(Batch.Result.Refused.class)
+                        .asString()
+                        .contains("damaged");
+                assertThat(jedis.get(key)).isEqualTo(cut);
+            }
+        }
+    }
+
+    @Test
+    void aLineWhoseTurnEndsElsewhereIsRefusedByNameAndKeepsItsHold() {
+        one.granted(subject, 8);
+        one.joined(1, HOUR, subject, 5);
+        one.send(operation(Kind.HOLD, 0, 0, MINUTE, subject, 0));
+        byte[] key = subject.key().getBytes(StandardCharsets.UTF_8);
+        byte[] value = jedis.get(key);
+        int member = 33 + 10;
+        int afterIt = 7 + 1;
+        value[value.length - afterIt - member - 1]++;
+        jedis.set(key, value);
+
+        Batch.Result result = one.sendOnce(beat(subject)).results().get(0);
+
+        assertThat(result).isInstanceOf(Batch.Result.Refused.class).asString().contains("damaged");
+        assertThat(jedis.get(key)).isEqualTo(value);
+    }
+
     // ------------------------------------------------------------------------------------------------------ asking
 
     @Test
@@ -582,6 +622,36 @@ class LineScriptIT {
     }
 
     @Test
+    void aCancelledBatchGivesBackWhereOthersStandInLineByNow() {
+        Batch batch = one.batch(reserve(subject, 10));
+        one.sendRaw(Batch.Mode.RUN, batch);
+        two.joined(1, HOUR, subject, 5);
+
+        Batch.Reply cancelled = one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(cancelled.status()).isEqualTo(Batch.Status.CANCELLED_AFTER_IT_RAN);
+        assertThat(balances(subject)).containsExactly(10L);
+    }
+
+    @Test
+    void aCancelledBatchHasNotJoinedBesideADryRun() {
+        Subject dry = subject("dry", Limit.requests(10).perHour());
+        Claim[] claims = {
+            new Claim(subject, new long[] {5}),
+            new Claim(new Subject(dry.key(), dry.budget().dryRun()), new long[] {5})
+        };
+        one.granted(subject, 10);
+        Batch batch =
+                one.batch(new Batch.Call.Reserve(List.of(claims), new Batch.LineOperation(Kind.JOIN, 1, 0, HOUR)));
+        one.sendRaw(Batch.Mode.RUN, batch);
+        assertThat(waiting(subject)).isEqualTo(1);
+
+        one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(waiting(subject)).isZero();
+    }
+
+    @Test
     void aCancelledBatchWhoseSubjectWasSpoiltSinceIsCancelledAllTheSame() {
         Batch batch = one.batch(join(1, HOUR, subject, 5));
         one.granted(subject, 10);
@@ -669,6 +739,18 @@ class LineScriptIT {
 
         one.send(operation(Kind.JOIN, 1, joined.place(), HOUR, subject, 5));
 
+        assertThat(jedis.pttl(subject.key() + ":line")).isGreaterThan(HOUR / 1_000);
+    }
+
+    @Test
+    void aLineInWhichANewcomerOutlivesAllOthersHasATtl() {
+        one.granted(subject, 10);
+        one.joined(1, 2 * HOUR, subject, 5);
+        tick(11 * SECOND);
+
+        two.joined(1, HOUR, subject, 1);
+
+        assertThat(waiting(subject)).isEqualTo(1);
         assertThat(jedis.pttl(subject.key() + ":line")).isGreaterThan(HOUR / 1_000);
     }
 
