@@ -166,6 +166,18 @@ class LineScriptIT {
     }
 
     @Test
+    void aNewcomerThatAsksForNonsenseIsRefusedWhereOthersWaitToo() {
+        Subject both =
+                subject("both", Limit.requests(10).perHour(), Limit.tokens(10).perHour());
+        one.granted(both, 10, 0);
+        one.joined(1, HOUR, both, 5, 0);
+
+        assertThat(two.send(reserve(both, 0, 1L << 53)).results().get(0)).isInstanceOf(Batch.Result.Refused.class);
+        assertThat(two.send(join(1, HOUR, both, 0, -1)).results().get(0)).isInstanceOf(Batch.Result.Refused.class);
+        assertThat(balances(both)).containsExactly(0L, 10L);
+    }
+
+    @Test
     void aValueWhoseLineIsCutIsRefusedByNameAndLeftAsItIs() {
         one.granted(subject, 8);
         one.joined(1, HOUR, subject, 5);
