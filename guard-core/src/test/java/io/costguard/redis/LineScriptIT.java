@@ -166,6 +166,23 @@ class LineScriptIT {
     }
 
     @Test
+    void aCallIsAskedForItsLinesOnceHoweverManyOfThemAreOver() {
+        Subject other = subject("other", Limit.requests(10).perHour());
+        for (Subject each : List.of(subject, other)) {
+            one.send(operation(Kind.HOLD, 0, 0, SECOND, each, 0));
+        }
+        tick(2 * SECOND);
+        Batch.Call both =
+                new Batch.Call.Reserve(List.of(new Claim(subject, new long[] {1}), new Claim(other, new long[] {1})));
+        Batch.Call namesOne = operation(Kind.LEAVE, 1, now, 0, subject, 1);
+        assertThat(two.sendOnce(namesOne, both).results().get(1)).isEqualTo(new Batch.Result.AskAgain());
+
+        Batch.Result again = two.sendOnce(both.namingLines()).results().get(0);
+
+        assertThat(again).isInstanceOf(Batch.Result.Decided.class);
+    }
+
+    @Test
     void aNewcomerThatAsksForNonsenseIsRefusedWhereOthersWaitToo() {
         Subject both =
                 subject("both", Limit.requests(10).perHour(), Limit.tokens(10).perHour());
