@@ -316,8 +316,10 @@ final class Batch {
     private void addReserve(Call.Reserve reserve) {
         Place[] places = new Place[reserve.claims().size()];
         for (int i = 0; i < places.length; i++) {
-            Place place = place(reserve.claims().get(i).subject());
-            places[i] = reserve.namesLines() ? named(place) : place;
+            places[i] = place(reserve.claims().get(i).subject());
+            if (reserve.namesLines()) {
+                nameLine(places[i]);
+            }
             callFields += 1 + places[i].subject.limits().size();
             formatBytes += places[i].terms.reserveFormat().length;
         }
@@ -326,11 +328,6 @@ final class Batch {
         if (reserve.operation() != null) {
             callFields += OPERATION_FIELDS;
             formatBytes += OPERATION_FORMAT.length;
-            for (Place place : places) {
-                if (!place.subject.budget().isDryRun()) {
-                    nameLine(place);
-                }
-            }
         }
         reserves.add(new Reserving(reserve, places));
     }

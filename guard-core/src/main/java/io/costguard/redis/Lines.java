@@ -7,8 +7,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Map;
 
 /**
- * What this process knows of lines: of which subjects the last reply said that calls wait for them, so that their lines are named in
- * a batch. What it does not know the script asks for. Safe for use by many threads.
+ * What this process knows of lines: of which subjects the last reply said that calls wait for them, so that their lines are named
+ * where something is settled. What it does not know the script asks for. Safe for use by many threads.
  */
 final class Lines {
     private static final long REMEMBERED = 10_000;

@@ -733,6 +733,11 @@ for _ = 1, reserves do
     local inLine = f and (f.line or unopened)
     if inLine then
       wait = wait or waitFunctions(q)
+      for at = n + 1, last do
+        if calls[at] > MAX then
+          result = pack('>BB', 4, part)
+        end
+      end
       if unopened then
         longest, limit, ahead, alone = newcomerLacks(q, now, f, o, n, unopened, nil, wait)
       end

@@ -166,6 +166,35 @@ class LineScriptIT {
     }
 
     @Test
+    void aCallIsAskedForItsLinesOnceHoweverManyOfThemAreOver() {
+        Subject other = subject("other", Limit.requests(10).perHour());
+        for (Subject each : List.of(subject, other)) {
+            one.send(operation(Kind.HOLD, 0, 0, SECOND, each, 0));
+        }
+        tick(2 * SECOND);
+        Batch.Call both =
+                new Batch.Call.Reserve(List.of(new Claim(subject, new long[] {1}), new Claim(other, new long[] {1})));
+        Batch.Call namesOne = operation(Kind.LEAVE, 1, now, 0, subject, 1);
+        assertThat(two.sendOnce(namesOne, both).results().get(1)).isEqualTo(new Batch.Result.AskAgain());
+
+        Batch.Result again = two.sendOnce(both.namingLines()).results().get(0);
+
+        assertThat(again).isInstanceOf(Batch.Result.Decided.class);
+    }
+
+    @Test
+    void aNewcomerThatAsksForNonsenseIsRefusedWhereOthersWaitToo() {
+        Subject both =
+                subject("both", Limit.requests(10).perHour(), Limit.tokens(10).perHour());
+        one.granted(both, 10, 0);
+        one.joined(1, HOUR, both, 5, 0);
+
+        assertThat(two.send(reserve(both, 0, 1L << 53)).results().get(0)).isInstanceOf(Batch.Result.Refused.class);
+        assertThat(two.send(join(1, HOUR, both, 0, -1)).results().get(0)).isInstanceOf(Batch.Result.Refused.class);
+        assertThat(balances(both)).containsExactly(0L, 10L);
+    }
+
+    @Test
     void aValueWhoseLineIsCutIsRefusedByNameAndLeftAsItIs() {
         one.granted(subject, 8);
         one.joined(1, HOUR, subject, 5);
