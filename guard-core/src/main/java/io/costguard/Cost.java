@@ -3,6 +3,7 @@ package io.costguard;
 import java.math.BigDecimal;
 import java.util.Objects;
 import java.util.OptionalLong;
+import java.util.StringJoiner;
 
 /**
  * What a call costs: requests, input tokens, output tokens, and dollars. Said before the call it is an estimate, after it
@@ -10,10 +11,14 @@ import java.util.OptionalLong;
  *
  * <pre>{@code
  * Cost.requests(1).input(900).output(300).usd("0.0042")
+ * Cost.requests(1).input(900).cacheRead(800).output(300).reasoning(120)
  * }</pre>
  *
+ * <p>Of the input, it may be said how much a prompt cache served and how much was written to one; of the output, how much was
+ * reasoning. These are parts, and no more tokens: they make a difference only to a limit that weighs them ({@link Limit#weighing}).
+ *
  * <p>Dollars that are not given come from the price list, if the call's model is in it. Every amount is at least 0 and
- * below 2^53, so that it is exact in Redis; anything else is an {@link IllegalArgumentException}.
+ * below 2^53, so that it is exact in Redis, and no part is larger than its whole; anything else is an {@link IllegalArgumentException}.
  */
 public final class Cost {
     /** The largest amount of any unit: 2^53 - 1, the last integer that a Lua number holds exactly. */
@@ -21,35 +26,91 @@ public final class Cost {
 
     private final long requests;
     private final long input;
+    private final long cacheRead;
+    private final long cacheWrite;
     private final long output;
+    private final long reasoning;
     private final long nanoUsd;
     private final boolean usdGiven;
 
-    private Cost(long requests, long input, long output, long nanoUsd, boolean usdGiven) {
+    private Cost(
+            long requests,
+            long input,
+            long cacheRead,
+            long cacheWrite,
+            long output,
+            long reasoning,
+            long nanoUsd,
+            boolean usdGiven) {
         this.requests = requests;
         this.input = input;
+        this.cacheRead = cacheRead;
+        this.cacheWrite = cacheWrite;
         this.output = output;
+        this.reasoning = reasoning;
         this.nanoUsd = nanoUsd;
         this.usdGiven = usdGiven;
         if (input + output > MAX_AMOUNT) {
             throw new IllegalArgumentException(
                     "input and output tokens together must be below 2^53: " + input + " + " + output);
         }
+        if (cacheRead + cacheWrite > input) {
+            throw new IllegalArgumentException("tokens read from a prompt cache and written to it are of the input: "
+                    + cacheRead + " + " + cacheWrite + " are more than " + input);
+        }
+        if (reasoning > output) {
+            throw new IllegalArgumentException(
+                    "reasoning tokens are of the output: " + reasoning + " are more than " + output);
+        }
     }
 
     /** So many requests, and nothing else yet. */
     public static Cost requests(long requests) {
-        return new Cost(checked("requests", requests), 0, 0, 0, false);
+        return new Cost(checked("requests", requests), 0, 0, 0, 0, 0, 0, false);
     }
 
     /** This cost with {@code tokens} of input: all of the prompt, what a prompt cache served included. */
     public Cost input(long tokens) {
-        return new Cost(requests, checked("input tokens", tokens), output, nanoUsd, usdGiven);
+        return new Cost(
+                requests, checked("input tokens", tokens), cacheRead, cacheWrite, output, reasoning, nanoUsd, usdGiven);
+    }
+
+    /** This cost, of whose input, said before, a prompt cache served {@code tokens}. */
+    public Cost cacheRead(long tokens) {
+        return new Cost(
+                requests,
+                input,
+                checked("cache read tokens", tokens),
+                cacheWrite,
+                output,
+                reasoning,
+                nanoUsd,
+                usdGiven);
+    }
+
+    /** This cost, of whose input, said before, {@code tokens} were written to a prompt cache. */
+    public Cost cacheWrite(long tokens) {
+        return new Cost(
+                requests,
+                input,
+                cacheRead,
+                checked("cache write tokens", tokens),
+                output,
+                reasoning,
+                nanoUsd,
+                usdGiven);
     }
 
     /** This cost with {@code tokens} of output: all of the answer, reasoning included. */
     public Cost output(long tokens) {
-        return new Cost(requests, input, checked("output tokens", tokens), nanoUsd, usdGiven);
+        return new Cost(
+                requests, input, cacheRead, cacheWrite, checked("output tokens", tokens), reasoning, nanoUsd, usdGiven);
+    }
+
+    /** This cost, of whose output, said before, {@code tokens} were reasoning. */
+    public Cost reasoning(long tokens) {
+        return new Cost(
+                requests, input, cacheRead, cacheWrite, output, checked("reasoning tokens", tokens), nanoUsd, usdGiven);
     }
 
     /** This cost with {@code dollars}, digits with at most nine decimals: {@code "0.0042"}. */
@@ -64,7 +125,8 @@ public final class Cost {
 
     /** This cost with so many billionths of a dollar. */
     public Cost nanoUsd(long nanoUsd) {
-        return new Cost(requests, input, output, checked("nano-dollars", nanoUsd), true);
+        return new Cost(
+                requests, input, cacheRead, cacheWrite, output, reasoning, checked("nano-dollars", nanoUsd), true);
     }
 
     public long requests() {
@@ -76,9 +138,24 @@ public final class Cost {
         return input;
     }
 
+    /** Of the input tokens, those that a prompt cache served. */
+    public long cacheRead() {
+        return cacheRead;
+    }
+
+    /** Of the input tokens, those that were written to a prompt cache. */
+    public long cacheWrite() {
+        return cacheWrite;
+    }
+
     /** Output tokens. */
     public long output() {
         return output;
+    }
+
+    /** Of the output tokens, those that were reasoning. */
+    public long reasoning() {
+        return reasoning;
     }
 
     /** Billionths of a dollar; 0 where no dollars were given. */
@@ -103,21 +180,32 @@ public final class Cost {
         return other instanceof Cost that
                 && requests == that.requests
                 && input == that.input
+                && cacheRead == that.cacheRead
+                && cacheWrite == that.cacheWrite
                 && output == that.output
+                && reasoning == that.reasoning
                 && nanoUsd == that.nanoUsd
                 && usdGiven == that.usdGiven;
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(requests, input, output, nanoUsd, usdGiven);
+        return Objects.hash(requests, input, cacheRead, cacheWrite, output, reasoning, nanoUsd, usdGiven);
     }
 
-    /** Like {@code 1 request, 900 input and 300 output tokens, $0.0042}. */
+    /** Like {@code 1 request, 900 input (800 cache read) and 300 output tokens (120 reasoning), $0.0042}. */
     @Override
     public String toString() {
-        String text = requests + (requests == 1 ? " request, " : " requests, ") + input + " input and " + output
-                + " output tokens";
+        StringJoiner ofInput = new StringJoiner(", ", " (", ")").setEmptyValue("");
+        if (cacheRead > 0) {
+            ofInput.add(cacheRead + " cache read");
+        }
+        if (cacheWrite > 0) {
+            ofInput.add(cacheWrite + " cache write");
+        }
+        String ofOutput = reasoning > 0 ? " (" + reasoning + " reasoning)" : "";
+        String text = requests + (requests == 1 ? " request, " : " requests, ") + input + " input" + ofInput + " and "
+                + output + " output tokens" + ofOutput;
         return usdGiven ? text + ", " + Dollars.format(nanoUsd) : text;
     }
 }

@@ -4,7 +4,8 @@ import java.io.Serializable;
 import java.time.Duration;
 
 /**
- * Why a call was not let go; nothing was charged for it. Amounts are in the limit's own unit, dollars in nano-dollars.
+ * Why a call was not let go; nothing was charged for it. Amounts are in the limit's own unit, dollars in nano-dollars, tokens
+ * as the limit weighs them ({@link Limit#weighing}).
  *
  * @param budget the budget's name
  * @param limit the name of the limit that would take longest, like {@code tokens per minute}

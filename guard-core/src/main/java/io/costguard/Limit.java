@@ -28,6 +28,9 @@ import java.util.Set;
  * to a given zone; a week begins on Monday. Across the border of two windows up to twice the amount may go.
  *
  * <p>What is used above an estimate is charged all the same: as debt, which the refill or the windows to come pay off.
+ *
+ * <p>Every token counts 1, unless {@link #weighing(Weights)} says otherwise. The amount, the capacity, and all that is told of the balance
+ * ({@link Denial}, {@link LimitStatus}) are in tokens as they weigh.
  */
 public final class Limit {
     private static final Duration LONGEST_WINDOW = Duration.ofDays(366);
@@ -41,6 +44,7 @@ public final class Limit {
     private final long burst;
     private final boolean burstGiven;
     private final boolean correctedByProvider;
+    private final Weights weights;
     private final String name;
 
     private Limit(
@@ -50,7 +54,8 @@ public final class Limit {
             Algorithm algorithm,
             long burst,
             boolean burstGiven,
-            boolean correctedByProvider) {
+            boolean correctedByProvider,
+            Weights weights) {
         this.unit = unit;
         this.amount = amount;
         this.window = window;
@@ -58,7 +63,8 @@ public final class Limit {
         this.burst = burst;
         this.burstGiven = burstGiven;
         this.correctedByProvider = correctedByProvider;
-        this.name = unit.label() + " per " + window.label() + qualifier(algorithm, window);
+        this.weights = weights;
+        this.name = unit.label() + " per " + window.label() + qualifier();
     }
 
     /** How a limit counts. */
@@ -189,7 +195,7 @@ public final class Limit {
         }
 
         private Limit limit(Window window, Algorithm algorithm) {
-            return new Limit(unit, amount, window, algorithm, amount, false, false);
+            return new Limit(unit, amount, window, algorithm, amount, false, false, Weights.none());
         }
     }
 
@@ -213,7 +219,7 @@ public final class Limit {
         if (capacity <= 0 || capacity > Cost.MAX_AMOUNT) {
             throw new IllegalArgumentException("a burst must be above 0 and below 2^53, not " + capacity);
         }
-        return new Limit(unit, amount, window, algorithm, capacity, true, correctedByProvider);
+        return new Limit(unit, amount, window, algorithm, capacity, true, correctedByProvider, weights);
     }
 
     /** {@link #burst(long)} for dollars. */
@@ -235,11 +241,31 @@ public final class Limit {
      * not there: what the provider has left is more than there will be, so that the lower of the two is never too low.
      */
     public Limit correctedByProvider() {
-        return new Limit(unit, amount, window, algorithm, burst, burstGiven, true);
+        return new Limit(unit, amount, window, algorithm, burst, burstGiven, true, weights);
+    }
+
+    /**
+     * This limit, in which tokens count as {@code weights} say: what its calls are charged, what a provider says it has left, and what is
+     * told of its balance are tokens as they weigh. Weights that make a difference to what this limit counts are a part of its
+     * {@link #name()}: limits that weigh otherwise are balances of their own, and one that begins to weigh otherwise begins anew.
+     *
+     * <p>For a limit of tokens, input tokens or output tokens, of which at least some must count; anything else is an error at
+     * {@code build()}.
+     */
+    public Limit weighing(Weights weights) {
+        return new Limit(
+                unit,
+                amount,
+                window,
+                algorithm,
+                burst,
+                burstGiven,
+                correctedByProvider,
+                Objects.requireNonNull(weights));
     }
 
     private Limit with(Algorithm other) {
-        return new Limit(unit, amount, window, other, burst, burstGiven, correctedByProvider);
+        return new Limit(unit, amount, window, other, burst, burstGiven, correctedByProvider, weights);
     }
 
     public Unit unit() {
@@ -262,6 +288,21 @@ public final class Limit {
     /** The most that may go at once: the burst of a token bucket, the amount otherwise. */
     public long capacity() {
         return burst;
+    }
+
+    /** What its tokens count; {@link Weights#none()} unless said. */
+    public Weights weights() {
+        return weights;
+    }
+
+    /**
+     * What a call is charged that used {@code used}, in whole units of this limit as they weigh, rounded up, and at most
+     * {@link Cost#MAX_AMOUNT}.
+     *
+     * @param reserved what it was charged for before; {@code used} itself where there is nothing of that to stay
+     */
+    public long charge(Cost used, Cost reserved) {
+        return weights.charge(unit, used, reserved);
     }
 
     /** Whether its provider's rate-limit headers correct it. */
@@ -291,6 +332,10 @@ public final class Limit {
         return name;
     }
 
+    private String qualifier() {
+        return qualifier(algorithm, window) + weights.label(unit);
+    }
+
     /** The algorithm, where it is not the one that this window has by default. */
     private static String qualifier(Algorithm algorithm, Window window) {
         boolean isShort = window instanceof Window.Span span
@@ -311,6 +356,13 @@ public final class Limit {
             throw new IllegalArgumentException(
                     this + ": a provider tells what is left of requests and tokens, which refill evenly;"
                             + " drop .correctedByProvider(), or make it a token bucket of those");
+        }
+        if (!weights.equals(Weights.none()) && !unit.isTokens()) {
+            throw new IllegalArgumentException(
+                    this + ": weights are for tokens; drop .weighing(..), or make it a limit of those");
+        }
+        if (unit.isTokens() && !weights.count(unit)) {
+            throw new IllegalArgumentException(this + ": by its weights, none of its tokens count");
         }
         if (algorithm instanceof Algorithm.TokenBucket && window instanceof Window.Month) {
             throw new IllegalArgumentException(
@@ -337,18 +389,19 @@ public final class Limit {
                 && algorithm.equals(that.algorithm)
                 && burst == that.burst
                 && burstGiven == that.burstGiven
-                && correctedByProvider == that.correctedByProvider;
+                && correctedByProvider == that.correctedByProvider
+                && weights.equals(that.weights);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(unit, amount, window, algorithm, burst, burstGiven, correctedByProvider);
+        return Objects.hash(unit, amount, window, algorithm, burst, burstGiven, correctedByProvider, weights);
     }
 
     /** Like {@code 200000 tokens per minute}. */
     @Override
     public String toString() {
         return (unit == Unit.USD ? Dollars.format(amount) : amount + " " + (amount == 1 ? unit.one() : unit.label()))
-                + " per " + window.label() + qualifier(algorithm, window);
+                + " per " + window.label() + qualifier();
     }
 }

@@ -3,7 +3,8 @@ package io.costguard;
 import java.time.Duration;
 
 /**
- * How a limit stands for one call's attributes. Amounts are in the limit's own unit, dollars in nano-dollars. Immutable.
+ * How a limit stands for one call's attributes. Amounts are in the limit's own unit, dollars in nano-dollars, tokens as
+ * the limit weighs them ({@link Limit#weighing}). Immutable.
  *
  * @param budget the budget's name
  * @param limit the limit's name, like {@code tokens per minute}

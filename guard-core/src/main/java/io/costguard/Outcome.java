@@ -15,5 +15,10 @@ public enum Outcome {
     /** The provider cannot have billed it: the request alone. */
     REFUNDED,
     /** It was never sent: nothing. */
-    RELEASED
+    RELEASED;
+
+    /** Whether nothing of what was reserved in tokens and money stays charged, whatever a limit's weights say. */
+    public boolean givesTokensBack() {
+        return this == REFUNDED || this == RELEASED;
+    }
 }

@@ -29,6 +29,11 @@ public enum Unit {
         return this == USD ? label : label.substring(0, label.length() - 1);
     }
 
+    /** Whether it counts tokens, which a limit may weigh. */
+    boolean isTokens() {
+        return this == TOKENS || this == INPUT_TOKENS || this == OUTPUT_TOKENS;
+    }
+
     /** What {@code cost} has of this unit: requests, tokens, or nano-dollars. */
     public long of(Cost cost) {
         return switch (this) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.math.BigDecimal;
+import java.util.List;
 import java.util.function.LongFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -55,6 +56,9 @@ class CostTest {
         refused("requests", Cost::requests, amount);
         refused("input tokens", ONE::input, amount);
         refused("output tokens", ONE::output, amount);
+        refused("cache read tokens", ONE::cacheRead, amount);
+        refused("cache write tokens", ONE::cacheWrite, amount);
+        refused("reasoning tokens", ONE::reasoning, amount);
         refused("nano-dollars", ONE::nanoUsd, amount);
     }
 
@@ -72,5 +76,47 @@ class CostTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> most.output(6))
                 .withMessageContaining("together must be below 2^53");
+    }
+
+    @Test
+    void partsOfInputAndOutputAreToldApartAndAddNothing() {
+        Cost cost = ONE.input(900).cacheRead(800).cacheWrite(50).output(300).reasoning(120);
+
+        assertThat(cost.input()).isEqualTo(900);
+        assertThat(cost.cacheRead()).isEqualTo(800);
+        assertThat(cost.cacheWrite()).isEqualTo(50);
+        assertThat(cost.output()).isEqualTo(300);
+        assertThat(cost.reasoning()).isEqualTo(120);
+        assertThat(Unit.TOKENS.of(cost)).isEqualTo(1_200);
+        assertThat(cost.usd("0.1"))
+                .hasToString(
+                        "1 request, 900 input (800 cache read, 50 cache write) and 300 output tokens (120 reasoning), $0.10");
+    }
+
+    @Test
+    void costsThatDifferInAPartAreNotEqual() {
+        Cost cost = ONE.input(900).output(300);
+
+        assertThat(List.of(cost, cost.cacheRead(1), cost.cacheWrite(1), cost.reasoning(1)))
+                .doesNotHaveDuplicates();
+        assertThat(cost.cacheRead(1).cacheWrite(2).reasoning(3))
+                .isEqualTo(cost.reasoning(3).cacheWrite(2).cacheRead(1))
+                .hasSameHashCodeAs(cost.reasoning(3).cacheWrite(2).cacheRead(1));
+    }
+
+    @Test
+    void aPartThatIsLargerThanItsWholeIsRefused() {
+        Cost cost = ONE.input(900).cacheRead(800).output(300);
+
+        assertThat(cost.cacheWrite(100).reasoning(300).cacheWrite()).isEqualTo(100);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> cost.cacheWrite(101))
+                .withMessageContaining("800 + 101 are more than 900");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> cost.input(799))
+                .withMessageContaining("800 + 0 are more than 799");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> cost.reasoning(301))
+                .withMessage("reasoning tokens are of the output: 301 are more than 300");
     }
 }

@@ -174,4 +174,76 @@ class LimitTest {
         assertThat(Limit.tokens(5).perDay().fixedWindow(ZoneId.of("UTC")))
                 .isEqualTo(Limit.tokens(5).perDay());
     }
+
+    // --- weights
+
+    @Test
+    void weightsThatMakeADifferenceToALimitArePartOfItsName() {
+        Weights all = Weights.none()
+                .cacheRead(0)
+                .cacheWrite("1.25")
+                .output(5)
+                .reasoning("0.5")
+                .outputAsReserved();
+
+        assertThat(Limit.inputTokens(5).perMinute().weighing(all).name())
+                .isEqualTo("input tokens per minute (cache reads x0, cache writes x1.25)");
+        assertThat(Limit.outputTokens(5).perMinute().weighing(all).name())
+                .isEqualTo("output tokens per minute (output x5, reasoning x0.5, output as reserved)");
+        assertThat(Limit.tokens(5)
+                        .perDay()
+                        .tokenBucket()
+                        .weighing(Weights.bedrock(15))
+                        .name())
+                .isEqualTo("tokens per day (token bucket) (cache reads x0, output x15)");
+        assertThat(Limit.tokens(5).perMinute().weighing(Weights.none()).name()).isEqualTo("tokens per minute");
+        assertThat(Limit.outputTokens(5)
+                        .perMinute()
+                        .weighing(Weights.anthropic())
+                        .name())
+                .isEqualTo("output tokens per minute");
+    }
+
+    @Test
+    void whateverElseIsSaidOfALimitItWeighsTheSame() {
+        Limit limit = Limit.tokens(5).perMinute().weighing(Weights.bedrock(5));
+
+        for (Limit more : List.of(
+                limit.burst(9),
+                limit.correctedByProvider(),
+                limit.fixedWindow().tokenBucket(),
+                Limit.tokens(5).perMinute().correctedByProvider().weighing(Weights.bedrock(5)))) {
+            assertThat(more.weights()).isEqualTo(Weights.bedrock(5));
+            assertThat(more.name()).isEqualTo(limit.name());
+        }
+        assertThat(Limit.tokens(5).perMinute().correctedByProvider().weighing(Weights.bedrock(5)))
+                .isEqualTo(limit.correctedByProvider())
+                .isNotEqualTo(Limit.tokens(5).perMinute().correctedByProvider());
+        assertThat(limit).hasToString("5 tokens per minute (cache reads x0, output x5)");
+    }
+
+    @Test
+    void onlyTokensHaveWeights() {
+        Limit.requests(5).perMinute().weighing(Weights.none()).check();
+        for (Limit limit : List.of(Limit.requests(5).perMinute(), Limit.usd("5").perDay())) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> limit.weighing(Weights.anthropic()).check())
+                    .withMessageContaining("drop .weighing(..), or make it a limit of those");
+        }
+    }
+
+    @Test
+    void aLimitOfWhichNothingCountsIsRefused() {
+        Limit.outputTokens(5)
+                .perMinute()
+                .weighing(Weights.gemini().reasoning(1))
+                .check();
+        Limit.inputTokens(5).perMinute().weighing(Weights.gemini()).check();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Limit.outputTokens(5)
+                        .perMinute()
+                        .weighing(Weights.gemini())
+                        .check())
+                .withMessageContaining("none of its tokens count");
+    }
 }

@@ -74,9 +74,17 @@ public record Usage(
         return output + reasoning + audioOutput;
     }
 
-    /** As a cost, without dollars: every token counts once. */
+    /** As a cost, without dollars: every token counts once, and it is told what of them a limit may weigh. */
     public Cost cost(long requests) {
         long most = Cost.MAX_AMOUNT / 2;
-        return Cost.requests(requests).input(Math.min(most, allInput())).output(Math.min(most, allOutput()));
+        long allInput = Math.min(most, allInput());
+        long read = Math.min(allInput, cacheRead);
+        long allOutput = Math.min(most, allOutput());
+        return Cost.requests(requests)
+                .input(allInput)
+                .cacheRead(read)
+                .cacheWrite(Math.min(allInput - read, cacheWrite + cacheWriteLong))
+                .output(allOutput)
+                .reasoning(Math.min(allOutput, reasoning));
     }
 }

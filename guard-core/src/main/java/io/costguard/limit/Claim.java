@@ -21,10 +21,19 @@ public record Claim(Subject subject, long[] amounts) {
     }
 
     static Claim of(Subject subject, Cost cost) {
+        return new Claim(subject, charges(subject, cost, cost));
+    }
+
+    /** What stays charged of this claim, made for {@code reserved}, when {@code used} was used. */
+    long[] settled(Cost used, Cost reserved) {
+        return charges(subject, used, reserved);
+    }
+
+    private static long[] charges(Subject subject, Cost used, Cost reserved) {
         long[] amounts = new long[subject.limits().size()];
         for (int i = 0; i < amounts.length; i++) {
-            amounts[i] = subject.limits().get(i).unit().of(cost);
+            amounts[i] = subject.limits().get(i).charge(used, reserved);
         }
-        return new Claim(subject, amounts);
+        return amounts;
     }
 }

@@ -469,9 +469,10 @@ public final class Limiter implements AutoCloseable {
 
     /** Ends a reservation: what it was charged becomes what it used. */
     void end(Reservation reservation, Cost actual, Outcome outcome) {
+        Cost kept = outcome.givesTokensBack() ? actual : reservation.estimate();
         List<Ledger.Settled> settled = new ArrayList<>(reservation.charges().size());
         for (Charge charge : reservation.charges()) {
-            long[] used = Claim.of(charge.claim().subject(), actual).amounts();
+            long[] used = charge.claim().settled(actual, kept);
             if (!Arrays.equals(used, charge.claim().amounts())) {
                 settled.add(new Ledger.Settled(charge, used));
             }

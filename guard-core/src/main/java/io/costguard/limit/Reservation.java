@@ -83,7 +83,12 @@ public final class Reservation implements Permit {
         if (actual.requests() == requests) {
             return actual;
         }
-        Cost same = Cost.requests(requests).input(actual.input()).output(actual.output());
+        Cost same = Cost.requests(requests)
+                .input(actual.input())
+                .cacheRead(actual.cacheRead())
+                .cacheWrite(actual.cacheWrite())
+                .output(actual.output())
+                .reasoning(actual.reasoning());
         return actual.givenNanoUsd().isPresent() ? same.nanoUsd(actual.nanoUsd()) : same;
     }
 

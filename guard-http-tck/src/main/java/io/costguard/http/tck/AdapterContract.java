@@ -27,6 +27,7 @@ import io.costguard.LimitStatus;
 import io.costguard.Outcome;
 import io.costguard.Outputs;
 import io.costguard.UnknownCalls;
+import io.costguard.Weights;
 import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
 import io.costguard.describe.Dialects;
@@ -290,6 +291,70 @@ public abstract class AdapterContract {
         });
         GuardedCall call = GuardedCall.of(CHAT.model()).with("apiKey", "sk-canary");
         assertThat(guard(budget).status(call)).extracting(LimitStatus::balance).startsWith(7L, 59L);
+    }
+
+    // --- weights
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCachedPromptCountsAsItsLimitWeighsIt(Mode mode) throws Exception {
+        Exchange cached = Recordings.of("anthropic-messages-cache-read");
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(cached)));
+        Limit input = Limit.inputTokens(100_000).perDay();
+        CostGuard guard = guard(
+                Budget.named("weighed").per().limit(input.weighing(Weights.anthropic())),
+                Budget.named("whole").per().limit(input));
+
+        client(guard, Denials.answer(), mode).send(request(cached)).bytes();
+
+        assertThat(events.granted().estimate().input()).isGreaterThan(1_000);
+        Cost actual = events.settled().actual();
+        assertThat(actual.cacheRead()).isEqualTo(1_163);
+        assertThat(guard.status(GuardedCall.of(cached.model())))
+                .extracting(LimitStatus::balance)
+                .containsExactly(100_000L - 4, 100_000L - 1_167);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void whatAProviderHasLeftIsInItsOwnWeights(Mode mode) throws Exception {
+        Exchange cached = Recordings.of("anthropic-messages-cache-read");
+        PROVIDER.stubFor(post(anyUrl())
+                .willReturn(replay(cached).withHeader("anthropic-ratelimit-input-tokens-remaining", "90000")));
+        Budget budget = Budget.named("weighed")
+                .limit(Limit.inputTokens(100_000)
+                        .per(Duration.ofDays(366))
+                        .tokenBucket()
+                        .weighing(Weights.anthropic())
+                        .correctedByProvider());
+
+        client(guard(budget), Denials.answer(), mode).send(request(cached)).bytes();
+
+        GuardListener.Correction correction = events.corrected();
+        assertThat(correction.limit()).endsWith("(cache reads x0)");
+        GuardedCall call = GuardedCall.of(cached.model()).with("apiKey", "sk-canary");
+        long givenBack = events.granted().estimate().input();
+        assertThat(guard(budget).status(call).get(0).balance())
+                .isBetween(correction.remaining(), correction.remaining() + givenBack);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"SYNC, 200", "ASYNC, 200", "SYNC, 401", "ASYNC, 401"})
+    void outputThatACallAskedForStaysChargedAsItsLimitWeighsItUnlessTheCallWasRefused(Mode mode, int status)
+            throws Exception {
+        ResponseDefinitionBuilder answer = replay(MESSAGES);
+        PROVIDER.stubFor(post(anyUrl())
+                .willReturn(status == 200 ? answer : answer.withStatus(status).withBody("{}")));
+        CostGuard guard = guard(Budget.named("reserved")
+                .per()
+                .limit(Limit.tokens(100_000).perDay().weighing(Weights.openAi())));
+
+        client(guard, Denials.answer(), mode).send(request(MESSAGES)).bytes();
+
+        Cost estimate = events.granted().estimate();
+        Cost actual = events.settled().actual();
+        assertThat(estimate.output()).isEqualTo(1_024).isGreaterThan(actual.output());
+        assertThat(used(guard)).isEqualTo(status == 200 ? actual.input() + estimate.output() : 0);
     }
 
     // --- denials
