@@ -41,4 +41,10 @@ public record Target(String method, String host, String path, String query, Stri
         String full = port == -1 || port == own ? name : name + ":" + port;
         return new Target(method, full, path, query, providers.of(full));
     }
+
+    /** The host without its port. */
+    public String hostName() {
+        int colon = host.lastIndexOf(':');
+        return colon > host.lastIndexOf(']') ? host.substring(0, colon) : host;
+    }
 }

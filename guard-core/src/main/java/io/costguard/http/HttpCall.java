@@ -119,7 +119,7 @@ public final class HttpCall {
         try {
             call = call();
         } catch (RuntimeException e) {
-            return limiter.whenFaulty(GuardedCall.of(target.host()), e);
+            return limiter.whenFaulty(GuardedCall.of(target.hostName()), e);
         }
         return limiter.admit(call, atMost, givenUp);
     }
@@ -130,7 +130,7 @@ public final class HttpCall {
             call = call();
         } catch (RuntimeException e) {
             try {
-                return CompletableFuture.completedFuture(limiter.whenFaulty(GuardedCall.of(target.host()), e));
+                return CompletableFuture.completedFuture(limiter.whenFaulty(GuardedCall.of(target.hostName()), e));
             } catch (GuardUnavailableException unavailable) {
                 return CompletableFuture.failedFuture(unavailable);
             }
@@ -170,7 +170,7 @@ public final class HttpCall {
 
     private GuardedCall call() {
         if (dialect.isEmpty()) {
-            return GuardedCall.of(target.host()).cost(Cost.requests(1).nanoUsd(0));
+            return GuardedCall.of(target.hostName()).cost(Cost.requests(1).nanoUsd(0));
         }
         GuardedCall call = calls.of(
                 estimator.model(facts),
