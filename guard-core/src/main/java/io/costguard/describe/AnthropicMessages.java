@@ -6,15 +6,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Anthropic's messages, at Anthropic or at any host that offers the same path. The shapes are those of the API reference
- * ("Messages", "Streaming Messages", "Errors"). Input tokens are without those of the prompt cache. In a stream, output is cumulative,
- * and input may be reported again, higher: the last report counts.
+ * Anthropic's messages, at Anthropic or at any host that offers the same path, or at Vertex AI, with the model in the URL; and Anthropic's
+ * older text completions. The shapes are those of the API reference ("Messages", "Streaming Messages", "Errors", "Create a Text Completion")
+ * and of Vertex AI ("Request predictions with Claude models"). Input tokens are without those of the prompt cache; those that are written to
+ * it for an hour are among those that are written. In a stream, output is cumulative, and input may be reported again, higher: the last report
+ * counts. Text completions report no usage.
  */
 final class AnthropicMessages implements Dialect {
-    private static final long TOKENS_A_MESSAGE = 5;
+    private static final long TOKENS_A_MESSAGE = 6;
 
     /** The system prompt that comes with tools, at its longest (API guide, "Tool use", pricing). */
     private static final long TOKENS_OF_TOOLS = 530;
@@ -27,9 +30,20 @@ final class AnthropicMessages implements Dialect {
     /** Remaining tokens are told to the nearest thousand (API guide, "Rate limits", response headers): there may be as many more. */
     private static final long ROUNDING = 500;
 
+    /** What a server tool found comes back encrypted with the next turn; so many characters of base64 are about a token of text. */
+    private static final long ENCRYPTED_A_TOKEN = 5;
+
+    private static final Pattern ON_VERTEX =
+            Pattern.compile(".*/publishers/anthropic/models/[^/]+:(?:rawPredict|streamRawPredict)");
+
+    /** Counts tokens, and is free ("Count tokens for Claude models"). */
+    private static final String COUNTS_ONLY = "count-tokens";
+
     private static final JsonPaths REQUEST = JsonPaths.of(
             "model",
             "max_tokens",
+            "max_tokens_to_sample",
+            "prompt",
             "system",
             "system[].text",
             "messages[].role",
@@ -44,6 +58,11 @@ final class AnthropicMessages implements Dialect {
             "messages[].content[].content",
             "messages[].content[].content[].text",
             "messages[].content[].content[].type",
+            "messages[].content[].content[].title",
+            "messages[].content[].content[].url",
+            "messages[].content[].content[].encrypted_content",
+            "messages[].content[].content.stdout",
+            "messages[].content[].content.stderr",
             "messages[].content[].source.data",
             "tools[].name",
             "tools[].description",
@@ -55,27 +74,58 @@ final class AnthropicMessages implements Dialect {
             "usage.output_tokens",
             "usage.cache_read_input_tokens",
             "usage.cache_creation_input_tokens",
+            "usage.cache_creation.ephemeral_1h_input_tokens",
             "message.usage.input_tokens",
             "message.usage.output_tokens",
             "message.usage.cache_read_input_tokens",
             "message.usage.cache_creation_input_tokens",
+            "message.usage.cache_creation.ephemeral_1h_input_tokens",
             "content[].text",
             "content[].thinking",
             "content[].input.**",
             "delta.text",
             "delta.thinking",
             "delta.partial_json",
+            "completion",
+            "stop_reason",
             "type",
-            "error.type");
+            "error.type",
+            "error.status");
 
     @Override
     public boolean speaksFor(Target target) {
-        return target.method().equals("POST") && target.path().endsWith("/v1/messages");
+        String path = target.path();
+        return target.method().equals("POST")
+                && (path.endsWith("/v1/messages")
+                        || path.endsWith("/v1/complete")
+                        || (isOnVertex(target) && !GoogleUrl.model(target).equals(COUNTS_ONLY)));
+    }
+
+    private static boolean isOnVertex(Target target) {
+        return ON_VERTEX.matcher(target.path()).matches();
     }
 
     @Override
     public String provider(Target target) {
-        return target.provider().isEmpty() ? "anthropic" : target.provider();
+        if (!target.provider().isEmpty()) {
+            return target.provider();
+        }
+        return isOnVertex(target) ? "vertex" : "anthropic";
+    }
+
+    /** Tokens of Vertex AI change from hour to hour; the project that they are of does not. */
+    @Override
+    public String apiKey(Target target, Function<String, Optional<String>> headers) {
+        String project = isOnVertex(target) ? GoogleUrl.project(target) : "";
+        return project.isEmpty() ? Dialect.super.apiKey(target, headers) : project;
+    }
+
+    /** On Vertex AI, a model's date comes after an {@code @}: the name is made that which Anthropic gives it. */
+    @Override
+    public void target(Target target, RequestReader request) {
+        if (isOnVertex(target)) {
+            request.model(GoogleUrl.model(target).replace("@default", "").replace('@', '-'));
+        }
     }
 
     @Override
@@ -87,7 +137,7 @@ final class AnthropicMessages implements Dialect {
     public void request(Field field, RequestReader request) {
         switch (field.path()) {
             case "model" -> request.model(field.text());
-            case "max_tokens" -> request.outputCap(field.count());
+            case "max_tokens", "max_tokens_to_sample" -> request.outputCap(field.count());
             case "messages[].role" -> request.tokens(TOKENS_A_MESSAGE);
             case "tools[].name" -> {
                 request.tokensOnce("tools", TOKENS_OF_TOOLS);
@@ -96,7 +146,14 @@ final class AnthropicMessages implements Dialect {
             case "messages[].content[].type", "messages[].content[].content[].type" ->
                 request.tokens(field.text().equals("image") ? TOKENS_A_PICTURE : 0);
             case "thinking.type" -> request.tokens(TOKENS_OF_THINKING);
-            case "messages[].content[].source.data" -> {}
+            case "messages[].content[].content[].encrypted_content" ->
+                request.tokens(field.text().length() / ENCRYPTED_A_TOKEN);
+            case "messages[].content[].source.data" -> {
+                // A document may be plain text, which has blanks; base64 has none.
+                if (field.text().indexOf(' ') >= 0) {
+                    request.text(field.text());
+                }
+            }
             default -> request.text(field.text());
         }
     }
@@ -111,8 +168,12 @@ final class AnthropicMessages implements Dialect {
         String path = field.path();
         if (path.startsWith("usage.") || path.startsWith("message.usage.")) {
             response.reported(path.substring(path.lastIndexOf('.') + 1), field);
-        } else if (path.equals("error.type")) {
+        } else if (path.equals("error.type") || path.equals("error.status")) {
             response.error(field.text());
+        } else if (path.equals("stop_reason")) {
+            if (field.isString()) {
+                response.end();
+            }
         } else if (path.equals("type")) {
             if (field.text().equals("message_stop")) {
                 response.end();
@@ -124,9 +185,12 @@ final class AnthropicMessages implements Dialect {
 
     @Override
     public Usage usage(Map<String, Long> counts) {
+        long written = counts.getOrDefault("cache_creation_input_tokens", 0L);
+        long forAnHour = Math.min(written, counts.getOrDefault("ephemeral_1h_input_tokens", 0L));
         return Usage.of(counts.getOrDefault("input_tokens", 0L), counts.getOrDefault("output_tokens", 0L))
                 .withCacheRead(counts.getOrDefault("cache_read_input_tokens", 0L))
-                .withCacheWrite(counts.getOrDefault("cache_creation_input_tokens", 0L));
+                .withCacheWrite(written - forAnHour)
+                .withCacheWriteLong(forAnHour);
     }
 
     @Override

@@ -96,6 +96,9 @@ public interface Dialect {
     interface RequestReader {
         void model(String name);
 
+        /** The model of a request that names none itself. */
+        void modelUnlessGiven(String name);
+
         /** A text of the prompt, counted by the model's tokenizer. */
         void text(String text);
 
@@ -106,6 +109,9 @@ public interface Dialect {
         void tokensOnce(String kind, long count);
 
         void outputCap(OptionalLong tokens);
+
+        /** There is no output that has tokens. */
+        void noOutput();
 
         void choices(OptionalLong count);
     }
@@ -126,8 +132,14 @@ public interface Dialect {
             }
         }
 
+        /** A reported count of which one document has several, for parts of the request: they add up. */
+        void part(String name, Field value);
+
         /** A text of the answer. */
         void text(String text);
+
+        /** All of the text of the answer, which may have come in pieces before: then it is not counted again. */
+        void wholeText(String text);
 
         /** A document within this one, whose values are told as those of this one. */
         void document(byte[] json);

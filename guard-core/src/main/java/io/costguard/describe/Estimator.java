@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Says what a call may cost, before it is sent. */
 public final class Estimator {
@@ -27,11 +28,11 @@ public final class Estimator {
         boolean readable =
                 JsonScan.read(body, 0, body.length, dialect.requestPaths(), field -> dialect.request(field, reader));
         long input = readable ? reader.tokens + textTokens(reader) : body.length / BYTES_A_TOKEN;
-        return new RequestFacts(List.copyOf(reader.models), input, reader.cap, reader.choices, readable);
+        return new RequestFacts(reader.models(), input, reader.cap, reader.choices, readable);
     }
 
     private long textTokens(Reader reader) {
-        Tokenizers.Counter counter = Tokenizers.of(ModelNames.canonical(dearest(reader.models)));
+        Tokenizers.Counter counter = Tokenizers.of(ModelNames.canonical(dearest(reader.models())));
         long tokens = 0;
         for (String text : reader.texts) {
             tokens += counter.count(text);
@@ -96,10 +97,20 @@ public final class Estimator {
         private long tokens;
         private OptionalLong cap = OptionalLong.empty();
         private long choices = 1;
+        private @Nullable String otherwise;
+
+        List<String> models() {
+            return models.isEmpty() && otherwise != null ? List.of(otherwise) : List.copyOf(models);
+        }
 
         @Override
         public void model(String name) {
             models.add(name);
+        }
+
+        @Override
+        public void modelUnlessGiven(String name) {
+            otherwise = name;
         }
 
         @Override
@@ -124,6 +135,11 @@ public final class Estimator {
             if (given.isPresent() && given.getAsLong() > 0) {
                 cap = OptionalLong.of(Math.max(cap.orElse(0), given.getAsLong()));
             }
+        }
+
+        @Override
+        public void noOutput() {
+            cap = OptionalLong.of(0);
         }
 
         @Override

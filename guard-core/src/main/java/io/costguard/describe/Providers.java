@@ -35,6 +35,7 @@ public final class Providers {
             Map.entry("router.huggingface.co", "huggingface"),
             Map.entry("api-inference.huggingface.co", "huggingface"),
             Map.entry("*.endpoints.huggingface.cloud", "huggingface"),
+            Map.entry("ollama.com", "ollama"),
             Map.entry("*:11434", "ollama")));
 
     private final List<Map.Entry<String, String>> hosts;

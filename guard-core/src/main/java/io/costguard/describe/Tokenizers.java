@@ -30,6 +30,9 @@ public final class Tokenizers {
             Map.entry("gpt-4", EncodingType.CL100K_BASE),
             Map.entry("gpt-3.5", EncodingType.CL100K_BASE));
 
+    /** Google's, which are not public; that of Gemma is, and cuts likewise ("Gemma: Open Models Based on Gemini Research and Technology"). */
+    private static final List<String> SPLITTING_NUMBERS = List.of("gemini", "gemma");
+
     private Tokenizers() {}
 
     /** Counts the tokens of a text. */
@@ -48,7 +51,9 @@ public final class Tokenizers {
                 }
             }
         }
-        return Tokenizers::heuristic;
+        return SPLITTING_NUMBERS.stream().anyMatch(model::startsWith)
+                ? text -> heuristic(text) + splitNumbers(text)
+                : Tokenizers::heuristic;
     }
 
     /** Done when the tokenizer of this model, if it has one, is loaded. */
@@ -86,6 +91,20 @@ public final class Tokenizers {
      */
     static long heuristic(String text) {
         return (long) Math.ceil(guess(text, 0, text.length()));
+    }
+
+    /** What numbers have on top where each digit is a token, and the blank before the first. */
+    private static long splitNumbers(String text) {
+        double more = 0;
+        char before = '.';
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c >= '0' && c <= '9') {
+                more += 0.4 + (before == ' ' ? 0.9 : 0);
+            }
+            before = c;
+        }
+        return (long) Math.ceil(more);
     }
 
     /** {@link #heuristic} of a part of a text, not rounded. */

@@ -33,6 +33,11 @@ public record Usage(
         return new Usage(input, 0, 0, 0, 0, output, 0, 0, OptionalLong.empty());
     }
 
+    public Usage withInput(long tokens) {
+        return new Usage(
+                tokens, cacheRead, cacheWrite, cacheWriteLong, audioInput, output, reasoning, audioOutput, nanoUsd);
+    }
+
     public Usage withCacheRead(long tokens) {
         return new Usage(
                 input, tokens, cacheWrite, cacheWriteLong, audioInput, output, reasoning, audioOutput, nanoUsd);

@@ -77,7 +77,9 @@ public final class Charges {
         return new Charged(Cost.requests(estimate.requests()).nanoUsd(0), Outcome.REFUNDED);
     }
 
-    private Charged reported(Usage usage, Cost estimate, String model) {
+    private Charged reported(Usage told, Cost estimate, String model) {
+        // No prompt is empty: some say nothing of one that was still in their cache.
+        Usage usage = told.allInput() > 0 ? told : told.withInput(estimate.input());
         Cost cost = usage.cost(estimate.requests());
         // What the provider says itself is nearer to its bill than a list.
         OptionalLong nanoUsd = usage.nanoUsd().isPresent() ? usage.nanoUsd() : prices.nanoUsd(model, usage);

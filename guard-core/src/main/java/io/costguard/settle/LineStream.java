@@ -1,10 +1,13 @@
 package io.costguard.settle;
 
+import io.costguard.describe.JsonPaths;
+import io.costguard.describe.JsonScan;
 import java.util.Arrays;
 
 /** Cuts a body into its lines, each a JSON document (<a href="https://github.com/ndjson/ndjson-spec">NDJSON</a>). */
 final class LineStream implements Framing {
     private static final int LONGEST_LINE = 4 << 20;
+    private static final JsonPaths NOTHING = JsonPaths.of();
 
     private final Listener listener;
     private byte[] line = new byte[1_024];
@@ -26,7 +29,7 @@ final class LineStream implements Framing {
             if (bytes[i] == '\n') {
                 append(bytes, from, i - from);
                 from = i + 1;
-                readOn();
+                tell(end());
                 length = 0;
                 told = 0;
                 tooLong = false;
@@ -35,14 +38,25 @@ final class LineStream implements Framing {
         append(bytes, from, offset + count - from);
     }
 
-    /** A line that has no end yet is told where that is all that lacks: a closing brace ends it. */
+    /** A line that has no end yet is told if its end is all that it lacks. */
     @Override
     public void readOn() {
+        int end = end();
+        if (JsonScan.read(line, 0, end, NOTHING, field -> {})) {
+            tell(end);
+        }
+    }
+
+    private int end() {
         int end = length;
         while (end > 0 && line[end - 1] <= ' ') {
             end--;
         }
-        if (end > told && !tooLong && line[end - 1] == '}') {
+        return end;
+    }
+
+    private void tell(int end) {
+        if (end > told && !tooLong) {
             listener.event(line, end);
             told = end;
         }

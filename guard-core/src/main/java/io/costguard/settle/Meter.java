@@ -1,5 +1,6 @@
 package io.costguard.settle;
 
+import io.costguard.Cost;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonScan;
@@ -66,7 +67,10 @@ public final class Meter implements Dialect.ResponseReader {
             framing = new EventStream(this::event);
         } else if (type.startsWith("application/vnd.amazon.eventstream")) {
             framing = new FrameStream(this::event);
-        } else if (type.contains("ndjson") || type.contains("jsonl") || type.contains("json-seq")) {
+        } else if (type.contains("ndjson")
+                || type.contains("jsonl")
+                || type.contains("json-seq")
+                || type.contains("stream+json")) {
             framing = new LineStream(this::event);
         } else if (type.contains("json")) {
             framing = new Document();
@@ -181,12 +185,30 @@ public final class Meter implements Dialect.ResponseReader {
     }
 
     @Override
+    public void part(String name, Field value) {
+        OptionalLong count = value.isNull() ? OptionalLong.of(0) : value.count();
+        reported(
+                name,
+                count.isEmpty()
+                        ? count
+                        : OptionalLong.of(
+                                Math.min(Cost.MAX_AMOUNT, countsOfEvent.getOrDefault(name, 0L) + count.getAsLong())));
+    }
+
+    @Override
     public void text(String text) {
         if (uncounted.length() + text.length() > MOST_UNCOUNTED) {
             outputCounted += count(uncounted.append(text).toString());
             uncounted = new StringBuilder();
         } else {
             uncounted.append(text);
+        }
+    }
+
+    @Override
+    public void wholeText(String text) {
+        if (outputCounted == 0 && uncounted.isEmpty()) {
+            text(text);
         }
     }
 
@@ -257,7 +279,8 @@ public final class Meter implements Dialect.ResponseReader {
                 pieces.feed(kept.toByteArray(), 0, kept.size());
             }
             pieces.feed(bytes, offset, length);
-            eventEnds();
+            // What came so far counts, and what is still to come of the same document counts with it.
+            counts.putAll(countsOfEvent);
             if (!pieces.isReadable()) {
                 counts.clear();
             }

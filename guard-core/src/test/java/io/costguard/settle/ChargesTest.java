@@ -58,6 +58,12 @@ class ChargesTest {
                 .isEqualTo(new Charged(USED, Outcome.REPORTED));
     }
 
+    @Test
+    void whereNoInputIsReportedItsEstimateStays() {
+        assertThat(answered(200, metered(Optional.of(Usage.of(0, 100)), 0, "", Metered.State.COMPLETE), OPENAI))
+                .isEqualTo(new Charged(Cost.requests(1).input(1_000).output(100).usd("0.0035"), Outcome.REPORTED));
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {200, 201, 206})
     void aSuccessWithoutUsageIsTheInputEstimateAndTheOutputThatPassed(int status) {

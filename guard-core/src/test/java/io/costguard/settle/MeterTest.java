@@ -11,6 +11,7 @@ import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -37,6 +38,11 @@ class MeterTest {
             .of(Target.of("POST", Recordings.of("anthropic-messages-basic").url()))
             .orElseThrow();
 
+    private static final Dialect OLLAMA = dialect("http://localhost:11434/api/chat");
+    private static final Dialect TGI = dialect("https://me.us-east-1.aws.endpoints.huggingface.cloud/");
+    private static final Dialect VERTEX_EMBEDDINGS = dialect(
+            "https://aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict");
+
     static List<Exchange> recordings() {
         return Recordings.all().stream()
                 .filter(exchange -> PROVIDERS.contains(exchange.provider()))
@@ -46,6 +52,10 @@ class MeterTest {
 
     static List<Exchange> streams() {
         return recordings().stream().filter(Exchange::isStream).toList();
+    }
+
+    private static Dialect dialect(String url) {
+        return Dialects.bundled().of(Target.of("POST", URI.create(url))).orElseThrow();
     }
 
     private static Optional<Dialect> dialect(Exchange exchange) {
@@ -260,6 +270,67 @@ class MeterTest {
         meter.accept(ByteBuffer.wrap(body, 30, body.length - 30));
         assertThat(meter.result().usage()).contains(Usage.of(9, 40));
         assertThat(meter.result().state()).isEqualTo(Metered.State.COMPLETE);
+    }
+
+    @Test
+    void askedHalfWayALineThatIsNotWholeCountsOnceItIs() {
+        byte[] line = """
+                {"message":{"content":"hello there, and how are you?"},"done":false}
+                """.getBytes(StandardCharsets.UTF_8);
+        Meter asked = new Meter(OLLAMA, "llama3", "application/x-ndjson", "");
+        Meter never = new Meter(OLLAMA, "llama3", "application/x-ndjson", "");
+        for (byte b : line) {
+            asked.accept(ByteBuffer.wrap(new byte[] {b}));
+            asked.result();
+            never.accept(ByteBuffer.wrap(new byte[] {b}));
+        }
+
+        assertThat(asked.result().outputCounted())
+                .isPositive()
+                .isEqualTo(never.result().outputCounted());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"application/x-ndjson", "application/jsonl", "application/stream+json"})
+    void linesOfJsonAreReadOneByOne(String contentType) {
+        Metered metered = metered(OLLAMA, contentType, """
+                {"message":{"content":"hi"},"done":false}
+                {"done":true,"prompt_eval_count":9,"eval_count":4}""");
+
+        assertThat(metered.usage()).contains(Usage.of(9, 4));
+        assertThat(metered.state()).isEqualTo(Metered.State.COMPLETE);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 200_000})
+    void theTokensOfSeveralTextsInOneRequestAddUp(int length) {
+        String prediction =
+                "{\"embeddings\":{\"values\":[\"" + "0".repeat(length) + "\"],\"statistics\":{\"token_count\":7}}}";
+        byte[] body = ("{\"predictions\":[" + prediction + "," + prediction + "," + prediction + "]}")
+                .getBytes(StandardCharsets.UTF_8);
+        Meter meter = new Meter(VERTEX_EMBEDDINGS, "text-embedding-005", "application/json", "");
+        Recordings.pieces(body, 4_096).forEach(piece -> {
+            meter.accept(ByteBuffer.wrap(piece));
+            meter.result();
+        });
+
+        assertThat(meter.result().usage()).contains(Usage.of(21, 0));
+    }
+
+    @Test
+    void aTextThatIsToldAgainAsAWholeIsCountedOnce() {
+        String event = "data:{\"token\":{\"text\":\"%s\"},\"generated_text\":%s,\"details\":null}\n\n";
+
+        Metered streamed = metered(
+                TGI,
+                "text/event-stream",
+                event.formatted("good morning", "null") + event.formatted(" to you", "\"good morning to you\""));
+
+        assertThat(streamed.state()).isEqualTo(Metered.State.COMPLETE);
+        assertThat(streamed.outputCounted())
+                .isPositive()
+                .isEqualTo(metered(TGI, "application/json", "[{\"generated_text\":\"good morning to you\"}]")
+                        .outputCounted());
     }
 
     @Test

@@ -1,0 +1,231 @@
+package io.costguard.describe;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * Google's Gemini, at the Gemini API and at Vertex AI: answers, as JSON, as events or as an array, and embeddings. The shapes are those of the
+ * API references ("Generating content", "Embeddings"; Vertex AI's "Text embeddings API"). The model is in the URL. Tokens that a prompt cache
+ * served are among those of the prompt; thinking comes on top of the answer, and what Google's own tools fetched on top of the prompt
+ * ("UsageMetadata").
+ */
+final class Gemini implements Dialect {
+    private static final Pattern ANSWER =
+            Pattern.compile(".*/(?:models|tunedModels|endpoints)/[^/]+:(?:generateContent|streamGenerateContent)");
+    private static final Pattern EMBEDDING = Pattern.compile(
+            ".*/models/[^/]+:(?:embedContent|batchEmbedContents)|.*/publishers/google/models/[^/]*embedding[^/]*:predict");
+
+    /** A turn has one more than its text ("Understand and count tokens", of a chat). */
+    private static final long TOKENS_A_TEXT = 1;
+
+    /** A small picture, a tile of a larger one, or a page of a document ("Understand and count tokens", "Document understanding"). */
+    private static final long TOKENS_A_TILE = 258;
+
+    /** A page of 60 KB has 258 tokens, and a second of audio of 64 kbit/s 32 (likewise, "Audio understanding"): rather more than both. */
+    private static final long BASE64_A_TOKEN = 300;
+
+    /** As seen of thoughts that are sent along with the next turn. */
+    private static final long SIGNATURE_A_TOKEN = 7;
+
+    private static final Map<String, String> REQUEST = spellings(
+            "contents[].parts[].text",
+            "contents[].parts[].inlineData.data",
+            "contents[].parts[].fileData.fileUri",
+            "contents[].parts[].thoughtSignature",
+            "contents[].parts[].functionCall.**",
+            "contents[].parts[].functionResponse.**",
+            "contents[].parts[].executableCode.code",
+            "contents[].parts[].codeExecutionResult.output",
+            "systemInstruction.parts[].text",
+            "tools[].functionDeclarations.**",
+            "generationConfig.maxOutputTokens",
+            "generationConfig.candidateCount",
+            "generationConfig.responseSchema.**",
+            "generationConfig.responseJsonSchema.**",
+            "content.parts[].text",
+            "content.parts[].inlineData.data",
+            "requests[].content.parts[].text",
+            "requests[].content.parts[].inlineData.data",
+            "instances[].content");
+    private static final JsonPaths REQUEST_PATHS = JsonPaths.of(REQUEST.keySet().toArray(String[]::new));
+
+    private static final JsonPaths RESPONSE_PATHS = JsonPaths.of(
+            "usageMetadata.promptTokenCount",
+            "usageMetadata.cachedContentTokenCount",
+            "usageMetadata.toolUsePromptTokenCount",
+            "usageMetadata.candidatesTokenCount",
+            "usageMetadata.thoughtsTokenCount",
+            "predictions[].embeddings.statistics.token_count",
+            "candidates[].content.parts[].text",
+            "candidates[].content.parts[].functionCall.**",
+            "candidates[].content.parts[].executableCode.code",
+            "candidates[].content.parts[].codeExecutionResult.output",
+            "candidates[].finishReason",
+            "promptFeedback.blockReason",
+            "error.status");
+
+    @Override
+    public boolean speaksFor(Target target) {
+        return target.method().equals("POST") && (ANSWER.matcher(target.path()).matches() || isEmbedding(target));
+    }
+
+    private static boolean isEmbedding(Target target) {
+        return EMBEDDING.matcher(target.path()).matches();
+    }
+
+    @Override
+    public String provider(Target target) {
+        if (!target.provider().isEmpty()) {
+            return target.provider();
+        }
+        return target.path().contains("/publishers/") || target.path().contains("/projects/") ? "vertex" : "gemini";
+    }
+
+    /** Tokens of Vertex AI change from hour to hour; keys do not, nor does the project that they are of. */
+    @Override
+    public String apiKey(Target target, Function<String, Optional<String>> headers) {
+        String project = GoogleUrl.project(target);
+        if (!project.isEmpty()) {
+            return project;
+        }
+        String key = headers.apply("x-goog-api-key").map(String::strip).orElseGet(() -> GoogleUrl.key(target));
+        return key.isEmpty()
+                ? headers.apply("x-goog-user-project")
+                        .map(String::strip)
+                        .orElseGet(() -> Dialect.super.apiKey(target, headers))
+                : key;
+    }
+
+    @Override
+    public void target(Target target, RequestReader request) {
+        request.model(GoogleUrl.model(target));
+        if (isEmbedding(target)) {
+            request.noOutput();
+        }
+    }
+
+    @Override
+    public JsonPaths requestPaths() {
+        return REQUEST_PATHS;
+    }
+
+    @Override
+    public void request(Field field, RequestReader request) {
+        switch (REQUEST.getOrDefault(field.path(), field.path())) {
+            case "generationConfig.maxOutputTokens" -> request.outputCap(field.count());
+            case "generationConfig.candidateCount" -> request.choices(field.count());
+            case "contents[].parts[].inlineData.data",
+                    "content.parts[].inlineData.data",
+                    "requests[].content.parts[].inlineData.data" ->
+                request.tokens(TOKENS_A_TILE + field.text().length() / BASE64_A_TOKEN);
+            case "contents[].parts[].fileData.fileUri" -> request.tokens(TOKENS_A_TILE);
+            case "contents[].parts[].thoughtSignature" ->
+                request.tokens(field.text().length() / SIGNATURE_A_TOKEN);
+            case "contents[].parts[].text", "systemInstruction.parts[].text" -> {
+                request.tokens(TOKENS_A_TEXT);
+                request.text(field.text());
+            }
+            default -> request.text(field.text());
+        }
+    }
+
+    @Override
+    public JsonPaths responsePaths() {
+        return RESPONSE_PATHS;
+    }
+
+    @Override
+    public void response(Field field, ResponseReader response) {
+        switch (field.path()) {
+            case "usageMetadata.promptTokenCount",
+                    "usageMetadata.cachedContentTokenCount",
+                    "usageMetadata.toolUsePromptTokenCount",
+                    "usageMetadata.candidatesTokenCount",
+                    "usageMetadata.thoughtsTokenCount" ->
+                response.reported(field.path().substring("usageMetadata.".length()), field);
+            case "predictions[].embeddings.statistics.token_count" -> response.part("promptTokenCount", field);
+            case "error.status" -> response.error(field.text());
+            case "candidates[].finishReason", "promptFeedback.blockReason" -> response.end();
+            default -> {
+                if (field.isString()) {
+                    response.text(field.text());
+                }
+            }
+        }
+    }
+
+    @Override
+    public Usage usage(Map<String, Long> counts) {
+        long prompt = counts.getOrDefault("promptTokenCount", 0L);
+        long cached = Math.min(prompt, counts.getOrDefault("cachedContentTokenCount", 0L));
+        long fetched = counts.getOrDefault("toolUsePromptTokenCount", 0L);
+        return Usage.of(prompt - cached + fetched, counts.getOrDefault("candidatesTokenCount", 0L))
+                .withCacheRead(cached)
+                .withReasoning(counts.getOrDefault("thoughtsTokenCount", 0L));
+    }
+
+    @Override
+    public boolean billable(int status, String error) {
+        // A request that fails is not charged (Gemini API, "Billing"; Vertex AI, "Pricing"). Charged as long as nobody
+        // knows: what a gateway
+        // gives up while the model works.
+        return status != 400 && status != 503;
+    }
+
+    @Override
+    public byte[] errorBody(int status, String message) {
+        String name = switch (status) {
+            case 429 -> "RESOURCE_EXHAUSTED";
+            case 402 -> "FAILED_PRECONDITION";
+            default -> "UNAVAILABLE";
+        };
+        return Dialects.json(json -> {
+            json.writeStartObject();
+            json.writeObjectFieldStart("error");
+            json.writeNumberField("code", status);
+            json.writeStringField("message", message);
+            json.writeStringField("status", name);
+            json.writeEndObject();
+            json.writeEndObject();
+        });
+    }
+
+    /**
+     * Each path in each way in which it may be written, and that it is the same. Google takes names in camel case and with underscores, and one
+     * value for a list of one.
+     */
+    private static Map<String, String> spellings(String... paths) {
+        Map<String, String> all = new HashMap<>();
+        for (String path : paths) {
+            List<String> written = List.of();
+            for (String step : path.split("\\.", -1)) {
+                List<String> longer = new ArrayList<>();
+                for (String spelling : spellings(step).toList()) {
+                    if (written.isEmpty()) {
+                        longer.add(spelling);
+                    } else {
+                        written.forEach(before -> longer.add(before + "." + spelling));
+                    }
+                }
+                written = longer;
+            }
+            written.forEach(spelling -> all.put(spelling, path));
+        }
+        return Map.copyOf(all);
+    }
+
+    private static Stream<String> spellings(String step) {
+        String name = step.replace("[]", "");
+        String underscored = name.replaceAll("([A-Z])", "_$1").toLowerCase(Locale.ROOT);
+        return Stream.of(name, underscored)
+                .distinct()
+                .flatMap(spelling -> name.equals(step) ? Stream.of(spelling) : Stream.of(spelling, spelling + "[]"));
+    }
+}

@@ -1,0 +1,354 @@
+package io.costguard.describe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.costguard.PriceList;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What the recordings do not show of providers with formats of their own. */
+class NativeDialectsTest {
+    private static final String GEMINI = "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash";
+    private static final String VERTEX =
+            "https://us-central1-aiplatform.googleapis.com/v1/projects/mine/locations/l/publishers/";
+    private static final String CLAUDE_ON_VERTEX = VERTEX + "anthropic/models/claude-sonnet-4-5@20250929:rawPredict";
+    private static final String MESSAGES = "https://api.anthropic.com/v1/messages";
+    private static final String COHERE = "https://api.cohere.com/v2/chat";
+    private static final String OLLAMA = "http://localhost:11434/api/chat";
+    private static final String LLAMA_CPP = "http://localhost:8080/completion";
+    private static final String TGI = "https://me.us-east-1.aws.endpoints.huggingface.cloud/";
+
+    private final Estimator estimator = new Estimator(PriceList.bundled());
+
+    @ParameterizedTest
+    @CsvSource({
+        GEMINI + ":generateContent, gemini",
+        GEMINI + ":streamGenerateContent?alt=sse, gemini",
+        GEMINI + ":embedContent, gemini",
+        "https://generativelanguage.googleapis.com/v1beta/tunedModels/mine:generateContent, gemini",
+        "https://proxy.example.com/v1beta/models/gemini-2.5-pro:generateContent, gemini",
+        GEMINI + ":countTokens, ",
+        "https://generativelanguage.googleapis.com/v1beta/cachedContents, ",
+        VERTEX + "google/models/gemini-2.5-pro:generateContent, vertex",
+        VERTEX + "google/models/text-embedding-005:predict, vertex",
+        VERTEX + "google/models/imagen-4.0-generate-001:predict, ",
+        VERTEX + "google/models/gemini-2.5-pro:countTokens, ",
+        "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu/endpoints/123:generateContent, vertex",
+        VERTEX + "anthropic/models/claude-sonnet-4-5@20250929:rawPredict, vertex",
+        VERTEX + "anthropic/models/claude-sonnet-4-5@20250929:streamRawPredict, vertex",
+        VERTEX + "anthropic/models/count-tokens:rawPredict, ",
+        "https://api.anthropic.com/v1/complete, anthropic",
+        "https://api.anthropic.com/v1/messages/count_tokens, ",
+        "https://api.cohere.com/v1/chat, cohere",
+        "https://api.cohere.ai/v2/rerank, cohere",
+        "https://api.cohere.com/v1/generate, cohere",
+        "https://api.cohere.com/v1/tokenize, ",
+        "https://api.example.com/v2/chat, ",
+        "http://localhost:11434/api/generate, ollama",
+        "http://localhost:11434/api/embed, ollama",
+        "https://ollama.com/api/chat, ollama",
+        "https://models.example.com/api/chat, ollama",
+        "http://localhost:11434/api/pull, ",
+        "https://api.groq.com/api/chat, ",
+        LLAMA_CPP + ", llamacpp",
+        "https://api.example.com/v1/completion, ",
+        TGI + ", huggingface",
+        TGI + "generate_stream, huggingface",
+        TGI + "tokenize, ",
+        "https://example.com/generate, "
+    })
+    void aRequestIsOfTheProviderOfItsUrl(String url, String provider) {
+        Target target = target(url);
+
+        assertThat(Dialects.bundled().of(target).map(dialect -> dialect.provider(target)))
+                .isEqualTo(Optional.ofNullable(provider));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        GEMINI + ":generateContent, gemini-2.5-flash",
+        VERTEX + "google/models/text-embedding-005:predict, text-embedding-005",
+        CLAUDE_ON_VERTEX + ", claude-sonnet-4-5-20250929",
+        VERTEX + "anthropic/models/claude-opus-4-6@default:streamRawPredict, claude-opus-4-6",
+        LLAMA_CPP + ", localhost:8080",
+        TGI + ", me.us-east-1.aws.endpoints.huggingface.cloud"
+    })
+    void aModelThatTheBodyDoesNotNameIsThatOfTheUrlOrTheHost(String url, String model) {
+        assertThat(read(url, "{}").models()).containsExactly(model);
+    }
+
+    @Test
+    void llamaCppServesTheModelThatIsAskedFor() {
+        assertThat(read(LLAMA_CPP, "{\"model\":\"qwen3\",\"prompt\":\"hi\"}").models())
+                .containsExactly("qwen3");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        GEMINI + ":generateContent, x-goog-api-key, k, k",
+        GEMINI + ":generateContent?key=a%2Fb&alt=sse, accept, x, a/b",
+        GEMINI + ":generateContent?alt=sse&key=k, authorization, Bearer hourly, k",
+        GEMINI + ":generateContent, x-goog-user-project, mine, mine",
+        GEMINI + ":generateContent, authorization, Bearer k, k",
+        GEMINI + ":generateContent?monkey=k, accept, x, ''",
+        VERTEX + "google/models/gemini-2.5-pro:generateContent, authorization, Bearer hourly, mine",
+        "https://aiplatform.googleapis.com/v1/publishers/google/models/m:generateContent?key=k, accept, x, k",
+        CLAUDE_ON_VERTEX + ", authorization, Bearer hourly, mine",
+        "https://api.anthropic.com/v1/complete, x-api-key, k, k",
+        COHERE + ", authorization, Bearer k, k",
+        OLLAMA + ", accept, x, ''"
+    })
+    void theKeyIsWhateverNamesTheAccount(String url, String header, String value, String key) {
+        assertThat(dialect(url)
+                        .apiKey(
+                                target(url),
+                                name -> Optional.ofNullable(
+                                        Map.of(header, value).get(name))))
+                .isEqualTo(key);
+    }
+
+    @Test
+    void geminiTakesNamesWithUnderscoresAndOneForAListOfOne() {
+        RequestFacts camel = read(GEMINI + ":generateContent", """
+                {"systemInstruction":{"parts":[{"text":"Be brief."}]},"contents":[{"parts":[{"text":"Hello"},\
+                {"inlineData":{"data":"AAAA"}}]}],"generationConfig":{"maxOutputTokens":50,"candidateCount":3}}""");
+
+        assertThat(camel.outputCap()).hasValue(50);
+        assertThat(camel.choices()).isEqualTo(3);
+        assertThat(camel.inputTokens()).isGreaterThan(258);
+        assertThat(read(GEMINI + ":generateContent", """
+                        {"system_instruction":{"parts":{"text":"Be brief."}},"contents":{"parts":[{"text":"Hello"},\
+                        {"inline_data":{"data":"AAAA"}}]},"generation_config":{"max_output_tokens":50,"candidate_count":3}}""")).isEqualTo(camel);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                GEMINI + ":generateContent|{\"contents\":[{\"parts\":[{\"inlineData\":{\"data\":\"%s\"}}]}]}",
+                GEMINI + ":embedContent|{\"content\":{\"parts\":[{\"inlineData\":{\"data\":\"%s\"}}]}}",
+                COHERE + "|{\"messages\":[{\"content\":[{\"image_url\":{\"url\":\"data:image/png;base64,%s\"}}]}]}",
+                "https://api.cohere.com/v2/embed|{\"images\":[\"data:image/png;base64,%s\"]}",
+                OLLAMA + "|{\"messages\":[{\"role\":\"user\",\"images\":[\"%s\"]}]}",
+                "http://localhost:11434/api/generate|{\"images\":[\"%s\"]}",
+                LLAMA_CPP + "|{\"prompt\":{\"prompt_string\":\"a\",\"multimodal_data\":[\"%s\"]}}",
+                MESSAGES + "|{\"messages\":[{\"content\":[{\"type\":\"image\",\"source\":{\"data\":\"%s\"}}]}]}"
+            })
+    void whatIsBase64IsNotCountedAsText(String url, String body) {
+        assertThat(read(url, body.formatted("A".repeat(1_000_000))).inputTokens())
+                .isLessThan(1_000_000 / 100);
+    }
+
+    @Test
+    void theTextOfADocumentIsCountedThough() {
+        assertThat(read(
+                                MESSAGES,
+                                "{\"messages\":[{\"content\":[{\"type\":\"document\",\"source\":{\"data\":\""
+                                        + "word ".repeat(1_000) + "\"}}]}]}")
+                        .inputTokens())
+                .isGreaterThan(1_000);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                GEMINI + ":batchEmbedContents",
+                VERTEX + "google/models/text-embedding-005:predict",
+                "https://api.cohere.com/v2/embed",
+                "https://api.cohere.com/v2/rerank",
+                "http://localhost:11434/api/embed"
+            })
+    void anEmbeddingHasNoOutput(String url) {
+        assertThat(estimator.estimate(read(url, "{}"), 1_000).output()).isZero();
+    }
+
+    @Test
+    void tokensThatAreGivenAsNumbersAreCounted() {
+        assertThat(read(LLAMA_CPP, "{\"prompt\":[1,2,3,\"word\"]}").inputTokens())
+                .isBetween(5L, 6L);
+        assertThat(read("http://localhost:11434/api/generate", "{\"context\":[1,2,3]}")
+                        .inputTokens())
+                .isEqualTo(read("http://localhost:11434/api/generate", "{}").inputTokens() + 3);
+    }
+
+    @ParameterizedTest
+    @CsvSource({LLAMA_CPP + ", n_predict", TGI + ", parameters.max_new_tokens", OLLAMA + ", options.num_predict"})
+    void theCapIsUnderTheNameThatTheServerHasForIt(String url, String path) {
+        String value = path.contains(".") ? "{\"" + path.replace(".", "\":{\"") + "\":%d}}" : "{\"" + path + "\":%d}";
+
+        assertThat(read(url, value.formatted(70)).outputCap()).hasValue(70);
+        assertThat(read(url, value.formatted(-1)).outputCap()).isEqualTo(OptionalLong.empty());
+    }
+
+    @Test
+    void whatGooglesToolsFetchedIsInputAndThinkingIsOnTop() {
+        Usage usage = dialect(GEMINI + ":generateContent")
+                .usage(Map.of(
+                        "promptTokenCount", 70L,
+                        "cachedContentTokenCount", 30L,
+                        "toolUsePromptTokenCount", 79L,
+                        "candidatesTokenCount", 53L,
+                        "thoughtsTokenCount", 199L));
+
+        assertThat(usage).isEqualTo(Usage.of(119, 53).withCacheRead(30).withReasoning(199));
+        assertThat(usage.allInput() + usage.allOutput()).isEqualTo(401);
+    }
+
+    @Test
+    void whatAnthropicKeepsForAnHourIsToldApart() {
+        String usage = "{\"input_tokens\":3,\"cache_creation_input_tokens\":100,\"cache_creation\":"
+                + "{\"ephemeral_5m_input_tokens\":40,\"ephemeral_1h_input_tokens\":60},\"output_tokens\":5}";
+
+        for (String body : List.of("{\"usage\":" + usage + "}", "{\"message\":{\"usage\":" + usage + "}}")) {
+            assertThat(usage(MESSAGES, body))
+                    .isEqualTo(Usage.of(3, 5).withCacheWrite(40).withCacheWriteLong(60));
+        }
+    }
+
+    @Test
+    void llamaCppTellsWhichOfThePromptWasInItsCache() {
+        assertThat(
+                        usage(
+                                LLAMA_CPP,
+                                "{\"content\":\"hi\",\"stop\":true,\"tokens_predicted\":4,\"tokens_evaluated\":20,\"timings\":{\"cache_n\":12}}"))
+                .isEqualTo(Usage.of(8, 4).withCacheRead(12));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"text\":\"hi\",\"meta\":{\"billed_units\":{\"input_tokens\":9,\"output_tokens\":4}}}",
+                "{\"generations\":[{\"text\":\"hi\"}],\"meta\":{\"billed_units\":{\"input_tokens\":9,\"output_tokens\":4}}}",
+                "{\"event_type\":\"stream-end\",\"is_finished\":true,\"response\":{\"meta\":{\"billed_units\":"
+                        + "{\"input_tokens\":9,\"output_tokens\":4}}}}"
+            })
+    void cohereBillsTheFirstVersionOfItsApiAlike(String body) {
+        assertThat(usage("https://api.cohere.com/v1/chat", body)).isEqualTo(Usage.of(9, 4));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        GEMINI + ":generateContent, 400, false",
+        GEMINI + ":generateContent, 503, false",
+        GEMINI + ":generateContent, 599, true",
+        CLAUDE_ON_VERTEX + ", 529, false",
+        COHERE + ", 498, false",
+        COHERE + ", 400, false",
+        COHERE + ", 409, true",
+        OLLAMA + ", 503, false",
+        LLAMA_CPP + ", 503, false",
+        TGI + ", 503, false",
+        TGI + ", 424, true"
+    })
+    void anErrorMayHaveBeenBilledUnlessItSurelyRefused(String url, int status, boolean billable) {
+        assertThat(dialect(url).billable(status, "")).isEqualTo(billable);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                GEMINI
+                        + ":generateContent|429|{\"error\":{\"code\":429,\"message\":\"why\",\"status\":\"RESOURCE_EXHAUSTED\"}}",
+                GEMINI
+                        + ":generateContent|402|{\"error\":{\"code\":402,\"message\":\"why\",\"status\":\"FAILED_PRECONDITION\"}}",
+                GEMINI
+                        + ":generateContent|503|{\"error\":{\"code\":503,\"message\":\"why\",\"status\":\"UNAVAILABLE\"}}",
+                COHERE + "|429|{\"message\":\"why\"}",
+                OLLAMA + "|429|{\"error\":\"why\"}",
+                LLAMA_CPP + "|503|{\"error\":{\"code\":503,\"message\":\"why\",\"type\":\"unavailable_error\"}}",
+                TGI + "|429|{\"error\":\"why\",\"error_type\":\"overloaded\"}"
+            })
+    void anAnswerInAProvidersPlaceIsAnErrorOfItsShape(String url, int status, String body) {
+        assertThat(new String(dialect(url).errorBody(status, "why"), StandardCharsets.UTF_8))
+                .isEqualTo(body);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                GEMINI + ":generateContent|{\"error\":{\"code\":400,\"status\":\"INVALID_ARGUMENT\"}}|INVALID_ARGUMENT",
+                CLAUDE_ON_VERTEX + "|{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\"}}|RESOURCE_EXHAUSTED",
+                COHERE + "|{\"message\":\"invalid request: secret\"}|error",
+                COHERE + "|{\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"ERROR\"}}|ERROR",
+                OLLAMA + "|{\"error\":\"model 'secret' not found\"}|error",
+                LLAMA_CPP + "|{\"error\":{\"code\":400,\"type\":\"invalid_request_error\"}}|invalid_request_error",
+                TGI + "|{\"error\":\"Model is overloaded\",\"error_type\":\"overloaded\"}|overloaded"
+            })
+    void anErrorIsKnownByItsTypeAndNotByItsText(String url, String body, String error) {
+        assertThat(told(url, body).errors).containsExactly(error);
+    }
+
+    private RequestFacts read(String url, String body) {
+        return estimator.read(dialect(url), target(url), body.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static Usage usage(String url, String body) {
+        return dialect(url).usage(told(url, body).counts);
+    }
+
+    private static Told told(String url, String body) {
+        Told told = new Told();
+        byte[] json = body.getBytes(StandardCharsets.UTF_8);
+        assertThat(JsonScan.read(
+                        json,
+                        0,
+                        json.length,
+                        dialect(url).responsePaths(),
+                        field -> dialect(url).response(field, told)))
+                .isTrue();
+        return told;
+    }
+
+    private static Target target(String url) {
+        return Target.of("POST", URI.create(url));
+    }
+
+    private static Dialect dialect(String url) {
+        return Dialects.bundled().of(target(url)).orElseThrow();
+    }
+
+    /** What a dialect tells of one document. */
+    private static final class Told implements Dialect.ResponseReader {
+        private final Map<String, Long> counts = new HashMap<>();
+        private final List<String> errors = new ArrayList<>();
+
+        @Override
+        public void reported(String name, OptionalLong count) {
+            counts.put(name, count.orElseThrow());
+        }
+
+        @Override
+        public void part(String name, Field value) {
+            counts.merge(name, value.count().orElseThrow(), Long::sum);
+        }
+
+        @Override
+        public void text(String text) {}
+
+        @Override
+        public void wholeText(String text) {}
+
+        @Override
+        public void document(byte[] json) {}
+
+        @Override
+        public void error(String typeOrCode) {
+            errors.add(typeOrCode);
+        }
+
+        @Override
+        public void end() {}
+    }
+}
