@@ -169,7 +169,7 @@ class NativeDialectsTest {
                 "http://localhost:11434/api/embed"
             })
     void anEmbeddingHasNoOutput(String url) {
-        assertThat(estimator.estimate(read(url, "{}"), 1_000).output()).isZero();
+        assertThat(estimator.estimate(read(url, "{}"), 1_000, OptionalLong.empty()).output()).isZero();
     }
 
     @Test
