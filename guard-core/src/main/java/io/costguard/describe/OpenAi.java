@@ -204,7 +204,7 @@ abstract class OpenAi implements Dialect {
 
     /**
      * Details are parts of a figure, unless they come to more than it: Azure AI Foundry's cached tokens are not in that of the prompt, as
-     * recorded; or unless the total shows that they are not: xAI's reasoning is not in that of the answer, in chat ("Chat" reference).
+     * recorded; or unless the total shows that they are not: xAI's reasoning is not in that of the answer, in chat ("Consumption and Rate Limits").
      */
     @Override
     public final Usage usage(Map<String, Long> counts) {

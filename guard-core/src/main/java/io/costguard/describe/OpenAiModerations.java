@@ -4,7 +4,7 @@ import java.util.List;
 
 /**
  * Moderations ("Create moderation"). OpenAI's are free (API guide, "Moderation") and report no usage: what is counted of them is requests.
- * Mistral's report theirs, and are charged that.
+ * Where a host reports one, it is charged.
  */
 final class OpenAiModerations extends OpenAi {
     private static final JsonPaths REQUEST = JsonPaths.of("model");
