@@ -44,7 +44,16 @@ public final class Estimator {
 
     /** What is known of a request whose body was not read. */
     public static RequestFacts unread(long bytes) {
-        return new RequestFacts(List.of(), densestTokens(bytes), OptionalLong.empty(), 1, false);
+        return ofTokens(densestTokens(bytes));
+    }
+
+    /** {@link #unread(long)} of a request of this dialect. */
+    public static RequestFacts unread(Dialect dialect, long bytes) {
+        return ofTokens(dialect.unreadTokens(bytes));
+    }
+
+    private static RequestFacts ofTokens(long tokens) {
+        return new RequestFacts(List.of(), tokens, OptionalLong.empty(), 1, false);
     }
 
     static long densestTokens(long bytes) {
