@@ -113,12 +113,14 @@ class OpenAiAnswersTest {
 
     @Test
     void theTextOfAStreamedResponseIsCountedOnce() {
-        Metered metered = metered(
-                "/responses",
-                "text/event-stream",
-                "data: {'type':'response.output_text.delta','delta':'hello'}\n\n"
-                        + "data: {'type':'response.output_text.done','text':'hello'}\n\n"
-                        + "data: {'type':'response.output_item.done','item':{'content':[{'text':'hello'}]}}\n\n");
+        Metered metered = metered("/responses", "text/event-stream", """
+                data: {'type':'response.output_text.delta','delta':'hello'}
+
+                data: {'type':'response.output_text.done','text':'hello'}
+
+                data: {'type':'response.output_item.done','item':{'content':[{'text':'hello'}]}}
+
+                """);
 
         assertThat(metered.outputCounted()).isEqualTo(counted("hello"));
     }
