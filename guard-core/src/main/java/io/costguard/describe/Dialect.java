@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.function.Function;
 
 /**
@@ -33,8 +34,32 @@ public interface Dialect {
     /** A value of the body of a request. */
     void request(Field field, RequestReader request);
 
-    /** The places in a response, or in an event of a stream, that {@link #response} wants to see. */
+    /**
+     * About how many tokens a prompt has that is in no JSON, such as in a form with files; more rather than less.
+     *
+     * @param bytes of the body
+     */
+    default long unreadTokens(long bytes) {
+        return Estimator.densestTokens(bytes);
+    }
+
+    /**
+     * Tokens that a model's own template adds to the prompt, once all of the request was read.
+     *
+     * @param model its canonical name
+     * @param kinds those of which {@link RequestReader#tokensOnce} was told
+     */
+    default long templateTokens(String model, Set<String> kinds) {
+        return 0;
+    }
+
+    /** The places in a response that {@link #response} wants to see. */
     JsonPaths responsePaths();
+
+    /** The places in an event of a stream that {@link #response} wants to see. */
+    default JsonPaths eventPaths() {
+        return responsePaths();
+    }
 
     /** A value of a response, or of an event of a stream. */
     void response(Field field, ResponseReader response);
@@ -114,6 +139,9 @@ public interface Dialect {
         void noOutput();
 
         void choices(OptionalLong count);
+
+        /** One of several prompts, each of which gets its own choices. */
+        void prompt();
     }
 
     /** What a dialect tells of a response. */
@@ -149,5 +177,8 @@ public interface Dialect {
 
         /** The last event of a stream. */
         void end();
+
+        /** The answer is still to come, and not here: the call keeps its estimate. */
+        void later();
     }
 }

@@ -14,6 +14,12 @@ public final class Dialects {
     private static final JsonFactory JSON = new JsonFactory();
     private static final Dialects BUNDLED = new Dialects(List.of(
             new OpenAiChat(),
+            new OpenAiResponses(),
+            new OpenAiCompletions(),
+            new OpenAiEmbeddings(),
+            new OpenAiModerations(),
+            new OpenAiImages(),
+            new OpenAiAudio(),
             new AnthropicMessages(),
             new Gemini(),
             new Cohere(),

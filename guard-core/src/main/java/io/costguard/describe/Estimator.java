@@ -27,13 +27,15 @@ public final class Estimator {
         dialect.target(target, reader);
         boolean readable =
                 JsonScan.read(body, 0, body.length, dialect.requestPaths(), field -> dialect.request(field, reader));
-        long input = readable ? reader.tokens + textTokens(reader) : body.length / BYTES_A_TOKEN;
-        return new RequestFacts(reader.models(), input, reader.cap, reader.choices, readable);
+        List<String> models = reader.models();
+        long input = readable ? tokens(dialect, dearest(models), reader) : dialect.unreadTokens(body.length);
+        return new RequestFacts(models, input, reader.cap, reader.choices(), readable);
     }
 
-    private long textTokens(Reader reader) {
-        Tokenizers.Counter counter = Tokenizers.of(ModelNames.canonical(dearest(reader.models())));
-        long tokens = 0;
+    private static long tokens(Dialect dialect, String model, Reader reader) {
+        String name = ModelNames.canonical(model);
+        Tokenizers.Counter counter = Tokenizers.of(name);
+        long tokens = reader.tokens + dialect.templateTokens(name, reader.kinds);
         for (String text : reader.texts) {
             tokens += counter.count(text);
         }
@@ -42,7 +44,20 @@ public final class Estimator {
 
     /** What is known of a request whose body was not read. */
     public static RequestFacts unread(long bytes) {
-        return new RequestFacts(List.of(), bytes / BYTES_A_TOKEN, OptionalLong.empty(), 1, false);
+        return ofTokens(densestTokens(bytes));
+    }
+
+    /** {@link #unread(long)} of a request of this dialect. */
+    public static RequestFacts unread(Dialect dialect, long bytes) {
+        return ofTokens(dialect.unreadTokens(bytes));
+    }
+
+    private static RequestFacts ofTokens(long tokens) {
+        return new RequestFacts(List.of(), tokens, OptionalLong.empty(), 1, false);
+    }
+
+    static long densestTokens(long bytes) {
+        return bytes / BYTES_A_TOKEN;
     }
 
     /** The model that a request is counted under: of several, the dearest. */
@@ -65,7 +80,9 @@ public final class Estimator {
         Cost cost = Cost.requests(1)
                 .input(Math.min(most, facts.inputTokens()))
                 .output(tooMany ? most : output * facts.choices());
-        OptionalLong nanoUsd = prices.nanoUsd(model(facts), cost);
+        // Without tokens there is nothing that needs a price.
+        OptionalLong nanoUsd =
+                cost.input() + cost.output() == 0 ? OptionalLong.of(0) : prices.nanoUsd(model(facts), cost);
         return nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost;
     }
 
@@ -97,10 +114,18 @@ public final class Estimator {
         private long tokens;
         private OptionalLong cap = OptionalLong.empty();
         private long choices = 1;
+        private long prompts;
         private @Nullable String otherwise;
 
         List<String> models() {
             return models.isEmpty() && otherwise != null ? List.of(otherwise) : List.copyOf(models);
+        }
+
+        /** All of them, of all prompts. */
+        long choices() {
+            return prompts > 1 && choices > Cost.MAX_AMOUNT / prompts
+                    ? Cost.MAX_AMOUNT
+                    : choices * Math.max(1, prompts);
         }
 
         @Override
@@ -140,6 +165,11 @@ public final class Estimator {
         @Override
         public void noOutput() {
             cap = OptionalLong.of(0);
+        }
+
+        @Override
+        public void prompt() {
+            prompts++;
         }
 
         @Override

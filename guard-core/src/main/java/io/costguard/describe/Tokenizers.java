@@ -4,6 +4,7 @@ import com.knuddels.jtokkit.Encodings;
 import com.knuddels.jtokkit.api.EncodingType;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -28,7 +29,11 @@ public final class Tokenizers {
             Map.entry("o3", EncodingType.O200K_BASE),
             Map.entry("o4", EncodingType.O200K_BASE),
             Map.entry("gpt-4", EncodingType.CL100K_BASE),
-            Map.entry("gpt-3.5", EncodingType.CL100K_BASE));
+            Map.entry("gpt-3.5", EncodingType.CL100K_BASE),
+            Map.entry("gpt-35", EncodingType.CL100K_BASE),
+            Map.entry("text-embedding-", EncodingType.CL100K_BASE),
+            Map.entry("babbage-002", EncodingType.CL100K_BASE),
+            Map.entry("davinci-002", EncodingType.CL100K_BASE));
 
     /** Google's, which are not public; that of Gemma is, and cuts likewise ("Gemma: Open Models Based on Gemini Research and Technology"). */
     private static final List<String> SPLITTING_NUMBERS = List.of("gemini", "gemma");
@@ -43,13 +48,10 @@ public final class Tokenizers {
 
     /** The best counter for this model that there is right now. */
     public static Counter of(String model) {
-        for (Map.Entry<String, EncodingType> family : FAMILIES) {
-            if (model.startsWith(family.getKey())) {
-                CompletableFuture<Counter> tokenizer = loading(family.getValue());
-                if (tokenizer.isDone() && !tokenizer.isCompletedExceptionally()) {
-                    return tokenizer.join();
-                }
-            }
+        CompletableFuture<Counter> tokenizer =
+                encoding(model).map(Tokenizers::loading).orElseGet(CompletableFuture::new);
+        if (tokenizer.isDone() && !tokenizer.isCompletedExceptionally()) {
+            return tokenizer.join();
         }
         return SPLITTING_NUMBERS.stream().anyMatch(model::startsWith)
                 ? text -> heuristic(text) + splitNumbers(text)
@@ -58,12 +60,20 @@ public final class Tokenizers {
 
     /** Done when the tokenizer of this model, if it has one, is loaded. */
     public static CompletableFuture<Void> loaded(String model) {
+        return encoding(model)
+                .map(type -> loading(type).thenAccept(tokenizer -> {}))
+                .orElseGet(() -> CompletableFuture.completedFuture(null));
+    }
+
+    private static Optional<EncodingType> encoding(String model) {
+        // As hosts name it that offer the models of others too.
+        int from = model.startsWith("openai/") ? "openai/".length() : 0;
         for (Map.Entry<String, EncodingType> family : FAMILIES) {
-            if (model.startsWith(family.getKey())) {
-                return loading(family.getValue()).thenAccept(tokenizer -> {});
+            if (model.startsWith(family.getKey(), from)) {
+                return Optional.of(family.getValue());
             }
         }
-        return CompletableFuture.completedFuture(null);
+        return Optional.empty();
     }
 
     private static CompletableFuture<Counter> loading(EncodingType type) {

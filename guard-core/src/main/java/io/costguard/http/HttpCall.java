@@ -90,7 +90,7 @@ public final class HttpCall {
 
     /** The body cannot be read, or is longer than {@link #MOST_READ}: it is at least so long. */
     public void unreadBody(long bytes) {
-        facts = Estimator.unread(bytes);
+        facts = dialect.map(its -> Estimator.unread(its, bytes)).orElseGet(() -> Estimator.unread(bytes));
     }
 
     /**

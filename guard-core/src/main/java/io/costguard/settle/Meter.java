@@ -50,6 +50,7 @@ public final class Meter implements Dialect.ResponseReader {
     private boolean nonsense;
     private boolean off;
     private boolean ended;
+    private boolean isLater;
     /** Whether the last event was one. */
     private boolean sense = true;
 
@@ -120,7 +121,7 @@ public final class Meter implements Dialect.ResponseReader {
         Metered.State state = Metered.State.PARTIAL;
         if (off || framing == null || !sense || !framing.isReadable()) {
             state = Metered.State.UNREADABLE;
-        } else if (ended) {
+        } else if (ended && !isLater) {
             state = Metered.State.COMPLETE;
         }
         long counted = outputCounted;
@@ -161,7 +162,7 @@ public final class Meter implements Dialect.ResponseReader {
             ended = true;
             return;
         }
-        sense = JsonScan.read(data, 0, length, dialect.responsePaths(), this::field);
+        sense = JsonScan.read(data, 0, length, dialect.eventPaths(), this::field);
         if (!sense) {
             countsOfEvent.clear();
         }
@@ -222,6 +223,11 @@ public final class Meter implements Dialect.ResponseReader {
     @Override
     public void end() {
         ended = true;
+    }
+
+    @Override
+    public void later() {
+        isLater = true;
     }
 
     private long count(String text) {

@@ -21,6 +21,8 @@ class EstimatorTest {
     /** Their input is not all in the request: the server searches the web, and adds what it finds. */
     private static final Set<String> MORE_THAN_THE_REQUEST = Set.of("anthropic-messages-stream-web-search");
 
+    private static final String TWO_PROMPTS = "openai-completions-prompt-list-n2";
+
     private final Estimator estimator = new Estimator(PriceList.bundled());
 
     static List<Exchange> answered() {
@@ -55,8 +57,14 @@ class EstimatorTest {
     void theCapAndTheChoicesOfARecordedRequestAreRead(Exchange exchange) {
         RequestFacts facts = read(exchange);
 
-        assertThat(facts.outputCap()).isEqualTo(exchange.number("request_max_tokens"));
-        assertThat(facts.choices()).isEqualTo(exchange.number("request_n").orElse(1));
+        assertThat(facts.outputCap())
+                .isEqualTo(
+                        exchange.reportedOutput().isPresent()
+                                ? exchange.number("request_max_tokens")
+                                : OptionalLong.of(0));
+        long prompts = exchange.folder().equals(TWO_PROMPTS) ? 2 : 1;
+        assertThat(facts.choices())
+                .isEqualTo(prompts * exchange.number("request_n").orElse(1));
     }
 
     @Test
@@ -104,7 +112,7 @@ class EstimatorTest {
     void aModelWithoutAPriceHasNoDollars() {
         assertThat(estimate("{\"model\":\"nobody-knows\"}").givenNanoUsd()).isEqualTo(OptionalLong.empty());
         assertThat(estimate("{\"model\":\"gpt-4o\",\"max_tokens\":100}").givenNanoUsd())
-                .hasValue(1_007_500);
+                .hasValue(1_000_000);
     }
 
     @Test

@@ -169,7 +169,10 @@ class NativeDialectsTest {
                 "http://localhost:11434/api/embed"
             })
     void anEmbeddingHasNoOutput(String url) {
-        assertThat(estimator.estimate(read(url, "{}"), 1_000, OptionalLong.empty()).output()).isZero();
+        assertThat(estimator
+                        .estimate(read(url, "{}"), 1_000, OptionalLong.empty())
+                        .output())
+                .isZero();
     }
 
     @Test
@@ -323,6 +326,9 @@ class NativeDialectsTest {
     private static final class Told implements Dialect.ResponseReader {
         private final Map<String, Long> counts = new HashMap<>();
         private final List<String> errors = new ArrayList<>();
+
+        @Override
+        public void later() {}
 
         @Override
         public void reported(String name, OptionalLong count) {

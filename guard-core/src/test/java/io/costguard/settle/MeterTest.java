@@ -88,7 +88,7 @@ class MeterTest {
                 .isEqualTo(exchange.reportedInput().isPresent());
         metered.usage().ifPresent(usage -> {
             assertThat(OptionalLong.of(usage.allInput())).isEqualTo(exchange.reportedInput());
-            assertThat(OptionalLong.of(usage.allOutput())).isEqualTo(exchange.reportedOutput());
+            assertThat(usage.allOutput()).isEqualTo(exchange.reportedOutput().orElse(0));
         });
         assertThat(metered.state()).isEqualTo(Metered.State.COMPLETE);
         assertThat(metered.error().isEmpty()).isEqualTo(exchange.status() < 300);

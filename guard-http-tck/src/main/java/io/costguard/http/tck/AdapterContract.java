@@ -144,6 +144,8 @@ public abstract class AdapterContract {
     static Stream<Arguments> recordings() {
         return Recordings.all().stream()
                 .filter(exchange -> Set.of("openai", "anthropic").contains(exchange.provider()))
+                // Names no model, and has no output: held in a test of its own.
+                .filter(exchange -> !exchange.folder().equals("openai-moderations-basic"))
                 .filter(exchange ->
                         Dialects.bundled().of(Target.of("POST", exchange.url())).isPresent())
                 .flatMap(exchange -> Arrays.stream(Mode.values())
@@ -184,7 +186,7 @@ public abstract class AdapterContract {
             assertThat(settled.actual().input())
                     .isEqualTo(exchange.reportedInput().getAsLong());
             assertThat(settled.actual().output())
-                    .isEqualTo(exchange.reportedOutput().getAsLong());
+                    .isEqualTo(exchange.reportedOutput().orElse(0));
         } else if (exchange.status() == 200) {
             assertThat(settled.outcome()).isEqualTo(Outcome.COUNTED);
             assertThat(settled.actual().input()).isEqualTo(settled.estimate().input());

@@ -1,0 +1,67 @@
+package io.costguard.describe;
+
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.OptionalLong;
+
+/**
+ * Speech to text and text to speech ("Create transcription", "Create translation", "Create speech"). Models that are paid by the token report
+ * usage, but for a spoken answer that is no event stream: such a call keeps its estimate. A recording comes in a form, and is not read.
+ */
+final class OpenAiAudio extends OpenAi {
+    /** A minute is said to cost what 1,250 tokens do (API pricing, gpt-4o-mini-tts), and has at least some 700 letters. */
+    private static final long SPOKEN_TOKENS_A_BYTE = 2;
+
+    /** A minute is said to cost what 1,000 tokens do (API pricing, gpt-4o-transcribe), and has at least 60,000 bytes, at 8 kbit/s. */
+    private static final long RECORDED_BYTES_A_TOKEN = 60;
+
+    private static final JsonPaths REQUEST = JsonPaths.of("model", "input", "instructions");
+    private static final JsonPaths RESPONSE = paths(List.of("usage"), "text");
+    private static final JsonPaths EVENT = paths(List.of("usage"), "type", "delta");
+
+    OpenAiAudio() {
+        super("/audio/transcriptions", "/audio/translations", "/audio/speech");
+    }
+
+    @Override
+    public JsonPaths requestPaths() {
+        return REQUEST;
+    }
+
+    @Override
+    public void request(Field field, RequestReader request) {
+        switch (field.path()) {
+            case "model" -> request.model(field.text());
+            case "input" -> {
+                request.text(field.text());
+                int bytes = field.text().getBytes(StandardCharsets.UTF_8).length;
+                request.outputCap(OptionalLong.of(bytes * SPOKEN_TOKENS_A_BYTE));
+            }
+            default -> request.text(field.text());
+        }
+    }
+
+    @Override
+    public long unreadTokens(long bytes) {
+        return bytes / RECORDED_BYTES_A_TOKEN;
+    }
+
+    @Override
+    public JsonPaths responsePaths() {
+        return RESPONSE;
+    }
+
+    @Override
+    public JsonPaths eventPaths() {
+        return EVENT;
+    }
+
+    @Override
+    void answer(Field field, ResponseReader response) {
+        if (!field.path().equals("type")) {
+            response.text(field.text());
+        } else if (field.text().equals("transcript.text.done") || field.text().equals("speech.audio.done")) {
+            response.end();
+        }
+    }
+}

@@ -1,0 +1,59 @@
+package io.costguard.describe;
+
+import java.util.List;
+
+/**
+ * Completions of a text ("Create completion", legacy), at OpenAI, vLLM, llama.cpp and others; and those that fill a gap, at Mistral ("Fill in
+ * the middle") and DeepSeek ("FIM completion"). A prompt is a text or its tokens.
+ */
+final class OpenAiCompletions extends OpenAi {
+    private static final JsonPaths REQUEST =
+            JsonPaths.of("model", "max_tokens", "n", "best_of", "prompt", "prompt[]", "prompt[][]", "suffix");
+
+    private static final JsonPaths RESPONSE =
+            paths(List.of("usage"), "choices[].text", "choices[].message.content", "choices[].delta.content");
+
+    OpenAiCompletions() {
+        super("/completions");
+    }
+
+    @Override
+    public boolean speaksFor(Target target) {
+        return super.speaksFor(target) && !target.path().endsWith("/chat/completions");
+    }
+
+    @Override
+    public JsonPaths requestPaths() {
+        return REQUEST;
+    }
+
+    @Override
+    public void request(Field field, RequestReader request) {
+        switch (field.path()) {
+            case "model" -> request.model(field.text());
+            case "max_tokens" -> request.outputCap(field.count());
+            case "n", "best_of" -> request.choices(field.count());
+            case "prompt[]", "prompt[][]" -> {
+                if (field.isString()) {
+                    request.prompt();
+                    request.text(field.text());
+                } else {
+                    request.tokens(1);
+                }
+            }
+            default -> request.text(field.text());
+        }
+    }
+
+    @Override
+    public JsonPaths responsePaths() {
+        return RESPONSE;
+    }
+
+    @Override
+    void answer(Field field, ResponseReader response) {
+        if (field.isString()) {
+            response.text(field.text());
+        }
+    }
+}

@@ -1,0 +1,285 @@
+package io.costguard.describe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.costguard.Cost;
+import io.costguard.PriceList;
+import io.costguard.Unit;
+import io.costguard.testing.Recordings;
+import io.costguard.testing.Recordings.Exchange;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.ExecutionException;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What is read in requests on OpenAI's paths, whoever offers them. */
+class OpenAiTest {
+    private static final String OPENAI = "https://api.openai.com/v1";
+    private static final String AZURE = "https://res.openai.azure.com/openai/deployments/mine";
+
+    private final Estimator estimator = new Estimator(PriceList.bundled());
+
+    static List<Exchange> answered() {
+        return Recordings.all().stream()
+                .filter(exchange -> exchange.reportedInput().isPresent())
+                .filter(exchange -> Dialects.bundled()
+                        .of(Target.of("POST", exchange.url()))
+                        .filter(dialect -> dialect instanceof OpenAi)
+                        .isPresent())
+                .toList();
+    }
+
+    @BeforeAll
+    static void loadTokenizers() throws ExecutionException, InterruptedException {
+        Tokenizers.loaded("gpt-4o").get();
+        Tokenizers.loaded("gpt-4").get();
+    }
+
+    @ParameterizedTest
+    @MethodSource("answered")
+    void theInputOfARecordedRequestIsNotEstimatedTooLow(Exchange exchange) {
+        RequestFacts facts = read(exchange.url().toString(), exchange.request());
+
+        assertThat(facts.isReadable()).isTrue();
+        assertThat(facts.models()).containsExactly(exchange.model());
+        assertThat(facts.inputTokens())
+                .isGreaterThanOrEqualTo(exchange.reportedInput().getAsLong() * 95 / 100);
+    }
+
+    @Test
+    void whereTheTokenizerIsNotPublicHalfOfTheEstimatesAreAtMostThirtyPercentTooHigh() {
+        List<Long> percents = answered().stream()
+                .filter(exchange -> !List.of("openai", "ollama").contains(exchange.provider()))
+                .map(exchange -> 100
+                        * read(exchange.url().toString(), exchange.request()).inputTokens()
+                        / exchange.reportedInput().getAsLong())
+                .sorted()
+                .toList();
+
+        assertThat(percents.get(percents.size() / 2)).isLessThanOrEqualTo(130);
+    }
+
+    @Test
+    void theDeploymentIsTheModelWhereTheBodyHasNone() {
+        assertThat(read(AZURE + "/chat/completions?api-version=1", "{'messages':[]}")
+                        .models())
+                .containsExactly("mine");
+        assertThat(read(AZURE + "/chat/completions?api-version=1", "{'model':'gpt-4o'}")
+                        .models())
+                .containsExactly("gpt-4o");
+        assertThat(read(OPENAI + "/chat/completions", "{'messages':[]}").models())
+                .isEmpty();
+    }
+
+    @Test
+    void ofTheModelsThatMayAnswerEachIsRead() {
+        assertThat(read(
+                                "https://openrouter.ai/api/v1/chat/completions",
+                                "{'model':'openai/gpt-4o-mini','models':['openai/gpt-4o']}")
+                        .models())
+                .containsExactly("openai/gpt-4o-mini", "openai/gpt-4o");
+    }
+
+    @Test
+    void aHostsNameForAModelOfOpenAiHasItsTokenizer() {
+        String text = "0123456789".repeat(100);
+
+        assertThat(Tokenizers.of("openai/gpt-4o").count(text))
+                .isEqualTo(Tokenizers.of("gpt-4o").count(text))
+                .isNotEqualTo(Tokenizers.heuristic(text));
+    }
+
+    @Test
+    void whatAResponseIsAskedForIsItsInputInAnyForm() {
+        String text = "Tell me all about the history of the world, please.";
+        long tokens = read(OPENAI + "/responses", "{'model':'gpt-5','input':'" + text + "'}")
+                .inputTokens();
+
+        assertThat(tokens)
+                .isEqualTo(read(
+                                OPENAI + "/responses",
+                                "{'model':'gpt-5','input':[{'role':'user','content':[{'type':'input_text','text':'"
+                                        + text + "'}]}]}")
+                        .inputTokens());
+        assertThat(read(OPENAI + "/responses", "{'model':'gpt-5','input':[],'instructions':'" + text + "'}")
+                        .inputTokens())
+                .isEqualTo(Tokenizers.of("gpt-5").count(text));
+        assertThat(read(
+                                OPENAI + "/responses",
+                                "{'model':'gpt-5','input':[{'type':'function_call_output','output':'" + text + "'}]}")
+                        .inputTokens())
+                .isEqualTo(tokens);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{'type':'input_image','image_url':'data:image/png;base64,DATA'}",
+                "{'type':'input_file','file_data':'data:application/pdf;base64,DATA'}",
+                "{'type':'input_audio','input_audio':{'data':'DATA','format':'wav'}}"
+            })
+    void whatIsNotTextInAResponsesInputIsNotCountedAsText(String part) {
+        RequestFacts facts = read(
+                OPENAI + "/responses",
+                "{'model':'gpt-5','input':[{'role':'user','content':[" + part.replace("DATA", "QUJD".repeat(25_000))
+                        + "]}]}");
+
+        assertThat(facts.inputTokens()).isBetween(50L, 1_000L);
+    }
+
+    @Test
+    void reasoningThatIsSentBackIsCountedByItsLength() {
+        assertThat(read(
+                                OPENAI + "/responses",
+                                "{'model':'gpt-5','input':[{'type':'reasoning','encrypted_content':'"
+                                        + "gAAA".repeat(250) + "'}]}")
+                        .inputTokens())
+                .isBetween(200L, 210L);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{'prompt':'a','max_tokens':7}                              | 1",
+                "{'prompt':'a','max_tokens':7,'n':2}                        | 2",
+                "{'prompt':'a','max_tokens':7,'n':2,'best_of':5}            | 5",
+                "{'prompt':['a','b','c'],'max_tokens':7,'n':2}              | 6",
+                "{'prompt':[1,2,3],'max_tokens':7}                          | 1",
+                "{'prompt':['a','b'],'max_tokens':7,'n':9007199254740991}   | 9007199254740991",
+            })
+    void eachPromptGetsItsOwnChoices(String body, long choices) {
+        RequestFacts facts = read(OPENAI + "/completions", body);
+
+        assertThat(facts.choices()).isEqualTo(choices);
+        assertThat(facts.outputCap()).hasValue(7);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "/completions | {'prompt':[15339,1917]}",
+                "/embeddings  | {'input':[15339,1917]}",
+                "/embeddings  | {'input':[[15339],[1917]]}",
+                "/embeddings  | {'input':['hello','world']}",
+                "/completions | {'prompt':'hello','suffix':'world'}",
+            })
+    void aPromptOfTokensIsAsLongAsItsText(String path, String body) {
+        assertThat(read(OPENAI + path, body.replace("{", "{'model':'text-embedding-3-small',"))
+                        .inputTokens())
+                .isEqualTo(2);
+    }
+
+    @Test
+    void anEmbeddingHasNoOutput() {
+        Cost cost = estimator.estimate(
+                read(OPENAI + "/embeddings", "{'model':'gpt-4o','input':'hello'}"), 1_000, OptionalLong.empty());
+
+        assertThat(cost.input()).isEqualTo(1);
+        assertThat(cost.output()).isZero();
+        assertThat(cost.nanoUsd()).isEqualTo(2_500);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"{'input':'Is this well said?'}", "{'model':'omni-moderation-2024-09-26','input':['a','b']}"})
+    void aModerationIsARequestThatIsFree(String body) {
+        assertThat(estimator.estimate(read(OPENAI + "/moderations", body), 1_000, OptionalLong.empty()))
+                .isEqualTo(Cost.requests(1).nanoUsd(0));
+    }
+
+    @Test
+    void aModerationThatNamesNoModelHasOpenAis() {
+        assertThat(read(OPENAI + "/moderations", "{'input':'hello'}").models())
+                .containsExactly("omni-moderation-latest");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"low, 408", "medium, 1584", "high, 6240", "auto, 1000"})
+    void aPictureHasAsManyTokensAsItsQualityTakes(String quality, long tokens) {
+        RequestFacts facts = read(
+                OPENAI + "/images/generations",
+                "{'model':'gpt-image-1','prompt':'a cat','n':3,'quality':'" + quality + "'}");
+
+        assertThat(estimator.estimate(facts, 1_000, OptionalLong.empty()).output())
+                .isEqualTo(3 * tokens);
+    }
+
+    @Test
+    void aSpokenAnswerIsEstimatedByItsText() {
+        RequestFacts facts = read(
+                OPENAI + "/audio/speech",
+                "{'model':'gpt-4o-mini-tts','input':'" + "Hello there. ".repeat(100) + "','voice':'alloy'}");
+
+        assertThat(facts.outputCap()).hasValue(2_600);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"/audio/transcriptions, 16666", "/images/edits, 1765", "/chat/completions, 500000"})
+    void aFormWithAFileIsNotCountedAsText(String path, long tokens) {
+        byte[] form = new byte[1_000_000];
+        form[0] = '-';
+
+        assertThat(read(OPENAI + path, form).inputTokens()).isEqualTo(tokens);
+    }
+
+    @Test
+    void whatMistralHasLeftIsReadUnderItsOwnNames() {
+        Map<String, String> headers = Recordings.of("mistral-chat-tools").headers();
+        Instant now = Instant.parse("2026-01-01T00:00:00Z");
+
+        assertThat(dialect(OPENAI + "/chat/completions")
+                        .remaining(name -> Optional.ofNullable(headers.get(name)), now, now))
+                .containsExactly(new Remaining(Unit.REQUESTS, 95), new Remaining(Unit.TOKENS, 99_692));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "https://res.openai.azure.com/openai/v1/responses, authorization, Bearer eyJ0eXAi.of.an-hour, res.openai.azure.com",
+        "https://res.openai.azure.com/openai/v1/responses, authorization, Bearer key, key",
+        "https://res.openai.azure.com/openai/v1/responses, api-key, key, key",
+        "https://api.openai.com/v1/responses, authorization, Bearer eyJ, eyJ",
+    })
+    void atAzureATokenOfAnHourStandsForItsResource(String url, String header, String value, String key) {
+        Target target = Target.of("POST", URI.create(url));
+
+        assertThat(dialect(url)
+                        .apiKey(
+                                target,
+                                name -> Optional.ofNullable(
+                                        Map.of(header, value).get(name))))
+                .isEqualTo(key);
+    }
+
+    @Test
+    void withoutACapTheOutputIsWhatTheBudgetAssumes() {
+        assertThat(read(OPENAI + "/responses", "{'model':'gpt-5','input':'a'}").outputCap())
+                .isEqualTo(OptionalLong.empty());
+        assertThat(read(OPENAI + "/responses", "{'model':'gpt-5','input':'a','max_output_tokens':20}")
+                        .outputCap())
+                .hasValue(20);
+    }
+
+    private RequestFacts read(String url, String body) {
+        return read(url, body.replace('\'', '"').getBytes(StandardCharsets.UTF_8));
+    }
+
+    private RequestFacts read(String url, byte[] body) {
+        return estimator.read(dialect(url), Target.of("POST", URI.create(url)), body);
+    }
+
+    private static Dialect dialect(String url) {
+        return Dialects.bundled().of(Target.of("POST", URI.create(url))).orElseThrow();
+    }
+}
