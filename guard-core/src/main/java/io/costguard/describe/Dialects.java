@@ -12,7 +12,10 @@ import java.util.Optional;
 /** The dialects there are: a user's own first, then those of this library. Immutable. */
 public final class Dialects {
     private static final JsonFactory JSON = new JsonFactory();
-    private static final Dialects BUNDLED = new Dialects(List.of(new OpenAiChat(), new AnthropicMessages()));
+    private static final Dialects BUNDLED = new Dialects(List.of(
+            new OpenAiChat(), //
+            new AnthropicMessages(), //
+            new Bedrock()));
 
     /** Base64 of a second of speech, 24 kHz and 16 bit, has 64,000 characters and is at most 25 tokens. */
     private static final long BASE64_A_TOKEN = 2_000;
