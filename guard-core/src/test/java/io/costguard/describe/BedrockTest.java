@@ -335,6 +335,12 @@ class BedrockTest {
     }
 
     @Test
+    void aCountThatTitanWritesWithAPointIsOne() {
+        assertThat(metered(chunk("{'outputText':'a','inputTextTokenCount':28.0}")).usage())
+                .contains(Usage.of(28, 0));
+    }
+
+    @Test
     void theTextOfAStreamOfNovaIsCounted() {
         byte[] begun =
                 chunk("{'contentBlockDelta':{'delta':{'text':'Hello there, how are you?'},'contentBlockIndex':0}}");
@@ -363,6 +369,7 @@ class BedrockTest {
         assertThat(metered.usage()).isEmpty();
         assertThat(metered.outputCounted()).isZero();
         assertThat(metered.error()).isEmpty();
+        assertThat(metered.state()).isEqualTo(Metered.State.PARTIAL);
     }
 
     @ParameterizedTest

@@ -84,7 +84,7 @@ class FrameStreamTest {
     })
     void lengthsThatMakeNoSenseEndTheReading(int total, int headers) {
         byte[] before = Frames.event("chunk", "before");
-        byte[] damaged = ByteBuffer.allocate(64).putInt(total).putInt(headers).array();
+        byte[] damaged = lengths(64, total, headers);
         byte[] after = Frames.event("chunk", "after");
         byte[] all = Frames.joined(before, damaged, after);
 
@@ -96,7 +96,7 @@ class FrameStreamTest {
 
     @Test
     void aHugeLengthTakesNoMemoryUntilItsBytesCome() {
-        byte[] prelude = ByteBuffer.allocate(12).putInt(LONGEST_FRAME).putInt(0).array();
+        byte[] prelude = lengths(12, LONGEST_FRAME, 0);
         stream.accept(prelude, 0, prelude.length);
         byte[] piece = new byte[1_000];
         long before = Allocated.bytes();
@@ -149,6 +149,12 @@ class FrameStreamTest {
         stream.accept(frame, 0, frame.length);
 
         assertThat(told).containsExactly("a");
+    }
+
+    private static byte[] lengths(int size, int total, int headers) {
+        byte[] bytes = new byte[size];
+        ByteBuffer.wrap(bytes).putInt(total).putInt(headers);
+        return bytes;
     }
 
     private static byte[] bytes(Random random, int length) {

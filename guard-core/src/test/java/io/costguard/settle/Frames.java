@@ -42,16 +42,16 @@ public final class Frames {
     }
 
     static byte[] frame(byte[] headers, byte[] payload) {
-        ByteBuffer frame = ByteBuffer.allocate(16 + headers.length + payload.length);
-        frame.putInt(frame.capacity()).putInt(headers.length);
-        frame.putInt(checksum(frame));
-        frame.put(headers).put(payload);
-        return frame.putInt(checksum(frame)).array();
+        byte[] frame = new byte[16 + headers.length + payload.length];
+        ByteBuffer parts = ByteBuffer.wrap(frame).putInt(frame.length).putInt(headers.length);
+        parts.putInt(checksum(frame, parts.position())).put(headers).put(payload);
+        parts.putInt(checksum(frame, parts.position()));
+        return frame;
     }
 
-    private static int checksum(ByteBuffer written) {
+    private static int checksum(byte[] frame, int length) {
         CRC32 crc = new CRC32();
-        crc.update(written.array(), 0, written.position());
+        crc.update(frame, 0, length);
         return (int) crc.getValue();
     }
 
