@@ -336,7 +336,8 @@ class BedrockTest {
 
     @Test
     void aCountThatTitanWritesWithAPointIsOne() {
-        assertThat(metered(chunk("{'outputText':'a','inputTextTokenCount':28.0}")).usage())
+        assertThat(metered(chunk("{'outputText':'a','inputTextTokenCount':28.0}"))
+                        .usage())
                 .contains(Usage.of(28, 0));
     }
 
