@@ -25,7 +25,8 @@ public final class Dialects {
             new Cohere(),
             new Ollama(),
             new LlamaCpp(),
-            new TextGenerationInference()));
+            new TextGenerationInference(),
+            new Bedrock()));
 
     /** Base64 of a second of speech, 24 kHz and 16 bit, has 64,000 characters and is at most 25 tokens. */
     private static final long BASE64_A_TOKEN = 2_000;

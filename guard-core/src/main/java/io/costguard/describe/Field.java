@@ -23,17 +23,18 @@ public record Field(String path, Kind kind, String text) {
         NAME
     }
 
-    /** A count, if it is one: an integer from 0 to 2^53 - 1. */
+    /** A count, if it is one: an integer from 0 to 2^53 - 1. Some providers write 28 as 28.0. */
     public OptionalLong count() {
-        if (kind != Kind.NUMBER || text.length() > 16 || text.isEmpty()) {
+        String digits = text.endsWith(".0") ? text.substring(0, text.length() - 2) : text;
+        if (kind != Kind.NUMBER || digits.length() > 16 || digits.isEmpty()) {
             return OptionalLong.empty();
         }
-        for (int i = 0; i < text.length(); i++) {
-            if (text.charAt(i) < '0' || text.charAt(i) > '9') {
+        for (int i = 0; i < digits.length(); i++) {
+            if (digits.charAt(i) < '0' || digits.charAt(i) > '9') {
                 return OptionalLong.empty();
             }
         }
-        long count = Long.parseLong(text);
+        long count = Long.parseLong(digits);
         return count <= LARGEST ? OptionalLong.of(count) : OptionalLong.empty();
     }
 

@@ -67,7 +67,7 @@ public final class Meter implements Dialect.ResponseReader {
         if (type.startsWith("text/event-stream")) {
             framing = new EventStream(this::event);
         } else if (type.startsWith("application/vnd.amazon.eventstream")) {
-            framing = new FrameStream(this::event);
+            framing = new FrameStream(this::event, this::error);
         } else if (type.contains("ndjson")
                 || type.contains("jsonl")
                 || type.contains("json-seq")

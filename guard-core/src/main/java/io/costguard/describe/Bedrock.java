@@ -1,0 +1,421 @@
+package io.costguard.describe;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Amazon Bedrock's runtime: Converse, and Invoke with the bodies of all families of models, each at once and as a stream. The shapes are
+ * those of the API reference ("Converse", "ConverseStream", "InvokeModel", "ResponseStream") and of the user guides ("Inference request
+ * parameters and response fields", "Amazon Nova: Request and response schema"). One dialect reads them all: no two of them mean different
+ * things by one path.
+ */
+final class Bedrock implements Dialect {
+    private static final Set<String> OPERATIONS =
+            Set.of("converse", "converse-stream", "invoke", "invoke-with-response-stream");
+
+    private static final String MODEL = "/model/";
+
+    /** An ARN that ends with a model's own name; others name something of an account. */
+    private static final Pattern MODEL_ARN = Pattern.compile("arn:[^/]*:(?:inference-profile|foundation-model)/(.+)");
+
+    private static final Pattern CREDENTIAL = Pattern.compile("Credential=(\\w+)");
+    private static final String SHORT_TERM_KEY = "bedrock-api-key-";
+    private static final String TEMPORARY = "ASIA";
+    private static final String BASE_32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+    private static final long TOKENS_A_MESSAGE = 5;
+
+    /** What leads over to the answer: of all models but one, recorded exchanges had no more. */
+    private static final long TOKENS_OF_THE_LEAD = 3;
+
+    private static final long TOKENS_OF_THE_LEAD_OF_NOVA_2 = 45;
+
+    /** What comes with tools (likewise; it is Nova 2 that had most, Claude had 530). */
+    private static final long TOKENS_OF_TOOLS = 860;
+
+    private static final long TOKENS_OF_PUNCTUATION = 2;
+
+    /** The largest of the table in "Amazon Nova: Image understanding"; Claude has at most 1,600. */
+    private static final long TOKENS_A_PICTURE = 2_600;
+
+    /** A document has no more of them than plain text of its size (recorded PDFs had half of that). */
+    private static final long BYTES_A_TOKEN_OF_A_DOCUMENT = 4;
+
+    /** A hundred pages, the most that are taken, of 3,000 (Anthropic's API guide, "PDF support"). */
+    private static final long MOST_TOKENS_OF_A_DOCUMENT = 300_000;
+
+    /** A recorded clip of Nova had one for 180. */
+    private static final long BYTES_A_TOKEN_OF_A_VIDEO = 128;
+
+    private static final String BASE64_OF_A_PDF = "JVBERi0";
+
+    private static final List<String> CAPS = List.of(
+            "inferenceConfig.maxTokens",
+            "inferenceConfig.max_new_tokens",
+            "max_tokens",
+            "max_completion_tokens",
+            "max_tokens_to_sample",
+            "max_gen_len",
+            "maxTokens",
+            "textGenerationConfig.maxTokenCount");
+
+    private static final List<String> CHOICES = List.of("n", "num_generations", "numResults");
+
+    private static final List<String> TOOLS =
+            List.of("toolConfig.**", "tools.**", "outputConfig.**", "response_format.json_schema.**");
+
+    private static final List<String> CONTENT = List.of(
+            "text",
+            "json.**",
+            "image.source.bytes",
+            "image.source.s3Location.uri",
+            "document.name",
+            "document.context",
+            "document.source.bytes",
+            "document.source.text",
+            "document.source.content[].text",
+            "video.source.bytes",
+            "audio.source.bytes",
+            "searchResult.title",
+            "searchResult.content[].text",
+            // Anthropic's
+            "type",
+            "source.data");
+
+    private static final JsonPaths REQUEST = paths(List.of(
+            CAPS,
+            CHOICES,
+            TOOLS,
+            below("messages[].content[].", CONTENT),
+            below("messages[].content[].toolResult.content[].", CONTENT),
+            below("messages[].content[].content[].", CONTENT),
+            List.of(
+                    "system",
+                    "system[].text",
+                    "system[].guardContent.text.text",
+                    "promptVariables.**",
+                    "messages[].role",
+                    "messages[].content",
+                    "messages[].content[].guardContent.text.text",
+                    "messages[].content[].citationsContent.content[].text",
+                    "messages[].content[].reasoningContent.reasoningText.text",
+                    "messages[].content[].toolUse.toolUseId",
+                    "messages[].content[].toolUse.name",
+                    "messages[].content[].toolUse.input.**",
+                    "messages[].content[].toolResult.toolUseId",
+                    // Anthropic's
+                    "messages[].content[].thinking",
+                    "messages[].content[].id",
+                    "messages[].content[].name",
+                    "messages[].content[].tool_use_id",
+                    "messages[].content[].input.**",
+                    "messages[].content[].content",
+                    // as OpenAI's: Mistral, AI21, Qwen, gpt-oss
+                    "messages[].content[].image_url.url",
+                    "messages[].tool_calls[].function.**",
+                    // Titan; Llama, Mistral, and older models; Cohere
+                    "inputText",
+                    "prompt",
+                    "message",
+                    "preamble",
+                    "chat_history[].message",
+                    "tool_results.**",
+                    "documents.**",
+                    "query",
+                    "texts[]")));
+
+    private static final Map<String, String> HEADERS = Map.of(
+            "x-amzn-bedrock-input-token-count", "input",
+            "x-amzn-bedrock-output-token-count", "output",
+            "x-amzn-bedrock-cache-read-input-token-count", "cacheRead",
+            "x-amzn-bedrock-cache-write-input-token-count", "cacheWrite");
+
+    private static final Map<String, String> COUNTS = Map.ofEntries(
+            Map.entry("usage.inputTokens", "input"),
+            Map.entry("usage.outputTokens", "output"),
+            Map.entry("usage.cacheReadInputTokens", "cacheRead"),
+            Map.entry("usage.cacheReadInputTokenCount", "cacheRead"),
+            Map.entry("usage.cacheWriteInputTokens", "cacheWrite"),
+            Map.entry("usage.cacheWriteInputTokenCount", "cacheWrite"),
+            Map.entry("usage.cacheDetails[].inputTokens", "cacheWriteOfOneKind"),
+            Map.entry("amazon-bedrock-invocationMetrics.inputTokenCount", "input"),
+            Map.entry("amazon-bedrock-invocationMetrics.outputTokenCount", "output"),
+            Map.entry("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", "cacheRead"),
+            Map.entry("amazon-bedrock-invocationMetrics.cacheWriteInputTokenCount", "cacheWrite"),
+            Map.entry("usage.input_tokens", "input"),
+            Map.entry("usage.output_tokens", "output"),
+            Map.entry("usage.cache_read_input_tokens", "cacheRead"),
+            Map.entry("usage.cache_creation_input_tokens", "cacheWrite"),
+            Map.entry("usage.cache_creation.ephemeral_1h_input_tokens", "cacheWriteLong"),
+            Map.entry("message.usage.input_tokens", "input"),
+            Map.entry("message.usage.output_tokens", "output"),
+            Map.entry("message.usage.cache_read_input_tokens", "cacheRead"),
+            Map.entry("message.usage.cache_creation_input_tokens", "cacheWrite"),
+            Map.entry("message.usage.cache_creation.ephemeral_1h_input_tokens", "cacheWriteLong"),
+            Map.entry("usage.prompt_tokens", "input"),
+            Map.entry("usage.completion_tokens", "output"),
+            Map.entry("usage.prompt_tokens_details.cached_tokens", "cachedOfInput"),
+            Map.entry("inputTextTokenCount", "input"),
+            Map.entry("results[].tokenCount", "output"),
+            Map.entry("totalOutputTextTokenCount", "output"),
+            Map.entry("prompt_token_count", "input"),
+            Map.entry("generation_token_count", "output"));
+
+    private static final List<String> DELTA = List.of(
+            "delta.text",
+            "delta.reasoningContent.text",
+            "delta.toolUse.input",
+            // Anthropic's
+            "delta.thinking",
+            "delta.partial_json");
+
+    private static final JsonPaths RESPONSE = paths(List.of(
+            COUNTS.keySet(),
+            DELTA,
+            below("contentBlockDelta.", DELTA),
+            List.of(
+                    "usage.cacheDetails[].ttl",
+                    "bytes",
+                    // These come last.
+                    "metrics.latencyMs",
+                    "amazon-bedrock-invocationMetrics.invocationLatency",
+                    "message",
+                    "Message",
+                    "error.type",
+                    "output.message.content[].text",
+                    "output.message.content[].reasoningContent.reasoningText.text",
+                    "output.message.content[].citationsContent.content[].text",
+                    "output.message.content[].toolUse.input.**",
+                    // Anthropic's
+                    "content[].text",
+                    "content[].thinking",
+                    "content[].input.**",
+                    "completion",
+                    // as OpenAI's
+                    "choices[].message.content",
+                    "choices[].message.reasoning_content",
+                    "choices[].message.tool_calls[].function.**",
+                    "choices[].delta.content",
+                    "choices[].delta.reasoning_content",
+                    "choices[].delta.tool_calls[].function.**",
+                    "choices[].text",
+                    // Titan, Llama, Mistral, Cohere, AI21
+                    "results[].outputText",
+                    "outputText",
+                    "generation",
+                    "outputs[].text",
+                    "generations[].text",
+                    "text",
+                    "completions[].data.text")));
+
+    private static List<String> below(String prefix, List<String> paths) {
+        return paths.stream().map(path -> prefix + path).toList();
+    }
+
+    private static JsonPaths paths(List<? extends Collection<String>> parts) {
+        return JsonPaths.of(parts.stream().flatMap(Collection::stream).toArray(String[]::new));
+    }
+
+    @Override
+    public boolean speaksFor(Target target) {
+        String path = target.path();
+        int model = path.indexOf(MODEL);
+        int operation = path.lastIndexOf('/');
+        return target.method().equals("POST")
+                && model >= 0
+                && operation > model + MODEL.length()
+                && OPERATIONS.contains(path.substring(operation + 1));
+    }
+
+    @Override
+    public String provider(Target target) {
+        return target.provider().isEmpty() ? "bedrock" : target.provider();
+    }
+
+    @Override
+    public String apiKey(Target target, Function<String, Optional<String>> headers) {
+        String key = Dialect.super.apiKey(target, headers);
+        String signed = key.isEmpty() ? target.query() : key;
+        if (key.startsWith(SHORT_TERM_KEY)) {
+            signed = new String(decoded(key.substring(SHORT_TERM_KEY.length())), StandardCharsets.US_ASCII);
+        }
+        Matcher credential = CREDENTIAL.matcher(signed);
+        return credential.find() ? account(credential.group(1)) : key;
+    }
+
+    /**
+     * Of a temporary access key the account, which stays when the key changes; it is in the key ("A short note on AWS KEY ID"), as 40 of
+     * its bits after the first. Any other key is itself.
+     */
+    private static String account(String accessKey) {
+        if (!accessKey.startsWith(TEMPORARY) || accessKey.length() != 20) {
+            return accessKey;
+        }
+        long bits = 0;
+        for (char c :
+                accessKey.substring(TEMPORARY.length(), TEMPORARY.length() + 9).toCharArray()) {
+            int digit = BASE_32.indexOf(c);
+            if (digit < 0) {
+                return accessKey;
+            }
+            bits = bits << 5 | digit;
+        }
+        return String.valueOf(bits >> 4 & (1L << 40) - 1);
+    }
+
+    @Override
+    public void target(Target target, RequestReader request) {
+        String path = target.path();
+        String id = path.substring(path.indexOf(MODEL) + MODEL.length(), path.lastIndexOf('/'));
+        Matcher arn = MODEL_ARN.matcher(id);
+        String model = arn.matches() ? arn.group(1) : id;
+        request.model(model);
+        request.tokens(model.contains("amazon.nova-2") ? TOKENS_OF_THE_LEAD_OF_NOVA_2 : TOKENS_OF_THE_LEAD);
+    }
+
+    @Override
+    public JsonPaths requestPaths() {
+        return REQUEST;
+    }
+
+    @Override
+    public void request(Field field, RequestReader request) {
+        String path = field.path();
+        if (CAPS.contains(path)) {
+            request.outputCap(field.count());
+        } else if (CHOICES.contains(path)) {
+            request.choices(field.count());
+        } else if (TOOLS.contains(path)) {
+            request.tokensOnce("tools", TOKENS_OF_TOOLS);
+            request.text(field.text());
+            request.tokens(TOKENS_OF_PUNCTUATION);
+        } else if (path.equals("messages[].role")) {
+            request.tokens(TOKENS_A_MESSAGE);
+        } else if (path.contains("image.source.") || path.endsWith("image_url.url")) {
+            request.tokens(TOKENS_A_PICTURE);
+        } else if (path.endsWith("document.source.bytes")) {
+            request.tokens(tokensOfDocument(field.text()));
+        } else if (path.endsWith("video.source.bytes")) {
+            request.tokens(bytesOfBase64(field.text()) / BYTES_A_TOKEN_OF_A_VIDEO);
+        } else if (path.endsWith("audio.source.bytes")) {
+            request.tokens(Dialects.tokensOfBase64(field.text()));
+        } else if (path.endsWith("].type")) {
+            request.tokens(field.text().equals("image") ? TOKENS_A_PICTURE : 0);
+        } else if (path.endsWith("source.data")) {
+            data(field.text(), request);
+        } else {
+            request.text(field.text());
+        }
+    }
+
+    /** Anthropic's: a picture, which its type has told, or a document, which may be plain text. Base64 has no blanks. */
+    private static void data(String data, RequestReader request) {
+        if (data.startsWith(BASE64_OF_A_PDF)) {
+            request.tokens(tokensOfDocument(data));
+        } else if (data.indexOf(' ') >= 0) {
+            request.text(data);
+        }
+    }
+
+    private static long tokensOfDocument(String base64) {
+        return Math.min(MOST_TOKENS_OF_A_DOCUMENT, bytesOfBase64(base64) / BYTES_A_TOKEN_OF_A_DOCUMENT);
+    }
+
+    private static long bytesOfBase64(String base64) {
+        return base64.length() * 3L / 4;
+    }
+
+    @Override
+    public JsonPaths responsePaths() {
+        return RESPONSE;
+    }
+
+    @Override
+    public void response(Field field, ResponseReader response) {
+        String count = COUNTS.get(field.path());
+        if (count != null) {
+            response.reported(count, field);
+            return;
+        }
+        switch (field.path()) {
+            case "usage.cacheDetails[].ttl" -> {
+                if (field.text().equals("1h")) {
+                    response.reported("cacheWritesForAnHour", OptionalLong.of(1));
+                }
+            }
+            case "bytes" -> response.document(decoded(field.text()));
+            case "metrics.latencyMs", "amazon-bedrock-invocationMetrics.invocationLatency" -> response.end();
+            case "error.type" -> response.error(field.text());
+            // An error's text, which is all that its body has.
+            case "message", "Message" -> response.error("error");
+            default -> {
+                if (field.isString()) {
+                    response.text(field.text());
+                }
+            }
+        }
+    }
+
+    private static byte[] decoded(String base64) {
+        try {
+            return Base64.getDecoder().decode(base64);
+        } catch (IllegalArgumentException e) {
+            return new byte[0];
+        }
+    }
+
+    @Override
+    public void responseHeaders(Function<String, Optional<String>> headers, ResponseReader response) {
+        headers.apply("x-amzn-errortype").ifPresent(type -> response.error(type.split(":", 2)[0]));
+        HEADERS.forEach((header, name) -> headers.apply(header)
+                .ifPresent(value -> response.reported(name, new Field(header, Field.Kind.NUMBER, value.strip()))));
+    }
+
+    @Override
+    public Usage usage(Map<String, Long> counts) {
+        long input = counts.getOrDefault("input", 0L);
+        long cached = Math.min(input, counts.getOrDefault("cachedOfInput", 0L));
+        long written = counts.getOrDefault("cacheWrite", 0L);
+        // Where some is kept for an hour and some is not, it is not known which is which: the larger is the dearer.
+        String kept = counts.containsKey("cacheWritesForAnHour") ? "cacheWriteOfOneKind" : "cacheWriteLong";
+        long writtenLong = Math.min(written, counts.getOrDefault(kept, 0L));
+        return Usage.of(input - cached, counts.getOrDefault("output", 0L))
+                .withCacheRead(cached + counts.getOrDefault("cacheRead", 0L))
+                .withCacheWrite(written - writtenLong)
+                .withCacheWriteLong(writtenLong);
+    }
+
+    @Override
+    public boolean billable(int status, String error) {
+        return switch (status) {
+            // All of these refuse the request as it is (user guide, "Troubleshooting Amazon Bedrock API Error Codes").
+            case 400 -> false;
+            case 503 -> !error.contains("ServiceUnavailable");
+            default -> true;
+        };
+    }
+
+    @Override
+    public byte[] errorBody(int status, String message) {
+        String type = switch (status) {
+            case 429 -> "ThrottlingException";
+            case 402 -> "ServiceQuotaExceededException";
+            default -> "ServiceUnavailableException";
+        };
+        return Dialects.json(json -> {
+            json.writeStartObject();
+            json.writeStringField("__type", type);
+            json.writeStringField("message", message);
+            json.writeEndObject();
+        });
+    }
+}
