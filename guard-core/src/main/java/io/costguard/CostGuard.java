@@ -221,7 +221,7 @@ public final class CostGuard implements AutoCloseable {
         private Duration preCheck = Duration.ofMillis(100);
         private String keyPrefix = "costguard";
         private String partitionBy = "apiKey";
-        private PriceList prices = PriceList.bundled();
+        private @Nullable PriceList prices;
         private Dialects dialects = Dialects.bundled();
         private Providers providers = Providers.bundled();
         private byte[] fingerprintKey = DEFAULT_FINGERPRINT_KEY;
@@ -350,7 +350,8 @@ public final class CostGuard implements AutoCloseable {
          * @throws IllegalArgumentException where budgets, limits or settings make no sense; it says which, and what to do
          */
         public CostGuard build() {
-            check();
+            PriceList known = prices == null ? PriceList.bundled() : prices;
+            check(known);
             if (!isEnabled()) {
                 log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
                 return new CostGuard(null, HttpGuard.off());
@@ -367,17 +368,17 @@ public final class CostGuard implements AutoCloseable {
             Limiter limiter = new Limiter(
                     new Subjects(budgets, keyPrefix, partitionBy, fingerprint),
                     new RedisLedger(redis, keyPrefix, decisionTimeout),
-                    prices,
+                    known,
                     fingerprint,
                     whenExhausted,
                     whenRedisFails,
                     decisionTimeout,
                     preCheck,
                     told.toArray(GuardListener[]::new));
-            return new CostGuard(limiter, HttpGuard.of(limiter, prices, dialects, providers, denials, unknownCalls));
+            return new CostGuard(limiter, HttpGuard.of(limiter, known, dialects, providers, denials, unknownCalls));
         }
 
-        private void check() {
+        private void check(PriceList known) {
             if ((redisUrl == null) == (redisClient == null)) {
                 throw new IllegalArgumentException(
                         "say where Redis is, once: redis(\"redis://host:6379\") or redis(client)");
@@ -387,7 +388,7 @@ public final class CostGuard implements AutoCloseable {
                 if (!names.add(budget.name())) {
                     throw new IllegalArgumentException("two budgets have the name '" + budget.name() + "'");
                 }
-                budget.check(prices);
+                budget.check(known);
             }
         }
 

@@ -26,12 +26,13 @@ public final class Estimator {
         dialect.target(target, reader);
         boolean readable =
                 JsonScan.read(body, 0, body.length, dialect.requestPaths(), field -> dialect.request(field, reader));
-        long input = readable ? reader.tokens + textTokens(reader) : body.length / BYTES_A_TOKEN;
-        return new RequestFacts(List.copyOf(reader.models), input, reader.cap, reader.choices, readable);
+        String provider = dialect.provider(target);
+        long input = readable ? reader.tokens + textTokens(provider, reader) : body.length / BYTES_A_TOKEN;
+        return new RequestFacts(provider, List.copyOf(reader.models), input, reader.cap, reader.choices, readable);
     }
 
-    private long textTokens(Reader reader) {
-        Tokenizers.Counter counter = Tokenizers.of(ModelNames.canonical(dearest(reader.models)));
+    private long textTokens(String provider, Reader reader) {
+        Tokenizers.Counter counter = Tokenizers.of(ModelNames.canonical(dearest(provider, reader.models)));
         long tokens = 0;
         for (String text : reader.texts) {
             tokens += counter.count(text);
@@ -41,12 +42,12 @@ public final class Estimator {
 
     /** What is known of a request whose body was not read. */
     public static RequestFacts unread(long bytes) {
-        return new RequestFacts(List.of(), bytes / BYTES_A_TOKEN, OptionalLong.empty(), 1, false);
+        return new RequestFacts("", List.of(), bytes / BYTES_A_TOKEN, OptionalLong.empty(), 1, false);
     }
 
     /** The model that a request is counted under: of several, the dearest. */
     public String model(RequestFacts facts) {
-        return dearest(facts.models());
+        return dearest(facts.provider(), facts.models());
     }
 
     /** One request, its input, and the output that it may have at most; with dollars, if its model has a price. */
@@ -57,11 +58,11 @@ public final class Estimator {
         Cost cost = Cost.requests(1)
                 .input(Math.min(most, facts.inputTokens()))
                 .output(tooMany ? most : output * facts.choices());
-        OptionalLong nanoUsd = prices.nanoUsd(model(facts), cost);
+        OptionalLong nanoUsd = prices.nanoUsd(facts.provider(), model(facts), cost);
         return nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost;
     }
 
-    private String dearest(List<String> models) {
+    private String dearest(String provider, List<String> models) {
         if (models.size() == 1) {
             return models.get(0);
         }
@@ -70,7 +71,7 @@ public final class Estimator {
         for (String model : models) {
             // One without a price is the dearest: under a limit in dollars it is refused.
             long nanoUsd = prices.nanoUsd(
-                            model, Cost.requests(1).input(1_000_000).output(1_000_000))
+                            provider, model, Cost.requests(1).input(1_000_000).output(1_000_000))
                     .orElse(Long.MAX_VALUE);
             if (nanoUsd > most) {
                 dearest = model;

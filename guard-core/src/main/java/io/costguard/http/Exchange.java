@@ -199,7 +199,12 @@ public final class Exchange {
             if (!ended) {
                 ended = true;
                 try {
-                    Charges.Charged charged = charges.of(ending, reservation.estimate(), dialect, model);
+                    Charges.Charged charged = charges.of(
+                            ending,
+                            reservation.estimate(),
+                            dialect,
+                            reservation.call().attributes().getOrDefault("provider", ""),
+                            model);
                     reservation.end(charged.actual(), charged.outcome());
                 } catch (RuntimeException e) {
                     log.warn("a call could not be settled, and keeps its estimate", e);
