@@ -242,9 +242,10 @@ public final class Budget {
         Patterns models = where.get("model");
         for (String glob : models == null ? List.<String>of() : models.globs()) {
             String model = ModelNames.canonical(glob);
-            if (!glob.contains("*") && prices.nanoUsd(model, Cost.requests(1)).isEmpty()) {
+            if (!glob.contains("*") && !prices.has(model)) {
                 throw new IllegalArgumentException("budget '" + name + "' limits dollars, and its model '" + model
-                        + "' has no price; add it to prices(..)");
+                        + "' has no price in " + prices
+                        + "; add it with prices(PriceList.bundled().plus(PriceList.read(file)))");
             }
         }
     }

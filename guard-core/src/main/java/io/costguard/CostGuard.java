@@ -224,7 +224,7 @@ public final class CostGuard implements AutoCloseable {
         private Duration preCheck = Duration.ofMillis(100);
         private String keyPrefix = "costguard";
         private String partitionBy = "apiKey";
-        private PriceList prices = PriceList.bundled();
+        private @Nullable PriceList prices;
         private Outputs outputs = Outputs.capped();
         private Dialects dialects = Dialects.bundled();
         private Providers providers = Providers.bundled();
@@ -360,7 +360,8 @@ public final class CostGuard implements AutoCloseable {
          * @throws IllegalArgumentException where budgets, limits or settings make no sense; it says which, and what to do
          */
         public CostGuard build() {
-            check();
+            PriceList known = prices == null ? PriceList.bundled() : prices;
+            check(known);
             if (!isEnabled()) {
                 log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
                 return new CostGuard(null, HttpGuard.off());
@@ -377,7 +378,7 @@ public final class CostGuard implements AutoCloseable {
             Limiter limiter = new Limiter(
                     new Subjects(budgets, keyPrefix, partitionBy, fingerprint),
                     new RedisLedger(redis, keyPrefix, decisionTimeout),
-                    prices,
+                    known,
                     fingerprint,
                     whenExhausted,
                     whenRedisFails,
@@ -389,10 +390,10 @@ public final class CostGuard implements AutoCloseable {
                     new RedisShelf(redis, keyPrefix, fingerprint, decisionTimeout),
                     ForkJoinPool.commonPool());
             return new CostGuard(
-                    limiter, HttpGuard.of(limiter, prices, learned, dialects, providers, denials, unknownCalls));
+                    limiter, HttpGuard.of(limiter, known, learned, dialects, providers, denials, unknownCalls));
         }
 
-        private void check() {
+        private void check(PriceList known) {
             if ((redisUrl == null) == (redisClient == null)) {
                 throw new IllegalArgumentException(
                         "say where Redis is, once: redis(\"redis://host:6379\") or redis(client)");
@@ -402,7 +403,7 @@ public final class CostGuard implements AutoCloseable {
                 if (!names.add(budget.name())) {
                     throw new IllegalArgumentException("two budgets have the name '" + budget.name() + "'");
                 }
-                budget.check(prices);
+                budget.check(known);
             }
         }
 

@@ -1,9 +1,9 @@
 package io.costguard;
 
 import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.exc.StreamReadException;
 import io.costguard.describe.Usage;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,32 +12,90 @@ import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a token of each model costs, in the format of LiteLLM's {@code model_prices_and_context_window.json}: an object of models,
- * each with {@code input_cost_per_token}, {@code output_cost_per_token} and, where they differ,
- * {@code cache_read_input_token_cost} and {@code cache_creation_input_token_cost}, in dollars. Other members are passed over.
+ * What calls of each model cost, in the format of LiteLLM's {@code model_prices_and_context_window.json}: an object of models, each with
+ * prices in dollars.
  *
- * <p>Immutable. Sums are exact, and rounded up to a nano-dollar once a call.
+ * <ul>
+ *   <li>{@code input_cost_per_token}, without which a model has no price, and {@code output_cost_per_token};
+ *   <li>where they differ: {@code cache_read_input_token_cost} (also {@code input_cost_per_token_cache_hit}),
+ *       {@code cache_creation_input_token_cost}, {@code cache_creation_input_token_cost_above_1hr}, {@code input_cost_per_audio_token},
+ *       {@code output_cost_per_audio_token}, {@code output_cost_per_reasoning_token};
+ *   <li>{@code input_cost_per_request}, once a call;
+ *   <li>each of these of a long prompt: {@code ..._above_200k_tokens}, whatever the number. The whole prompt decides, what a cache
+ *       served of it included, and all of the call is billed so. {@code tiered_pricing} says the same as a table;
+ *   <li>{@code aliases}: more names of the model.
+ * </ul>
+ *
+ * Other members are passed over.
+ *
+ * <p>A price is looked up by provider and model, in this order. Under each name first as {@code provider/model}, with the provider as the
+ * guard or as LiteLLM names it, then as the model alone; of lists that were added, the later first.
+ *
+ * <ol>
+ *   <li>the model as the call names it, in lower case;
+ *   <li>without where it runs: {@code us.anthropic.claude-...}, an ARN, {@code models/...}; {@code @} before a version as {@code -}; of a
+ *       fine-tuned model what it was made of, {@code ft:gpt-4o-...};
+ *   <li>without date and version: as {@link ModelNames#canonical} has it, and without {@code -v1:0}.
+ * </ol>
+ *
+ * <p>Safe for use by many threads. Immutable, but for {@link #reloading}. Sums are exact, and rounded up to a nano-dollar once a call.
  */
 public final class PriceList {
     private static final JsonFactory JSON = new JsonFactory();
     private static final int PICO_DIGITS = 12;
     private static final int MOST_DECIMALS = 100;
-    private static final long PICO_A_NANO = 1_000;
 
-    private final Map<String, Price> prices;
+    /** How LiteLLM names providers that have another name here. */
+    private static final Map<String, List<String>> PREFIXES = Map.of(
+            "azure", List.of("azure_ai"),
+            "vertex", List.of("vertex_ai", "gemini"),
+            "together", List.of("together_ai"),
+            "fireworks", List.of("fireworks_ai"));
 
-    /** Of a token, in billionths of a thousandth of a dollar. */
-    private record Price(long input, long cacheRead, long cacheWrite, long output) {}
+    private static final Pattern PLACE = Pattern.compile(
+            "^(?:arn:.*/|models/)?(?:(?:us|us-gov|eu|apac|ap|jp|au|ca|sa|global)\\.(?=[a-z0-9-]+\\.))?");
+    private static final Pattern FINE_TUNED = Pattern.compile("^(ft:[^:]+):.*");
+    private static final Pattern VERSION =
+            Pattern.compile("^([a-z0-9]+\\.[^/]+?)-v[0-9]+(?::[0-9]+k?)*$|^(gemini-.+)-00[0-9]$");
 
-    private PriceList(Map<String, Price> prices) {
-        this.prices = prices;
+    /** The last that was added first. */
+    private final List<Layer> layers;
+
+    /** A list from one place. */
+    interface Layer {
+        /** By name, in lower case. */
+        Map<String, Price> prices();
+
+        /** Counts how often {@link #prices} changed. */
+        long edition();
+    }
+
+    private record Fixed(String name, Map<String, Price> prices) implements Layer {
+        @Override
+        public long edition() {
+            return 0;
+        }
+
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    private PriceList(List<Layer> layers) {
+        this.layers = layers;
     }
 
     private static final class Bundled {
@@ -48,25 +106,44 @@ public final class PriceList {
                 if (in == null) {
                     throw new IllegalStateException("the jar lacks its prices");
                 }
-                return parse(in);
+                return new PriceList(List.of(new Fixed("the bundled prices", models(in))));
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
         }
     }
 
-    /** The small list that comes with this library: models of OpenAI and Anthropic. Its source and date are in the jar. */
+    /** The list that comes with this library. Its source and date are in the jar. It is read when this is called first. */
     public static PriceList bundled() {
         return Bundled.LIST;
     }
 
-    /** The list in a file. */
+    /**
+     * The list in a file, as it is now.
+     *
+     * @throws IllegalArgumentException where it is not such a list; it says where and why
+     */
     public static PriceList read(Path file) throws IOException {
         try (InputStream in = Files.newInputStream(file)) {
-            return parse(in);
+            return new PriceList(List.of(new Fixed(file.toString(), models(in))));
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
         }
+    }
+
+    /**
+     * The list in a file, and what it becomes while the process runs. While prices are asked for, the file is looked at in the background,
+     * every ten seconds at most: no call waits for it, and the first ones after a change may go by the old prices. A file that is gone or
+     * is no price list changes nothing, and is logged once. Needs no closing.
+     *
+     * @throws IllegalArgumentException where it is not such a list now; it says where and why
+     */
+    public static PriceList reloading(Path file) throws IOException {
+        return of(ReloadingFile.of(file));
+    }
+
+    static PriceList of(Layer layer) {
+        return new PriceList(List.of(layer));
     }
 
     /**
@@ -75,7 +152,13 @@ public final class PriceList {
      * @throws IllegalArgumentException where it is not such a list; it says where and why
      */
     public static PriceList parse(InputStream in) throws IOException {
+        return new PriceList(List.of(new Fixed("prices of your own", models(in))));
+    }
+
+    /** The models in a list, by name. */
+    static Map<String, Price> models(InputStream in) throws IOException {
         Map<String, Price> prices = new HashMap<>();
+        Map<String, Price> aliases = new HashMap<>();
         try (JsonParser json = JSON.createParser(in)) {
             if (json.nextToken() != JsonToken.START_OBJECT) {
                 throw bad(json, "a price list must be an object of models");
@@ -85,52 +168,91 @@ public final class PriceList {
                 if (json.nextToken() != JsonToken.START_OBJECT) {
                     throw bad(json, "model '" + model + "' must be an object");
                 }
-                Price price = price(json, model);
-                if (price != null && !model.equals("sample_spec")) {
-                    prices.put(model.toLowerCase(Locale.ROOT), price);
+                if (model.equals("sample_spec")) {
+                    json.skipChildren();
+                } else {
+                    read(json, model, prices, aliases);
                 }
             }
-        } catch (JsonParseException e) {
+        } catch (StreamReadException e) {
             throw new IllegalArgumentException(
                     "not JSON: " + e.getOriginalMessage() + " at line "
                             + e.getLocation().getLineNr(),
                     e);
         }
-        return new PriceList(Map.copyOf(prices));
+        aliases.forEach(prices::putIfAbsent);
+        return Map.copyOf(prices);
     }
 
-    private static @Nullable Price price(JsonParser json, String model) throws IOException {
-        Map<String, Long> costs = new HashMap<>();
+    private static void read(JsonParser json, String model, Map<String, Price> prices, Map<String, Price> aliases)
+            throws IOException {
+        Price.Fields fields = new Price.Fields();
+        List<String> names = new ArrayList<>();
         while (json.nextToken() == JsonToken.FIELD_NAME) {
             String name = json.currentName();
             JsonToken value = json.nextToken();
-            switch (name) {
-                case "input_cost_per_token",
-                        "output_cost_per_token",
-                        "cache_read_input_token_cost",
-                        "cache_creation_input_token_cost" -> {
-                    if (value.isNumeric()) {
-                        costs.put(name, pico(json, model, name));
-                    } else if (value != JsonToken.VALUE_NULL && !model.equals("sample_spec")) {
-                        throw bad(json, name + " of model '" + model + "' must be a number of dollars");
-                    }
+            if (Price.Fields.isPrice(name)) {
+                if (value != JsonToken.VALUE_NULL) {
+                    fields.put(name, pico(json, model, name));
                 }
-                default -> json.skipChildren();
+            } else if (name.equals("litellm_provider")) {
+                fields.provider(json.getValueAsString(""));
+            } else if (name.equals("tiered_pricing") && value == JsonToken.START_ARRAY) {
+                readTiers(json, model, fields);
+            } else if (name.equals("aliases") && value == JsonToken.START_ARRAY) {
+                while (json.nextToken() != JsonToken.END_ARRAY) {
+                    if (json.currentToken() == JsonToken.VALUE_STRING) {
+                        names.add(json.getText().toLowerCase(Locale.ROOT));
+                    }
+                    json.skipChildren();
+                }
+            } else {
+                json.skipChildren();
             }
         }
-        Long input = costs.get("input_cost_per_token");
-        Long output = costs.getOrDefault("output_cost_per_token", 0L);
-        if (input == null) {
-            return null;
+        Price price = fields.price();
+        if (price != null) {
+            prices.put(model.toLowerCase(Locale.ROOT), price);
+            names.forEach(name -> aliases.put(name, price));
         }
-        return new Price(
-                input,
-                costs.getOrDefault("cache_read_input_token_cost", input),
-                costs.getOrDefault("cache_creation_input_token_cost", input),
-                output);
+    }
+
+    private static void readTiers(JsonParser json, String model, Price.Fields fields) throws IOException {
+        while (json.nextToken() != JsonToken.END_ARRAY) {
+            if (json.currentToken() != JsonToken.START_OBJECT) {
+                throw bad(json, "a tier of model '" + model + "' must be an object");
+            }
+            Map<String, Long> table = new HashMap<>();
+            OptionalLong above = OptionalLong.empty();
+            while (json.nextToken() == JsonToken.FIELD_NAME) {
+                String name = json.currentName();
+                JsonToken value = json.nextToken();
+                if (Price.Fields.isPrice(name) && value != JsonToken.VALUE_NULL) {
+                    table.put(name, pico(json, model, name));
+                } else if (name.equals("range") && value == JsonToken.START_ARRAY) {
+                    above = first(json);
+                } else {
+                    json.skipChildren();
+                }
+            }
+            // A tier of something else than tokens has no range.
+            above.ifPresent(size -> fields.put(size, table));
+        }
+    }
+
+    private static OptionalLong first(JsonParser json) throws IOException {
+        OptionalLong first = json.nextToken().isNumeric() ? OptionalLong.of(json.getLongValue()) : OptionalLong.empty();
+        while (json.currentToken() != JsonToken.END_ARRAY) {
+            json.skipChildren();
+            json.nextToken();
+        }
+        return first;
     }
 
     private static long pico(JsonParser json, String model, String name) throws IOException {
+        if (!json.currentToken().isNumeric()) {
+            throw bad(json, name + " of model '" + model + "' must be a number of dollars");
+        }
         BigDecimal dollars = json.getDecimalValue();
         if (dollars.signum() < 0 || dollars.compareTo(BigDecimal.valueOf(1_000)) > 0) {
             throw bad(json, name + " of model '" + model + "' must be from 0 to 1000 dollars, not " + dollars);
@@ -151,45 +273,106 @@ public final class PriceList {
 
     /** This list with the prices of {@code other}, which win. */
     public PriceList plus(PriceList other) {
-        Map<String, Price> both = new HashMap<>(prices);
-        both.putAll(other.prices);
-        return new PriceList(Map.copyOf(both));
+        return new PriceList(
+                Stream.concat(other.layers.stream(), layers.stream()).toList());
     }
 
-    /** What so many tokens cost, none of the prompt served by a cache; empty for a model without a price. */
+    /** {@link #nanoUsd(String, String, Cost)} where no provider is known. */
     public OptionalLong nanoUsd(String model, Cost cost) {
-        return nanoUsd(model, Usage.of(cost.input(), cost.output()));
+        return nanoUsd("", model, cost);
     }
 
-    /** What this usage costs, in nano-dollars; empty for a model without a price. */
+    /** {@link #nanoUsd(String, String, Usage)} where no provider is known. */
     public OptionalLong nanoUsd(String model, Usage usage) {
-        Price price = prices.get(model.toLowerCase(Locale.ROOT));
-        if (price == null) {
-            price = prices.get(ModelNames.canonical(model));
-        }
-        if (price == null) {
-            return OptionalLong.empty();
-        }
-        long pico = sum(
-                sum(
-                        times(usage.input() + usage.audioInput(), price.input()),
-                        times(usage.cacheRead(), price.cacheRead())),
-                sum(
-                        times(usage.cacheWrite() + usage.cacheWriteLong(), price.cacheWrite()),
-                        times(usage.allOutput(), price.output())));
-        long nano = pico / PICO_A_NANO + (pico % PICO_A_NANO == 0 ? 0 : 1);
-        return OptionalLong.of(Math.min(nano, Cost.MAX_AMOUNT));
+        return nanoUsd("", model, usage);
     }
 
-    // What does not fit a long is above the most that can be counted, which is what both stand for then.
-
-    private static long times(long tokens, long pico) {
-        long product = tokens * pico;
-        return Math.multiplyHigh(tokens, pico) == 0 && product >= 0 ? product : Long.MAX_VALUE;
+    /**
+     * What this costs, none of the prompt served by a cache, in nano-dollars; empty for a model without a price.
+     *
+     * @param provider empty if it is not known
+     */
+    public OptionalLong nanoUsd(String provider, String model, Cost cost) {
+        Price price = find(provider.toLowerCase(Locale.ROOT), model);
+        return price == null
+                ? OptionalLong.empty()
+                : OptionalLong.of(price.nanoUsd(Usage.of(cost.input(), cost.output()), cost.requests()));
     }
 
-    private static long sum(long one, long other) {
-        long sum = one + other;
-        return sum >= 0 ? sum : Long.MAX_VALUE;
+    /**
+     * What one request with this usage costs, in nano-dollars; empty for a model without a price.
+     *
+     * @param provider empty if it is not known
+     */
+    public OptionalLong nanoUsd(String provider, String model, Usage usage) {
+        Price price = find(provider.toLowerCase(Locale.ROOT), model);
+        return price == null ? OptionalLong.empty() : OptionalLong.of(price.nanoUsd(usage, 1));
+    }
+
+    /** Whether any provider has a price for this model. */
+    boolean has(String model) {
+        return find("", model) != null
+                || layers.stream()
+                        .flatMap(layer -> layer.prices().keySet().stream())
+                        .filter(name -> name.contains("/"))
+                        .map(name -> name.substring(0, name.indexOf('/')))
+                        .distinct()
+                        .anyMatch(provider -> find(provider, model) != null);
+    }
+
+    /** Another number whenever prices have changed. */
+    public long edition() {
+        long edition = 0;
+        for (Layer layer : layers) {
+            edition += layer.edition();
+        }
+        return edition;
+    }
+
+    private @Nullable Price find(String provider, String model) {
+        String asked = model.toLowerCase(Locale.ROOT);
+        Price price = named(provider, asked);
+        if (price != null) {
+            return price;
+        }
+        String placeless = placeless(asked);
+        price = placeless.equals(asked) ? null : named(provider, placeless);
+        return price == null
+                ? named(
+                        provider,
+                        ModelNames.canonical(VERSION.matcher(placeless).replaceFirst("$1$2")))
+                : price;
+    }
+
+    private static String placeless(String model) {
+        String name = PLACE.matcher(model).replaceFirst("");
+        name = FINE_TUNED.matcher(name).replaceFirst("$1");
+        return name.endsWith("@default") ? name.substring(0, name.length() - 8) : name.replace('@', '-');
+    }
+
+    private @Nullable Price named(String provider, String name) {
+        for (Layer layer : layers) {
+            Map<String, Price> prices = layer.prices();
+            Price price = provider.isEmpty() ? null : ofProvider(prices, provider, name);
+            price = price == null ? prices.get(name) : price;
+            if (price != null) {
+                return price;
+            }
+        }
+        return null;
+    }
+
+    private static @Nullable Price ofProvider(Map<String, Price> prices, String provider, String name) {
+        Price price = prices.get(provider + "/" + name);
+        for (String prefix : price == null ? PREFIXES.getOrDefault(provider, List.of()) : List.<String>of()) {
+            price = price == null ? prices.get(prefix + "/" + name) : price;
+        }
+        return price;
+    }
+
+    /** Where these prices are from, the last that was added first. */
+    @Override
+    public String toString() {
+        return layers.stream().map(Object::toString).collect(Collectors.joining(", "));
     }
 }

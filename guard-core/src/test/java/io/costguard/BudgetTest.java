@@ -137,10 +137,12 @@ class BudgetTest {
         Budget dollars = BUDGET.limit(Limit.usd("1").perDay());
 
         dollars.models("gpt-4o", "claude-*", "GPT-4o-2024-08-06").check(PriceList.bundled());
+        dollars.models("llama3-8b-8192", "us.amazon.nova-lite-v1:0").check(PriceList.bundled());
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> dollars.models("gpt-4o", "nobody-knows").check(PriceList.bundled()))
                 .withMessage(
-                        "budget 'b' limits dollars, and its model 'nobody-knows' has no price; add it to prices(..)");
+                        "budget 'b' limits dollars, and its model 'nobody-knows' has no price in the bundled prices; add it with"
+                                + " prices(PriceList.bundled().plus(PriceList.read(file)))");
     }
 
     @ParameterizedTest

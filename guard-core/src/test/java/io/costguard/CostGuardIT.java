@@ -10,6 +10,8 @@ import io.costguard.testing.RedisForTests;
 import java.io.ByteArrayInputStream;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,10 +21,12 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.RedisClient;
@@ -314,6 +318,25 @@ class CostGuardIT {
         permit.settle(Cost.requests(1).input(1_000).output(100));
 
         assertThat(balance(guard, call)).isEqualTo(1_000_000_000 - 3_000_000);
+    }
+
+    @Test
+    void aPriceThatChangesWhileTheGuardRunsCountsForTheNextCallLikeThoseBefore(@TempDir Path folder) throws Exception {
+        Path file = Files.writeString(folder.resolve("prices.json"), "{\"m\": {\"input_cost_per_token\": 0.000002}}");
+        AtomicLong nanoTime = new AtomicLong();
+        PriceList prices = PriceList.of(new ReloadingFile(file, nanoTime::get, Runnable::run));
+        CostGuard guard = guard(
+                builder -> builder.prices(prices),
+                budget(Limit.usd("1").per(LONG).fixedWindow()));
+        GuardedCall call =
+                GuardedCall.of("m").with("apiKey", "k").cost(Cost.requests(1).input(1_000));
+
+        guard.acquire(call);
+        Files.writeString(file, "{\"m\": {\"input_cost_per_token\": 0.000005}}");
+        nanoTime.addAndGet(ReloadingFile.EVERY.toNanos());
+        guard.acquire(call);
+
+        assertThat(balance(guard, call)).isEqualTo(1_000_000_000 - 2_000_000 - 5_000_000);
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.costguard.describe.Usage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -125,6 +126,9 @@ class PriceListTest {
                 "{'m':{'output_cost_per_token':-1}} | output_cost_per_token of model 'm' must be from 0 to 1000 dollars, not -1",
                 "{'m':{'input_cost_per_token':1e999999}} | must be from 0 to 1000 dollars, not 1E+999999",
                 "{'m':{'input_cost_per_token':1e-999999}} | must have at most 100 decimals, not 999999",
+                "{'m':{'tiered_pricing':[1]}} | a tier of model 'm' must be an object",
+                "{'m':{'tiered_pricing':[{'range':[1e99999]}]}} | not JSON",
+                "{'m':{'input_cost_per_token_above_1k_tokens':'1'}} | input_cost_per_token_above_1k_tokens of model 'm' must be",
                 "{'m':{'input_cost_per_token':1 | not JSON",
                 "{'m' | not JSON",
                 "nonsense | not JSON",
@@ -150,6 +154,136 @@ class PriceListTest {
                 .withMessageContaining("must be an object");
         Files.writeString(file, "{\"m\":{\"input_cost_per_token\":1e-6}}");
         assertThat(PriceList.read(file).nanoUsd("m", MILLION)).hasValue(1_000_000_000L);
+    }
+
+    @Test
+    void aProvidersOwnPriceIsFoundBeforeTheModels() throws IOException {
+        PriceList list = parse("{'m':{'input_cost_per_token':1e-6},'groq/m':{'input_cost_per_token':2e-6}}");
+
+        assertThat(list.nanoUsd("groq", "M", MILLION)).hasValue(2_000_000_000L);
+        assertThat(list.nanoUsd("nobody", "m", MILLION)).hasValue(1_000_000_000L);
+        assertThat(list.nanoUsd("m", MILLION)).hasValue(1_000_000_000L);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "azure, gpt-4o, azure/gpt-4o",
+        "azure, grok-4-1-fast, azure_ai/grok-4-1-fast",
+        "vertex, gemini-2.5-pro, vertex_ai/gemini-2.5-pro",
+        "vertex, gemini-2.5-pro, gemini/gemini-2.5-pro",
+        "vertex, claude-sonnet-4-5@20250929, claude-sonnet-4-5-20250929",
+        "vertex, claude-sonnet-4-5@20250929, vertex_ai/claude-sonnet-4-5@20250929",
+        "vertex, claude-opus-5@default, vertex_ai/claude-opus-5",
+        "gemini, models/gemini-2.5-flash, gemini/gemini-2.5-flash",
+        "gemini, gemini-2.0-flash-001, gemini/gemini-2.0-flash",
+        "together, meta-llama/Llama-3.3-70B-Instruct-Turbo, together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        "fireworks, accounts/fireworks/models/glm-5, fireworks_ai/accounts/fireworks/models/glm-5",
+        "openrouter, anthropic/claude-haiku-4.5, openrouter/anthropic/claude-haiku-4.5",
+        "bedrock, us.anthropic.claude-haiku-4-5-20251001-v1:0, us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        "bedrock, us.anthropic.claude-haiku-4-5-20251001-v1:0, anthropic.claude-haiku-4-5-20251001-v1:0",
+        "bedrock, us.anthropic.claude-haiku-4-5-20251001-v1:0, bedrock/anthropic.claude-haiku-4-5",
+        "bedrock, arn:aws:bedrock:eu-west-1:1:inference-profile/eu.amazon.nova-lite-v1:0, amazon.nova-lite-v1:0",
+        "bedrock, anthropic.claude-3-sonnet-20240229-v1:0:28k, anthropic.claude-3-sonnet",
+        "openai, ft:gpt-4o-2024-08-06:acme::9x, ft:gpt-4o-2024-08-06",
+        "openai, ft:gpt-4o-2024-08-06:acme::9x, ft:gpt-4o",
+        "xai, grok-4-latest, xai/grok-4",
+        "my-gateway, m, my-gateway/m"
+    })
+    void aModelIsFoundUnderTheNamesThatListsHave(String provider, String asked, String listed) throws IOException {
+        PriceList list = parse("{'" + listed + "':{'input_cost_per_token':1e-6}}");
+
+        assertThat(list.nanoUsd(provider, asked, MILLION)).hasValue(1_000_000_000L);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "deepseek, deepseek-v3, deepseek/deepseek",
+        "openai, davinci-002, davinci",
+        "openai, ft:gpt-4o-2024-08-06:acme::9x, gpt-4o",
+        "openrouter, m, groq/m",
+        "openai, gpt-4o-mini, gpt-4o",
+        "bedrock, us.m, m"
+    })
+    void anotherModelIsNotTakenForIt(String provider, String asked, String listed) throws IOException {
+        PriceList list = parse("{'" + listed + "':{'input_cost_per_token':1e-6}}");
+
+        assertThat(list.nanoUsd(provider, asked, MILLION)).isEmpty();
+    }
+
+    @Test
+    void theNameAsItIsAskedWinsOverALaterListAndThatOverAProvider() throws IOException {
+        PriceList list = parse(
+                        "{'openai/m':{'input_cost_per_token':1e-6},'m-2024-08-06':{'input_cost_per_token':5e-6}}")
+                .plus(parse("{'m':{'input_cost_per_token':2e-6}}"));
+
+        assertThat(list.nanoUsd("openai", "m", MILLION)).hasValue(2_000_000_000L);
+        assertThat(list.nanoUsd("openai", "m-2024-08-06", MILLION)).hasValue(5_000_000_000L);
+        assertThat(list.nanoUsd("openai", "m-2025-01-01", MILLION)).hasValue(2_000_000_000L);
+    }
+
+    @Test
+    void anAliasHasThePriceOfItsModelUnlessItHasItsOwn() throws IOException {
+        PriceList list = parse("{'m':{'aliases':['Other','own',1,['x']],'input_cost_per_token':1e-6},"
+                + "'own':{'input_cost_per_token':2e-6}}");
+
+        assertThat(list.nanoUsd("other", MILLION)).hasValue(1_000_000_000L);
+        assertThat(list.nanoUsd("own", MILLION)).hasValue(2_000_000_000L);
+    }
+
+    @Test
+    void aTierOfSomethingElseThanTokensIsPassedOver() throws IOException {
+        PriceList list = parse("{'m':{'input_cost_per_token':1e-6,'tiered_pricing':[{'max_results_range':[0,25],"
+                + "'input_cost_per_query':5e-3},{'range':[],'input_cost_per_token':5e-3}]}}");
+
+        assertThat(list.nanoUsd("m", MILLION)).hasValue(1_000_000_000L);
+    }
+
+    @Test
+    void theOwnNameOfAPriceWinsOverItsOther() throws IOException {
+        String own = "'cache_read_input_token_cost':1e-7";
+        String other = "'input_cost_per_token_cache_hit':9e-7";
+        for (String both : new String[] {own + "," + other, other + "," + own}) {
+            assertThat(parse("{'m':{'input_cost_per_token':1e-6," + both + "}}")
+                            .nanoUsd("m", Usage.NONE.withCacheRead(1_000_000)))
+                    .hasValue(100_000_000);
+        }
+    }
+
+    @Test
+    void aListSaysWhereItIsFrom(@TempDir Path folder) throws IOException {
+        Path file = Files.writeString(folder.resolve("mine.json"), "{}");
+
+        assertThat(PriceList.bundled().plus(PriceList.read(file))).hasToString(file + ", the bundled prices");
+    }
+
+    /** As their providers print them, for a million tokens of input and of output. */
+    @ParameterizedTest
+    @CsvSource({
+        "openai, gpt-4o-2024-08-06, 2.5, 10",
+        "openai, text-embedding-3-small, 0.02, 0",
+        "azure, gpt-5-nano, 0.05, 0.4",
+        "anthropic, claude-haiku-4-5-20251001, 1, 5",
+        "anthropic, claude-opus-4-1-20250805, 15, 75",
+        "gemini, gemini-2.5-flash, 0.3, 2.5",
+        "vertex, gemini-2.5-flash, 0.3, 2.5",
+        "bedrock, us.anthropic.claude-haiku-4-5-20251001-v1:0, 1.1, 5.5",
+        "bedrock, global.anthropic.claude-haiku-4-5-20251001-v1:0, 1, 5",
+        "bedrock, us.amazon.nova-2-lite-v1:0, 0.33, 2.75",
+        "mistral, mistral-small-latest, 0.1, 0.3",
+        "groq, llama3-8b-8192, 0.05, 0.08",
+        "cohere, command-a-03-2025, 2.5, 10",
+        "deepseek, deepseek-reasoner, 0.55, 2.19",
+        "openrouter, anthropic/claude-haiku-4.5, 1, 5",
+        "together, meta-llama/Llama-3.3-70B-Instruct-Turbo, 0.88, 0.88",
+        "fireworks, accounts/fireworks/models/deepseek-v3p2, 0.56, 1.68"
+    })
+    void theBundledListHasModelsOfEachProvider(String provider, String model, BigDecimal input, BigDecimal output) {
+        PriceList bundled = PriceList.bundled();
+
+        assertThat(bundled.nanoUsd(provider, model, Usage.of(10_000, 0)))
+                .hasValue(input.movePointRight(7).longValueExact());
+        assertThat(bundled.nanoUsd(provider, model, Usage.of(0, 10_000)))
+                .hasValue(output.movePointRight(7).longValueExact());
     }
 
     private static PriceList parse(String json) throws IOException {

@@ -88,7 +88,7 @@ final class Provider implements AutoCloseable {
         for (Exchange exchange : served) {
             Usage usage = usage(exchange);
             long price = PriceList.bundled()
-                    .nanoUsd(exchange.model(), usage)
+                    .nanoUsd(exchange.provider(), exchange.model(), usage)
                     .orElseThrow(() -> new IllegalStateException("no price for " + exchange.model()));
             bill = bill.input(bill.input() + usage.allInput())
                     .output(bill.output() + usage.allOutput())

@@ -27,9 +27,10 @@ public final class Estimator {
         dialect.target(target, reader);
         boolean readable =
                 JsonScan.read(body, 0, body.length, dialect.requestPaths(), field -> dialect.request(field, reader));
+        String provider = dialect.provider(target);
         List<String> models = reader.models();
-        long input = readable ? tokens(dialect, dearest(models), reader) : dialect.unreadTokens(body.length);
-        return new RequestFacts(models, input, reader.cap, reader.choices(), readable);
+        long input = readable ? tokens(dialect, dearest(provider, models), reader) : dialect.unreadTokens(body.length);
+        return new RequestFacts(provider, models, input, reader.cap, reader.choices(), readable);
     }
 
     private static long tokens(Dialect dialect, String model, Reader reader) {
@@ -53,7 +54,7 @@ public final class Estimator {
     }
 
     private static RequestFacts ofTokens(long tokens) {
-        return new RequestFacts(List.of(), tokens, OptionalLong.empty(), 1, false);
+        return new RequestFacts("", List.of(), tokens, OptionalLong.empty(), 1, false);
     }
 
     static long densestTokens(long bytes) {
@@ -62,7 +63,7 @@ public final class Estimator {
 
     /** The model that a request is counted under: of several, the dearest. */
     public String model(RequestFacts facts) {
-        return dearest(facts.models());
+        return dearest(facts.provider(), facts.models());
     }
 
     /**
@@ -81,12 +82,13 @@ public final class Estimator {
                 .input(Math.min(most, facts.inputTokens()))
                 .output(tooMany ? most : output * facts.choices());
         // Without tokens there is nothing that needs a price.
-        OptionalLong nanoUsd =
-                cost.input() + cost.output() == 0 ? OptionalLong.of(0) : prices.nanoUsd(model(facts), cost);
+        OptionalLong nanoUsd = cost.input() + cost.output() == 0
+                ? OptionalLong.of(0)
+                : prices.nanoUsd(facts.provider(), model(facts), cost);
         return nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost;
     }
 
-    private String dearest(List<String> models) {
+    private String dearest(String provider, List<String> models) {
         if (models.size() == 1) {
             return models.get(0);
         }
@@ -95,7 +97,7 @@ public final class Estimator {
         for (String model : models) {
             // One without a price is the dearest: under a limit in dollars it is refused.
             long nanoUsd = prices.nanoUsd(
-                            model, Cost.requests(1).input(1_000_000).output(1_000_000))
+                            provider, model, Cost.requests(1).input(1_000_000).output(1_000_000))
                     .orElse(Long.MAX_VALUE);
             if (nanoUsd > most) {
                 dearest = model;

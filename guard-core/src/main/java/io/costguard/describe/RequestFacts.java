@@ -6,6 +6,7 @@ import java.util.OptionalLong;
 /**
  * What a dialect read in a request.
  *
+ * @param provider that it is sent to
  * @param models the names it gives as its model; more than one only if it is made to deceive
  * @param inputTokens about how many tokens its prompt has; more rather than less
  * @param outputCap the most output tokens that each choice may have, if it says
@@ -13,4 +14,9 @@ import java.util.OptionalLong;
  * @param isReadable whether it is what the dialect expects
  */
 public record RequestFacts(
-        List<String> models, long inputTokens, OptionalLong outputCap, long choices, boolean isReadable) {}
+        String provider,
+        List<String> models,
+        long inputTokens,
+        OptionalLong outputCap,
+        long choices,
+        boolean isReadable) {}

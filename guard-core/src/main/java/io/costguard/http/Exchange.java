@@ -208,7 +208,12 @@ public final class Exchange {
             if (!ended) {
                 ended = true;
                 try {
-                    Charges.Charged charged = charges.of(ending, reservation.estimate(), dialect, model);
+                    Charges.Charged charged = charges.of(
+                            ending,
+                            reservation.estimate(),
+                            dialect,
+                            reservation.call().attributes().getOrDefault("provider", ""),
+                            model);
                     reservation.end(charged.actual(), charged.outcome());
                     if (charged.outcome() == Outcome.REPORTED && ending instanceof Ending.Answered) {
                         outputReported.accept(charged.actual().output());

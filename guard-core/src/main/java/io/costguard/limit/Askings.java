@@ -25,6 +25,7 @@ final class Askings {
     private static final int REMEMBERED = 1 << 13;
 
     private static final String KEY = "apiKey";
+    private static final String PROVIDER = "provider";
 
     private final Subjects subjects;
     private final PriceList prices;
@@ -44,8 +45,8 @@ final class Askings {
         final WeakReference<Map<String, String>> attributes;
         final GuardedCall shown;
         final List<Subject> subjects;
-        /** Threads race to write it. Each asking is right for its own estimate, and immutable. */
-        @Nullable Asking last;
+        /** Threads race to write it. */
+        @Nullable Asked last;
 
         Found(GuardedCall call, GuardedCall shown, List<Subject> subjects) {
             this.attributes = new WeakReference<>(call.attributes());
@@ -54,15 +55,19 @@ final class Askings {
         }
     }
 
+    /** An asking is right for its own estimate, by the prices that there were. */
+    private record Asked(Asking asking, long edition) {}
+
     /** @throws MisfitException for a call that no budget can judge */
     Asking of(GuardedCall call) {
         Found found = found(call);
-        Asking last = found.last;
-        if (last == null || !last.estimate().equals(call.cost())) {
-            last = asking(found, call.cost());
+        Asked last = found.last;
+        long edition = prices.edition();
+        if (last == null || last.edition != edition || !last.asking.estimate().equals(call.cost())) {
+            last = new Asked(asking(found, call.cost()), edition);
             found.last = last;
         }
-        return last;
+        return last.asking;
     }
 
     /** @throws MisfitException where the call lacks an attribute that a budget is counted per */
@@ -76,12 +81,12 @@ final class Askings {
         return call.with(KEY, key.isEmpty() ? keyless : fingerprint.of(key));
     }
 
-    /** This cost of {@code model}, with the dollars of the price list where it has none of its own. */
-    Cost priced(String model, Cost cost) {
+    /** This cost of a call, with the dollars of the price list where it has none of its own. */
+    Cost priced(GuardedCall call, Cost cost) {
         if (cost.givenNanoUsd().isPresent()) {
             return cost;
         }
-        OptionalLong nanoUsd = prices.nanoUsd(model, cost);
+        OptionalLong nanoUsd = prices.nanoUsd(provider(call), call.model(), cost);
         return nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost;
     }
 
@@ -97,7 +102,7 @@ final class Askings {
     }
 
     private Asking asking(Found found, Cost estimate) {
-        GuardedCall call = found.shown.cost(priced(found.shown.model(), estimate));
+        GuardedCall call = found.shown.cost(priced(found.shown, estimate));
         Claim[] claims = new Claim[found.subjects.size()];
         for (int i = 0; i < claims.length; i++) {
             Subject subject = found.subjects.get(i);
@@ -107,15 +112,23 @@ final class Askings {
         return new Asking(estimate, call, List.of(claims));
     }
 
-    private static void checkPriced(GuardedCall call, Subject subject) {
+    private static String provider(GuardedCall call) {
+        return call.attributes().getOrDefault(PROVIDER, "");
+    }
+
+    private void checkPriced(GuardedCall call, Subject subject) {
         if (call.cost().givenNanoUsd().isPresent()) {
             return;
         }
         for (Limit limit : subject.limits()) {
             if (limit.unit() == Unit.USD) {
-                throw new MisfitException("model '" + call.model() + "' has no price, and budget '"
-                        + subject.budget().name() + "' limits dollars; add the model to prices(..), give the call its"
-                        + " cost with usd(..), or keep it out of that budget with models(..)");
+                String provider = provider(call);
+                String priced = provider.isEmpty() ? call.model() : provider + "/" + call.model();
+                throw new MisfitException("model '" + call.model() + "'"
+                        + (provider.isEmpty() ? "" : " of provider '" + provider + "'") + " has no price in " + prices
+                        + ", and budget '" + subject.budget().name() + "' limits dollars; add '" + priced
+                        + "' with prices(PriceList.bundled().plus(PriceList.read(file))), give the call its cost with"
+                        + " usd(..), or keep it out of that budget with models(..)");
             }
         }
     }

@@ -284,7 +284,7 @@ public final class Limiter implements AutoCloseable {
         if (found.isEmpty()) {
             return List.of();
         }
-        Cost cost = priced(call.model(), call.cost());
+        Cost cost = priced(call, call.cost());
         List<Claim> newcomer =
                 found.stream().map(subject -> Claim.ofNewcomer(subject, cost)).toList();
         List<List<Standing>> standings = ledger.look(newcomer, System.nanoTime() + timeout.toNanos());
@@ -462,9 +462,9 @@ public final class Limiter implements AutoCloseable {
         return new Admission.Refused(denial, by, waited);
     }
 
-    /** What a call of {@code model} used, as it is charged: with its dollars. */
-    Cost priced(String model, Cost actual) {
-        return askings.priced(model, actual);
+    /** What a call used, as it is charged: with its dollars. */
+    Cost priced(GuardedCall call, Cost actual) {
+        return askings.priced(call, actual);
     }
 
     /** Ends a reservation: what it was charged becomes what it used. */

@@ -74,7 +74,7 @@ public final class Reservation implements Permit {
     @Override
     public void settle(Cost actual) {
         if (limiter != null) {
-            end(limiter.priced(call.model(), withRequests(actual)), Outcome.SETTLED);
+            end(limiter.priced(call, withRequests(actual)), Outcome.SETTLED);
         }
     }
 

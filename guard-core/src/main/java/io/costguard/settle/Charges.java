@@ -7,6 +7,7 @@ import io.costguard.describe.Dialect;
 import io.costguard.describe.Usage;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Function;
 
 /** Says what stays charged when a call ends: the one place that knows. */
 public final class Charges {
@@ -23,9 +24,11 @@ public final class Charges {
      * What stays charged of {@code estimate}.
      *
      * @param dialect of the provider, if it is known
+     * @param provider empty if it is not known
      * @param model under the name that prices are looked up by
      */
-    public Charged of(Ending ending, Cost estimate, Optional<Dialect> dialect, String model) {
+    public Charged of(Ending ending, Cost estimate, Optional<Dialect> dialect, String provider, String model) {
+        Function<Usage, OptionalLong> price = usage -> prices.nanoUsd(provider, model, usage);
         if (ending instanceof Ending.NeverSent) {
             return new Charged(Cost.requests(0).nanoUsd(0), Outcome.RELEASED);
         }
@@ -35,23 +38,24 @@ public final class Charges {
         if (ending instanceof Ending.Cut cut) {
             return isRefused(cut.status(), cut.metered(), dialect.get())
                     ? refunded(estimate)
-                    : larger(cut.metered(), estimate, model);
+                    : larger(cut.metered(), estimate, price);
         }
         Ending.Answered answered = (Ending.Answered) ending;
-        return answered(answered.status(), answered.metered(), estimate, dialect.get(), model);
+        return answered(answered.status(), answered.metered(), estimate, dialect.get(), price);
     }
 
-    private Charged answered(int status, Metered metered, Cost estimate, Dialect dialect, String model) {
+    private static Charged answered(
+            int status, Metered metered, Cost estimate, Dialect dialect, Function<Usage, OptionalLong> price) {
         boolean success = status >= 200 && status < 300;
         if (success && !metered.error().isEmpty()) {
-            return larger(metered, estimate, model);
+            return larger(metered, estimate, price);
         }
         if (metered.usage().isPresent()) {
-            return reported(metered.usage().get(), estimate, model);
+            return reported(metered.usage().get(), estimate, price);
         }
         if (success) {
             return metered.state() == Metered.State.COMPLETE
-                    ? counted(metered, estimate, model)
+                    ? counted(metered, estimate, price)
                     : new Charged(estimate, Outcome.ESTIMATE_KEPT);
         }
         if (isRefused(status, metered, dialect)) {
@@ -59,7 +63,7 @@ public final class Charges {
         }
         boolean inputAlone = status >= 400 && status < 500 && status != 408 && status != 499;
         return inputAlone
-                ? new Charged(priced(estimate.requests(), estimate.input(), 0, model), Outcome.INPUT_KEPT)
+                ? new Charged(priced(estimate.requests(), estimate.input(), 0, price), Outcome.INPUT_KEPT)
                 : new Charged(estimate, Outcome.ESTIMATE_KEPT);
     }
 
@@ -77,26 +81,27 @@ public final class Charges {
         return new Charged(Cost.requests(estimate.requests()).nanoUsd(0), Outcome.REFUNDED);
     }
 
-    private Charged reported(Usage told, Cost estimate, String model) {
+    private static Charged reported(Usage told, Cost estimate, Function<Usage, OptionalLong> price) {
         // No prompt is empty: some say nothing of one that was still in their cache.
         Usage usage = told.allInput() > 0 ? told : told.withInput(estimate.input());
         Cost cost = usage.cost(estimate.requests());
         // What the provider says itself is nearer to its bill than a list.
-        OptionalLong nanoUsd = usage.nanoUsd().isPresent() ? usage.nanoUsd() : prices.nanoUsd(model, usage);
+        long said = usage.nanoUsd().orElse(-1);
+        OptionalLong nanoUsd = said >= 0 && said <= Cost.MAX_AMOUNT ? usage.nanoUsd() : price.apply(usage);
         return new Charged(nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost, Outcome.REPORTED);
     }
 
-    private Charged counted(Metered metered, Cost estimate, String model) {
+    private static Charged counted(Metered metered, Cost estimate, Function<Usage, OptionalLong> price) {
         return new Charged(
-                priced(estimate.requests(), estimate.input(), metered.outputCounted(), model), Outcome.COUNTED);
+                priced(estimate.requests(), estimate.input(), metered.outputCounted(), price), Outcome.COUNTED);
     }
 
-    private Charged larger(Metered metered, Cost estimate, String model) {
-        Charged counted = counted(metered, estimate, model);
+    private static Charged larger(Metered metered, Cost estimate, Function<Usage, OptionalLong> price) {
+        Charged counted = counted(metered, estimate, price);
         if (metered.usage().isEmpty()) {
             return counted;
         }
-        Charged reported = reported(metered.usage().get(), estimate, model);
+        Charged reported = reported(metered.usage().get(), estimate, price);
         return tokens(reported) >= tokens(counted) ? reported : counted;
     }
 
@@ -104,9 +109,9 @@ public final class Charges {
         return charged.actual().input() + charged.actual().output();
     }
 
-    private Cost priced(long requests, long input, long output, String model) {
+    private static Cost priced(long requests, long input, long output, Function<Usage, OptionalLong> price) {
         Cost cost = Cost.requests(requests).input(input).output(output);
-        OptionalLong nanoUsd = prices.nanoUsd(model, cost);
+        OptionalLong nanoUsd = price.apply(Usage.of(input, output));
         return nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost;
     }
 }

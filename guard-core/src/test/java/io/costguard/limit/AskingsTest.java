@@ -56,6 +56,32 @@ class AskingsTest {
     }
 
     @Test
+    void dollarsAreThoseOfTheCallsProvider() {
+        GuardedCall call =
+                GuardedCall.of("llama3-8b-8192").with("tenant", "acme").with("apiKey", "sk-1");
+        Cost tokens = Cost.requests(1).input(1_000_000);
+
+        assertThat(dollars(call.with("provider", "groq").cost(tokens))).isEqualTo(50_000_000L);
+    }
+
+    @Test
+    void aModelWithoutAPriceIsRefusedWithWhereItWasLookedForAndWhatToDo() {
+        Askings dollars =
+                askings(Budget.named("money").per().limit(Limit.usd("1").perDay()));
+
+        assertThatExceptionOfType(MisfitException.class)
+                .isThrownBy(() -> dollars.of(call("sk-1").with("model", "own").with("provider", "groq")))
+                .withMessage(
+                        "model 'own' of provider 'groq' has no price in the bundled prices, and budget 'money' limits"
+                                + " dollars; add 'groq/own' with prices(PriceList.bundled().plus(PriceList.read(file))), give the"
+                                + " call its cost with usd(..), or keep it out of that budget with models(..)");
+        assertThatExceptionOfType(MisfitException.class)
+                .isThrownBy(() -> dollars.of(GuardedCall.of("own")))
+                .withMessageStartingWith("model 'own' has no price in the bundled prices")
+                .withMessageContaining("add 'own' with");
+    }
+
+    @Test
     void aNewCallWithEqualAttributesFallsUnderTheSameSubjects() {
         assertThat(askings.subjectsOf(call("sk-1"))).isEqualTo(askings.subjectsOf(call("sk-1")));
         assertThat(askings.subjectsOf(call("sk-1"))).isNotEqualTo(askings.subjectsOf(call("sk-2")));

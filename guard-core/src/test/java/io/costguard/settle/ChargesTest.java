@@ -10,9 +10,13 @@ import io.costguard.describe.Dialects;
 import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
 import io.costguard.settle.Charges.Charged;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -64,6 +68,35 @@ class ChargesTest {
                 .isEqualTo(new Charged(Cost.requests(1).input(1_000).output(100).usd("0.0035"), Outcome.REPORTED));
     }
 
+    @Test
+    void whatTheProviderSaysThatACallCostIsWhatItCost() {
+        Metered metered =
+                metered(Optional.of(USAGE.withNanoUsd(OptionalLong.of(123_456))), 0, "", Metered.State.COMPLETE);
+
+        assertThat(answered(200, metered, OPENAI))
+                .isEqualTo(new Charged(Cost.requests(1).input(900).output(100).nanoUsd(123_456), Outcome.REPORTED));
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {-1, Long.MIN_VALUE, Cost.MAX_AMOUNT + 1, Long.MAX_VALUE})
+    void moneyThatMakesNoSenseIsNotBelieved(long nanoUsd) {
+        Metered metered =
+                metered(Optional.of(USAGE.withNanoUsd(OptionalLong.of(nanoUsd))), 0, "", Metered.State.COMPLETE);
+
+        assertThat(answered(200, metered, OPENAI)).isEqualTo(new Charged(USED, Outcome.REPORTED));
+    }
+
+    @Test
+    void aProvidersOwnPriceIsCharged() throws IOException {
+        PriceList prices = PriceList.bundled().plus(list("{'groq/gpt-4o':{'input_cost_per_token':1e-6}}"));
+        Metered metered = metered(Optional.of(USAGE), 0, "", Metered.State.COMPLETE);
+
+        assertThat(new Charges(prices)
+                        .of(new Ending.Answered(200, metered), ESTIMATE, OPENAI, "groq", MODEL)
+                        .actual())
+                .isEqualTo(Cost.requests(1).input(900).output(100).usd("0.0009"));
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {200, 201, 206})
     void aSuccessWithoutUsageIsTheInputEstimateAndTheOutputThatPassed(int status) {
@@ -78,13 +111,13 @@ class ChargesTest {
 
     @Test
     void whatNeverLeftIsGivenBackWithItsRequest() {
-        assertThat(charges.of(new Ending.NeverSent(), ESTIMATE, OPENAI, MODEL))
+        assertThat(charges.of(new Ending.NeverSent(), ESTIMATE, OPENAI, "openai", MODEL))
                 .isEqualTo(new Charged(Cost.requests(0).usd("0"), Outcome.RELEASED));
     }
 
     @Test
     void whatWasSentAndNotAnsweredKeepsItsEstimate() {
-        assertThat(charges.of(new Ending.NoAnswer(), ESTIMATE, OPENAI, MODEL))
+        assertThat(charges.of(new Ending.NoAnswer(), ESTIMATE, OPENAI, "openai", MODEL))
                 .isEqualTo(new Charged(ESTIMATE, Outcome.ESTIMATE_KEPT));
     }
 
@@ -169,11 +202,15 @@ class ChargesTest {
     }
 
     private Charged answered(int status, Metered metered, Optional<Dialect> dialect) {
-        return charges.of(new Ending.Answered(status, metered), ESTIMATE, dialect, MODEL);
+        return charges.of(new Ending.Answered(status, metered), ESTIMATE, dialect, "openai", MODEL);
     }
 
     private Charged cut(Metered metered) {
-        return charges.of(new Ending.Cut(200, metered), ESTIMATE, OPENAI, MODEL);
+        return charges.of(new Ending.Cut(200, metered), ESTIMATE, OPENAI, "openai", MODEL);
+    }
+
+    private static PriceList list(String json) throws IOException {
+        return PriceList.parse(new ByteArrayInputStream(json.replace('\'', '"').getBytes(StandardCharsets.UTF_8)));
     }
 
     private static Metered metered(Optional<Usage> usage, long output, String error, Metered.State state) {

@@ -132,6 +132,7 @@ class NativeRecordingsTest {
                                 new Ending.Answered(exchange.status(), metered),
                                 estimate,
                                 Optional.of(dialect(exchange)),
+                                exchange.provider(),
                                 exchange.model())
                         .outcome())
                 .isEqualTo(Outcome.REFUNDED);

@@ -136,6 +136,7 @@ class OpenAiAnswersTest {
                                 new Ending.Answered(200, metered),
                                 Cost.requests(1).input(10).output(1_000),
                                 Optional.of(dialect("/responses")),
+                                "openai",
                                 "gpt-5")
                         .outcome())
                 .isEqualTo(outcome);

@@ -173,6 +173,7 @@ class OpenAiRecordingsTest {
                         new Ending.Answered(exchange.status(), metered),
                         estimate,
                         Dialects.bundled().of(target(exchange)),
+                        exchange.provider(),
                         exchange.model());
     }
 
