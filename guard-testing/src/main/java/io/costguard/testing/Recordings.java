@@ -99,9 +99,19 @@ public final class Recordings {
                     + number("cache_write_tokens").orElse(0));
         }
 
-        /** All tokens of the answer; empty where none were reported. */
+        /** Whether the provider reported what was used. */
+        public boolean isUsageReported() {
+            return value("usage_present").equals("true");
+        }
+
+        /** All tokens of the answer, reasoning included; empty where none were reported. */
         public OptionalLong reportedOutput() {
-            return number("expected_output_tokens");
+            OptionalLong output = number("expected_output_tokens");
+            if (output.isEmpty() || !value("output_includes_reasoning").equals("false")) {
+                return output;
+            }
+            return OptionalLong.of(
+                    output.getAsLong() + number("reasoning_tokens").orElse(0));
         }
 
         /** A figure of the manifest; empty where it has none. */
