@@ -14,8 +14,6 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.ExecutionException;
@@ -24,7 +22,6 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MeterTest {
@@ -40,14 +37,6 @@ class MeterTest {
     private static final Dialect VERTEX_EMBEDDINGS = dialect(
             "https://aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict");
 
-    static List<Exchange> recordings() {
-        return Recordings.all().stream().toList();
-    }
-
-    static List<Exchange> streams() {
-        return recordings().stream().filter(Exchange::isStream).toList();
-    }
-
     private static Dialect dialect(String url) {
         return Dialects.bundled().of(Target.of("POST", URI.create(url))).orElseThrow();
     }
@@ -60,44 +49,6 @@ class MeterTest {
     static void loadTokenizers() throws ExecutionException, InterruptedException {
         Tokenizers.loaded("gpt-4o").get();
         Tokenizers.loaded("gpt-4").get();
-    }
-
-    @Test
-    void allRecordingsAreHere() {
-        assertThat(Recordings.all()).hasSize(81);
-    }
-
-    @ParameterizedTest
-    @MethodSource("recordings")
-    void aRecordedResponseIsMeteredToWhatItsProviderReported(Exchange exchange) throws IOException {
-        byte[] body = exchange.response();
-        for (int longest : new int[] {body.length, 1, 2, 3, 5, 7, 11, 13, 17}) {
-            assertReported(exchange, metered(exchange, body, longest, ""));
-            assertReported(exchange, metered(exchange, gzip(body), longest, "gzip"));
-        }
-    }
-
-    private static void assertReported(Exchange exchange, Metered metered) {
-        assertThat(metered.usage().isPresent()).isEqualTo(exchange.isUsageReported());
-        metered.usage().ifPresent(usage -> {
-            assertThat(usage.allInput()).isEqualTo(exchange.reportedInput().orElse(0));
-            assertThat(usage.allOutput()).isEqualTo(exchange.reportedOutput().orElse(0));
-        });
-        assertThat(metered.state()).isEqualTo(Metered.State.COMPLETE);
-        assertThat(metered.error().isEmpty()).isEqualTo(exchange.status() < 300);
-    }
-
-    @ParameterizedTest
-    @MethodSource("streams")
-    void aStreamThatIsCutAtAnyByteTellsWhatPassed(Exchange exchange) {
-        byte[] body = exchange.response();
-        long output = 0;
-        Metered whole = metered(exchange, body, body.length, "");
-        for (int cut = 0; cut < body.length; cut++) {
-            Metered metered = metered(exchange, Arrays.copyOf(body, cut), 4_096, "");
-            assertThat(metered.outputCounted()).isBetween(output, whole.outputCounted());
-            output = metered.outputCounted();
-        }
     }
 
     @Test
