@@ -6,8 +6,6 @@ import io.costguard.PriceList;
 import io.costguard.settle.Frames;
 import io.costguard.settle.Meter;
 import io.costguard.settle.Metered;
-import io.costguard.testing.Recordings;
-import io.costguard.testing.Recordings.Exchange;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -349,12 +347,5 @@ class BedrockTest {
         Meter meter = new Meter(bedrock, "a", "application/json", "");
         meter.accept(ByteBuffer.wrap(body.replace('\'', '"').getBytes(StandardCharsets.UTF_8)));
         return meter.result().usage();
-    }
-
-    private Metered metered(Exchange exchange, byte[] body, int longest) {
-        Meter meter = new Meter(bedrock, exchange.model(), exchange.contentType(), "");
-        meter.headers(name -> Optional.ofNullable(exchange.headers().get(name)));
-        Recordings.pieces(body, Math.max(1, longest)).forEach(piece -> meter.accept(ByteBuffer.wrap(piece)));
-        return meter.result();
     }
 }
