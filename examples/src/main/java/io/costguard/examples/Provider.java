@@ -53,6 +53,8 @@ final class Provider implements AutoCloseable {
                 .filter(exchange -> PROVIDERS.contains(exchange.provider()))
                 .filter(exchange -> PATHS.contains(exchange.url().getPath()))
                 .filter(exchange -> exchange.reportedInput().isPresent())
+                // Audio has a price of its own, and what was recorded does not say apart how much there was.
+                .filter(exchange -> !exchange.folder().contains("audio"))
                 .filter(exchange -> byRequest.putIfAbsent(ByteBuffer.wrap(exchange.request()), exchange) == null)
                 .toList();
     }
