@@ -178,8 +178,8 @@ final class AnthropicMessages implements Dialect {
             if (field.text().equals("message_stop")) {
                 response.end();
             }
-        } else if (field.isString()) {
-            response.text(field.text());
+        } else {
+            response.text(field);
         }
     }
 

@@ -357,11 +357,7 @@ final class Bedrock implements Dialect {
             case "error.type" -> response.error(field.text());
             // An error's text, which is all that its body has.
             case "message", "Message" -> response.error("error");
-            default -> {
-                if (field.isString()) {
-                    response.text(field.text());
-                }
-            }
+            default -> response.text(field);
         }
     }
 

@@ -139,11 +139,7 @@ final class Cohere implements Dialect {
                     response.end();
                 }
             }
-            default -> {
-                if (field.isString()) {
-                    response.text(field.text());
-                }
-            }
+            default -> response.text(field);
         }
     }
 

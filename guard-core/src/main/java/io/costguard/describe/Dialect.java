@@ -166,6 +166,13 @@ public interface Dialect {
         /** A text of the answer. */
         void text(String text);
 
+        /** {@link #text(String)} of a value that is text, and nothing of one that is not. */
+        default void text(Field value) {
+            if (value.isString()) {
+                text(value.text());
+            }
+        }
+
         /** All of the text of the answer, which may have come in pieces before: then it is not counted again. */
         void wholeText(String text);
 

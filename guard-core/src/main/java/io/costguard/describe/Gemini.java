@@ -153,11 +153,7 @@ final class Gemini implements Dialect {
             case "predictions[].embeddings.statistics.token_count" -> response.part("promptTokenCount", field);
             case "error.status" -> response.error(field.text());
             case "candidates[].finishReason", "promptFeedback.blockReason" -> response.end();
-            default -> {
-                if (field.isString()) {
-                    response.text(field.text());
-                }
-            }
+            default -> response.text(field);
         }
     }
 

@@ -108,11 +108,7 @@ final class Ollama implements Dialect {
                     response.end();
                 }
             }
-            default -> {
-                if (field.isString()) {
-                    response.text(field.text());
-                }
-            }
+            default -> response.text(field);
         }
     }
 

@@ -105,11 +105,7 @@ final class OpenAiChat extends OpenAi {
                 }
             }
             case "x_groq.error" -> response.error(field.text());
-            default -> {
-                if (field.isString()) {
-                    response.text(field.text());
-                }
-            }
+            default -> response.text(field);
         }
     }
 }

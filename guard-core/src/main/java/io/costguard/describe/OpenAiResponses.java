@@ -112,11 +112,7 @@ final class OpenAiResponses extends OpenAi {
                 }
             }
             case "code", "response.error.code" -> response.error(field.text());
-            default -> {
-                if (field.isString()) {
-                    response.text(field.text());
-                }
-            }
+            default -> response.text(field);
         }
     }
 }

@@ -1,7 +1,5 @@
 package io.costguard.settle;
 
-import java.util.Arrays;
-
 /**
  * Cuts a stream of server-sent events into the data of each, as the HTML standard has it ("Server-sent events"): lines end with LF, CR
  * or both, an event ends with an empty line, its data lines are joined by LF. Everything but data is passed over. An event beyond a
@@ -13,8 +11,7 @@ final class EventStream implements Framing {
     private static final byte[] DATA = {'d', 'a', 't', 'a', ':'};
 
     private final Listener listener;
-    private byte[] data = new byte[1_024];
-    private int length;
+    private final Kept kept = new Kept();
     private boolean hasData;
     private boolean tooLong;
     private boolean everTooLong;
@@ -111,23 +108,19 @@ final class EventStream implements Framing {
 
     private void eventEnds() {
         if (hasData && !tooLong) {
-            listener.event(data, length);
+            listener.event(kept.bytes(), kept.length());
         }
-        length = 0;
+        kept.clear();
         hasData = false;
         tooLong = false;
     }
 
     private void append(byte[] bytes, int offset, int count) {
-        if (count > LONGEST_EVENT - length) {
+        if (count > LONGEST_EVENT - kept.length()) {
             tooLong = true;
             everTooLong = true;
-            return;
+        } else {
+            kept.append(bytes, offset, count);
         }
-        if (length + count > data.length) {
-            data = Arrays.copyOf(data, Math.max(length + count, length * 2));
-        }
-        System.arraycopy(bytes, offset, data, length, count);
-        length += count;
     }
 }

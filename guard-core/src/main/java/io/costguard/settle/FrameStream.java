@@ -23,8 +23,7 @@ final class FrameStream implements Framing {
 
     private final Listener listener;
     private final Consumer<String> failures;
-    private byte[] frame = new byte[1_024];
-    private int length;
+    private final Kept frame = new Kept();
     private boolean damaged;
 
     /** @param failures told the type or the code of a message that comes in place of an event */
@@ -38,15 +37,15 @@ final class FrameStream implements Framing {
         int at = offset;
         int end = offset + count;
         while (at < end && !damaged) {
-            int wanted = length < PRELUDE ? PRELUDE : total();
-            int taken = Math.min(wanted - length, end - at);
-            append(bytes, at, taken);
+            int wanted = frame.length() < PRELUDE ? PRELUDE : total();
+            int taken = Math.min(wanted - frame.length(), end - at);
+            frame.append(bytes, at, taken);
             at += taken;
-            if (length == PRELUDE && !isSensible()) {
+            if (frame.length() == PRELUDE && !isSensible()) {
                 damaged = true;
-            } else if (length > PRELUDE && length == total()) {
+            } else if (frame.length() > PRELUDE && frame.length() == total()) {
                 tell();
-                length = 0;
+                frame.clear();
             }
         }
     }
@@ -57,11 +56,11 @@ final class FrameStream implements Framing {
     }
 
     private int total() {
-        return ByteBuffer.wrap(frame).getInt();
+        return ByteBuffer.wrap(frame.bytes()).getInt();
     }
 
     private int headers() {
-        return ByteBuffer.wrap(frame).getInt(4);
+        return ByteBuffer.wrap(frame.bytes()).getInt(4);
     }
 
     private boolean isSensible() {
@@ -73,9 +72,9 @@ final class FrameStream implements Framing {
     }
 
     private void tell() {
-        String failure = failure(ByteBuffer.wrap(frame, PRELUDE, headers()));
+        String failure = failure(ByteBuffer.wrap(frame.bytes(), PRELUDE, headers()));
         if (failure.isEmpty()) {
-            byte[] payload = Arrays.copyOfRange(frame, PRELUDE + headers(), length - CHECKSUM);
+            byte[] payload = Arrays.copyOfRange(frame.bytes(), PRELUDE + headers(), frame.length() - CHECKSUM);
             listener.event(payload, payload.length);
         } else {
             failures.accept(failure);
@@ -106,13 +105,5 @@ final class FrameStream implements Framing {
         byte[] text = new byte[Math.min(length, headers.remaining())];
         headers.get(text);
         return new String(text, StandardCharsets.UTF_8);
-    }
-
-    private void append(byte[] bytes, int offset, int count) {
-        if (length + count > frame.length) {
-            frame = Arrays.copyOf(frame, Math.max(length + count, length * 2));
-        }
-        System.arraycopy(bytes, offset, frame, length, count);
-        length += count;
     }
 }

@@ -2,7 +2,6 @@ package io.costguard.settle;
 
 import io.costguard.describe.JsonPaths;
 import io.costguard.describe.JsonScan;
-import java.util.Arrays;
 
 /** Cuts a body into its lines, each a JSON document (<a href="https://github.com/ndjson/ndjson-spec">NDJSON</a>). */
 final class LineStream implements Framing {
@@ -10,8 +9,7 @@ final class LineStream implements Framing {
     private static final JsonPaths NOTHING = JsonPaths.of();
 
     private final Listener listener;
-    private byte[] line = new byte[1_024];
-    private int length;
+    private final Kept kept = new Kept();
     /** How much of the line has been told already, as it was whole. */
     private int told;
 
@@ -30,7 +28,7 @@ final class LineStream implements Framing {
                 append(bytes, from, i - from);
                 from = i + 1;
                 tell(end());
-                length = 0;
+                kept.clear();
                 told = 0;
                 tooLong = false;
             }
@@ -42,14 +40,14 @@ final class LineStream implements Framing {
     @Override
     public void readOn() {
         int end = end();
-        if (JsonScan.read(line, 0, end, NOTHING, field -> {})) {
+        if (JsonScan.read(kept.bytes(), 0, end, NOTHING, field -> {})) {
             tell(end);
         }
     }
 
     private int end() {
-        int end = length;
-        while (end > 0 && line[end - 1] <= ' ') {
+        int end = kept.length();
+        while (end > 0 && kept.bytes()[end - 1] <= ' ') {
             end--;
         }
         return end;
@@ -57,7 +55,7 @@ final class LineStream implements Framing {
 
     private void tell(int end) {
         if (end > told && !tooLong) {
-            listener.event(line, end);
+            listener.event(kept.bytes(), end);
             told = end;
         }
     }
@@ -68,15 +66,11 @@ final class LineStream implements Framing {
     }
 
     private void append(byte[] bytes, int offset, int count) {
-        if (count > LONGEST_LINE - length) {
+        if (count > LONGEST_LINE - kept.length()) {
             tooLong = true;
             everTooLong = true;
-            return;
+        } else {
+            kept.append(bytes, offset, count);
         }
-        if (length + count > line.length) {
-            line = Arrays.copyOf(line, Math.max(length + count, length * 2));
-        }
-        System.arraycopy(bytes, offset, line, length, count);
-        length += count;
     }
 }
