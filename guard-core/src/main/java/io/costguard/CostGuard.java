@@ -1,9 +1,9 @@
 package io.costguard;
 
 import io.costguard.describe.Dialect;
-import io.costguard.describe.Dialects;
 import io.costguard.describe.OutputHistory;
 import io.costguard.describe.Providers;
+import io.costguard.describe.dialects.Dialects;
 import io.costguard.http.HttpGuard;
 import io.costguard.limit.Admission;
 import io.costguard.limit.Fingerprint;

@@ -30,7 +30,7 @@ class ArchitectureTest {
                 .layer("api")
                 .definedBy("io.costguard")
                 .layer("describe")
-                .definedBy("io.costguard.describe")
+                .definedBy("io.costguard.describe..")
                 .layer("limit")
                 .definedBy("io.costguard.limit")
                 .layer("redis")

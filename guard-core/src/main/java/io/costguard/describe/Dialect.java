@@ -86,7 +86,7 @@ public interface Dialect {
 
     /** The body of an error as this provider writes it, for an answer that the guard gives in its place. */
     default byte[] errorBody(int status, String message) {
-        return Dialects.plainError(message);
+        return ErrorBody.plain(message);
     }
 
     /**

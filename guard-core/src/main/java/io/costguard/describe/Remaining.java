@@ -32,7 +32,7 @@ public record Remaining(Unit unit, long amount) {
      * @param reset the name of that which says when all of it is there again, if the provider sends it: after a span, or at a date of
      *     RFC 3339
      */
-    static Optional<Remaining> of(
+    public static Optional<Remaining> of(
             Unit unit,
             String remaining,
             String reset,
@@ -53,7 +53,8 @@ public record Remaining(Unit unit, long amount) {
                 .map(amount -> new Remaining(unit, amount));
     }
 
-    Remaining plus(long more) {
+    /** With that much more left. */
+    public Remaining plus(long more) {
         return new Remaining(unit, Math.min(Cost.MAX_AMOUNT, amount + more));
     }
 

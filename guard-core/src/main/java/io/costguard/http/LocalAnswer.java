@@ -3,7 +3,7 @@ package io.costguard.http;
 import io.costguard.Denial;
 import io.costguard.GuardListener.Denied.By;
 import io.costguard.describe.Dialect;
-import io.costguard.describe.Dialects;
+import io.costguard.describe.ErrorBody;
 import io.costguard.limit.Admission;
 import java.time.Duration;
 import java.util.Arrays;
@@ -41,10 +41,10 @@ public final class LocalAnswer {
 
     private static byte[] body(int status, String message, Optional<Dialect> dialect) {
         try {
-            return dialect.map(known -> known.errorBody(status, message)).orElseGet(() -> Dialects.plainError(message));
+            return dialect.map(known -> known.errorBody(status, message)).orElseGet(() -> ErrorBody.plain(message));
         } catch (RuntimeException e) {
             log.warn("a denial could not be written as its provider would", e);
-            return Dialects.plainError(message);
+            return ErrorBody.plain(message);
         }
     }
 

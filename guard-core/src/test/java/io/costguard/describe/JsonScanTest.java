@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Cost;
 import io.costguard.PriceList;
+import io.costguard.describe.dialects.Dialects;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
 import java.nio.charset.Charset;

@@ -3,6 +3,7 @@ package io.costguard.describe;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Unit;
+import io.costguard.describe.dialects.Dialects;
 import java.net.URI;
 import java.time.Instant;
 import java.util.HashMap;

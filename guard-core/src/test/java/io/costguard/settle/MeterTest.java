@@ -3,10 +3,10 @@ package io.costguard.settle;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.describe.Dialect;
-import io.costguard.describe.Dialects;
 import io.costguard.describe.Target;
 import io.costguard.describe.Tokenizers;
 import io.costguard.describe.Usage;
+import io.costguard.describe.dialects.Dialects;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
 import java.io.ByteArrayOutputStream;

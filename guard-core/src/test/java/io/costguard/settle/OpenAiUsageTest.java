@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Cost;
 import io.costguard.PriceList;
-import io.costguard.describe.Dialects;
 import io.costguard.describe.Target;
 import io.costguard.describe.Tokenizers;
 import io.costguard.describe.Usage;
+import io.costguard.describe.dialects.Dialects;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
 import java.util.OptionalLong;

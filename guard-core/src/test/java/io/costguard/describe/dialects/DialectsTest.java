@@ -1,7 +1,10 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.costguard.describe.Dialect;
+import io.costguard.describe.ErrorBody;
+import io.costguard.describe.Target;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -104,7 +107,7 @@ class DialectsTest {
 
     @Test
     void whereNoProviderIsKnownAnErrorIsPlain() {
-        assertThat(text(Dialects.plainError("why"))).isEqualTo("{\"error\":{\"message\":\"why\"}}");
+        assertThat(text(ErrorBody.plain("why"))).isEqualTo("{\"error\":{\"message\":\"why\"}}");
     }
 
     @Test

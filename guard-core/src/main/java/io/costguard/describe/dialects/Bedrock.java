@@ -1,5 +1,11 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
+import io.costguard.describe.Dialect;
+import io.costguard.describe.ErrorBody;
+import io.costguard.describe.Field;
+import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Target;
+import io.costguard.describe.Usage;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Collection;
@@ -407,7 +413,7 @@ final class Bedrock implements Dialect {
             case 402 -> "ServiceQuotaExceededException";
             default -> "ServiceUnavailableException";
         };
-        return Dialects.json(json -> {
+        return ErrorBody.of(json -> {
             json.writeStartObject();
             json.writeStringField("__type", type);
             json.writeStringField("message", message);

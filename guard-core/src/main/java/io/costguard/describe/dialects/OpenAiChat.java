@@ -1,5 +1,7 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
+import io.costguard.describe.Field;
+import io.costguard.describe.JsonPaths;
 import java.util.List;
 
 /**

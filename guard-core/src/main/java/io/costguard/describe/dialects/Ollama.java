@@ -1,5 +1,11 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
+import io.costguard.describe.Dialect;
+import io.costguard.describe.ErrorBody;
+import io.costguard.describe.Field;
+import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Target;
+import io.costguard.describe.Usage;
 import java.util.Map;
 import java.util.Set;
 
@@ -125,7 +131,7 @@ final class Ollama implements Dialect {
 
     @Override
     public byte[] errorBody(int status, String message) {
-        return Dialects.json(json -> {
+        return ErrorBody.of(json -> {
             json.writeStartObject();
             json.writeStringField("error", message);
             json.writeEndObject();

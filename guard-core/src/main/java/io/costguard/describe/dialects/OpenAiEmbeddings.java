@@ -1,5 +1,8 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
+import io.costguard.describe.Field;
+import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Target;
 import java.util.List;
 
 /** Embeddings ("Create embeddings"), at OpenAI and others: of one text or several, or of their tokens. There is no output to pay for. */

@@ -1,8 +1,15 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.PriceList;
+import io.costguard.describe.Dialect;
+import io.costguard.describe.Estimator;
+import io.costguard.describe.Field;
+import io.costguard.describe.JsonScan;
+import io.costguard.describe.RequestFacts;
+import io.costguard.describe.Target;
+import io.costguard.describe.Usage;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

@@ -1,17 +1,13 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonGenerator;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import io.costguard.describe.Dialect;
+import io.costguard.describe.Target;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /** The dialects there are: a user's own first, then those of this library. Immutable. */
 public final class Dialects {
-    private static final JsonFactory JSON = new JsonFactory();
     private static final Dialects BUNDLED = new Dialects(List.of(
             new OpenAiChat(),
             new OpenAiResponses(),
@@ -62,31 +58,5 @@ public final class Dialects {
 
     static long tokensOfBase64(String data) {
         return 10 + data.length() / BASE64_A_TOKEN;
-    }
-
-    /** What writes a JSON document. */
-    interface JsonBody {
-        void write(JsonGenerator json) throws IOException;
-    }
-
-    static byte[] json(JsonBody body) {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        try (JsonGenerator json = JSON.createGenerator(out)) {
-            body.write(json);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        return out.toByteArray();
-    }
-
-    /** The body of an error where no provider is known. */
-    public static byte[] plainError(String message) {
-        return json(json -> {
-            json.writeStartObject();
-            json.writeObjectFieldStart("error");
-            json.writeStringField("message", message);
-            json.writeEndObject();
-            json.writeEndObject();
-        });
     }
 }

@@ -1,5 +1,11 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
+import io.costguard.describe.Dialect;
+import io.costguard.describe.ErrorBody;
+import io.costguard.describe.Field;
+import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Target;
+import io.costguard.describe.Usage;
 import java.util.Map;
 import java.util.regex.Pattern;
 
@@ -159,7 +165,7 @@ final class Cohere implements Dialect {
 
     @Override
     public byte[] errorBody(int status, String message) {
-        return Dialects.json(json -> {
+        return ErrorBody.of(json -> {
             json.writeStartObject();
             json.writeStringField("message", message);
             json.writeEndObject();

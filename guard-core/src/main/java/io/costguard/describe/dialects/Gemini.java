@@ -1,5 +1,11 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
+import io.costguard.describe.Dialect;
+import io.costguard.describe.ErrorBody;
+import io.costguard.describe.Field;
+import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Target;
+import io.costguard.describe.Usage;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -182,7 +188,7 @@ final class Gemini implements Dialect {
             case 402 -> "FAILED_PRECONDITION";
             default -> "UNAVAILABLE";
         };
-        return Dialects.json(json -> {
+        return ErrorBody.of(json -> {
             json.writeStartObject();
             json.writeObjectFieldStart("error");
             json.writeNumberField("code", status);

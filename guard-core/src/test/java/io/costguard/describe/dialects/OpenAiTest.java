@@ -1,10 +1,16 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Cost;
 import io.costguard.PriceList;
 import io.costguard.Unit;
+import io.costguard.describe.Dialect;
+import io.costguard.describe.Estimator;
+import io.costguard.describe.Remaining;
+import io.costguard.describe.RequestFacts;
+import io.costguard.describe.Target;
+import io.costguard.describe.Tokenizers;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
 import java.net.URI;
@@ -96,7 +102,7 @@ class OpenAiTest {
 
         assertThat(Tokenizers.of("openai/gpt-4o").count(text))
                 .isEqualTo(Tokenizers.of("gpt-4o").count(text))
-                .isNotEqualTo(Tokenizers.heuristic(text));
+                .isNotEqualTo(Tokenizers.of("a model of nobody").count(text));
     }
 
     @Test

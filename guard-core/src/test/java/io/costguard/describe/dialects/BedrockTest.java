@@ -1,8 +1,14 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.PriceList;
+import io.costguard.describe.Dialect;
+import io.costguard.describe.Estimator;
+import io.costguard.describe.RequestFacts;
+import io.costguard.describe.Target;
+import io.costguard.describe.Tokenizers;
+import io.costguard.describe.Usage;
 import io.costguard.settle.Frames;
 import io.costguard.settle.Meter;
 import io.costguard.settle.Metered;
@@ -138,7 +144,7 @@ class BedrockTest {
             })
     void textOfThePromptIsCountedWhereverItStands(String body) {
         String text = "What goes up must come down, they say. ".repeat(100);
-        long tokens = Tokenizers.heuristic(text);
+        long tokens = Tokenizers.of("a model of nobody").count(text);
 
         assertThat(read(body.replace("#", text)).inputTokens()).isBetween(tokens, tokens + 1_000);
     }

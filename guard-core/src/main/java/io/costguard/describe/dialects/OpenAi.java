@@ -1,6 +1,13 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
 import io.costguard.Unit;
+import io.costguard.describe.Dialect;
+import io.costguard.describe.ErrorBody;
+import io.costguard.describe.Field;
+import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Remaining;
+import io.costguard.describe.Target;
+import io.costguard.describe.Usage;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -279,7 +286,7 @@ abstract class OpenAi implements Dialect {
             case 402 -> "insufficient_quota";
             default -> "service_unavailable";
         };
-        return Dialects.json(json -> {
+        return ErrorBody.of(json -> {
             json.writeStartObject();
             json.writeObjectFieldStart("error");
             json.writeStringField("message", message);

@@ -1,6 +1,13 @@
-package io.costguard.describe;
+package io.costguard.describe.dialects;
 
 import io.costguard.Unit;
+import io.costguard.describe.Dialect;
+import io.costguard.describe.ErrorBody;
+import io.costguard.describe.Field;
+import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Remaining;
+import io.costguard.describe.Target;
+import io.costguard.describe.Usage;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -221,7 +228,7 @@ final class AnthropicMessages implements Dialect {
             case 402 -> "billing_error";
             default -> "overloaded_error";
         };
-        return Dialects.json(json -> {
+        return ErrorBody.of(json -> {
             json.writeStartObject();
             json.writeStringField("type", "error");
             json.writeObjectFieldStart("error");

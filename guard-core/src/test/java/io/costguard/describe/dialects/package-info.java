@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.describe.dialects;
+
+import org.jspecify.annotations.NullMarked;
