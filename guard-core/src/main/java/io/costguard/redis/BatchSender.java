@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
@@ -19,6 +21,9 @@ final class BatchSender {
     private static final Set<String> PASSING = Set.of("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN");
     private static final Set<String> REFUSING =
             Set.of("OOM", "READONLY", "MISCONF", "NOREPLICAS", "NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE", "MOVED");
+
+    private static final Pattern IN_SCRIPT =
+            Pattern.compile("ERR Error running script [^@]*@user_script:[^@]*@user_script:[ 0-9]+: -([A-Z]+) ");
 
     private final Redis redis;
     private final Script script;
@@ -130,8 +135,13 @@ final class BatchSender {
         redis.close();
     }
 
-    private static String code(JedisException failure) {
+    /** Of the command that failed, where Redis before 7.0 tells only in the text of its script's error which that was. */
+    static String code(JedisException failure) {
         String message = failure.getMessage() == null ? "" : failure.getMessage();
+        Matcher inScript = IN_SCRIPT.matcher(message);
+        if (inScript.lookingAt()) {
+            return inScript.group(1);
+        }
         int end = message.indexOf(' ');
         return end < 0 ? message : message.substring(0, end);
     }
