@@ -2,6 +2,7 @@ package io.costguard;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.OptionalDouble;
 
 /**
  * Told what becomes of calls. Metrics are listeners.
@@ -88,7 +89,25 @@ public interface GuardListener {
      *
      * @param actual what is charged from now on
      */
-    record Settlement(GuardedCall call, Cost estimate, Cost actual, Outcome outcome) {}
+    record Settlement(GuardedCall call, Cost estimate, Cost actual, Outcome outcome) {
+        /**
+         * By how much the input was estimated wrong, as a share of what it was: 0.1 where it was said to be 10 % more, -0.1 where
+         * 10 % less. Empty where nobody said what it was, or it was nothing.
+         */
+        public OptionalDouble inputError() {
+            return error(estimate.input(), actual.input());
+        }
+
+        /** By how much the output was estimated wrong, alike: 3 where four times as much was reserved as was used. */
+        public OptionalDouble outputError() {
+            return error(estimate.output(), actual.output());
+        }
+
+        private OptionalDouble error(long estimated, long used) {
+            boolean isKnown = (outcome == Outcome.SETTLED || outcome == Outcome.REPORTED) && used > 0;
+            return isKnown ? OptionalDouble.of((double) (estimated - used) / used) : OptionalDouble.empty();
+        }
+    }
 
     /**
      * No call like this one goes for a while, in the whole fleet: its provider answered 429 and said so, or somebody asked for it.
