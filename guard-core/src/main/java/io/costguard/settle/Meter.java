@@ -102,6 +102,7 @@ public final class Meter implements Dialect.ResponseReader {
             decoder.decode(bytes.duplicate(), this::decoded);
         } catch (DataFormatException e) {
             off = true;
+            decoder.end();
         } catch (RuntimeException e) {
             off = true;
             log.warn("a response could not be metered, and keeps its estimate", e);
