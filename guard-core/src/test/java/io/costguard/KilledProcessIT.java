@@ -2,8 +2,9 @@ package io.costguard;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.costguard.testing.JavaProcess;
 import io.costguard.testing.RedisForTests;
-import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -34,14 +35,7 @@ class KilledProcessIT {
     }
 
     private void run(Halting.Point point) throws Exception {
-        Process process = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        Halting.class.getName(),
-                        redis.url(),
-                        prefix,
-                        point.name())
+        Process process = JavaProcess.of(Halting.class, List.of(), redis.url(), prefix, point.name())
                 .inheritIO()
                 .start();
         assertThat(process.waitFor()).isEqualTo(point == Halting.Point.NOWHERE ? 0 : Halting.HALTED);

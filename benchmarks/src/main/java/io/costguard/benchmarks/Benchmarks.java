@@ -20,6 +20,8 @@ public final class Benchmarks {
             new Section("keys", "256 platform threads on 1,000 keys", ManyCallers::manyKeys),
             new Section("denial", "a denial that does not ask Redis", LocalDenials::run),
             new Section("http", "what a guarded HTTP call takes longer", GuardedHttp::run),
+            new Section("metering", "what metering a stream costs, of the time to read it", Metering::run),
+            new Section("estimate", "what estimating a call by its request takes", Estimates::run),
             new Section("growth", "one caller, with more and more in Redis", Growth::run),
             new Section("memory", "what is in Redis", Memory::run));
 

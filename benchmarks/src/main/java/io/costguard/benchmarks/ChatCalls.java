@@ -27,6 +27,7 @@ final class ChatCalls implements Contender {
     private final LocalProvider provider;
     private final Client client;
     private final Ledger ledger;
+    private final int answerLength;
     private final AtomicInteger sent = new AtomicInteger();
 
     /** Sends a request's body and returns that of its answer, which is 200. */
@@ -81,6 +82,7 @@ final class ChatCalls implements Contender {
         this.provider = provider;
         this.client = client;
         this.ledger = ledger;
+        this.answerLength = provider.answerLength();
     }
 
     static ChatCalls okHttp(LocalProvider provider) {
@@ -158,7 +160,7 @@ final class ChatCalls implements Contender {
     @Override
     public void decide(int key) throws IOException, InterruptedException {
         byte[] answer = client.post(provider.request(sent.incrementAndGet()));
-        if (answer.length != provider.answerLength()) {
+        if (answer.length != answerLength) {
             throw new IllegalStateException("an answer of " + answer.length + " bytes");
         }
     }

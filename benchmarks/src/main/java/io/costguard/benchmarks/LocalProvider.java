@@ -11,41 +11,79 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * An LLM provider on the loopback interface, which answers each call at once, as OpenAI once answered it.
+ * An LLM provider on the loopback interface, which answers each call at once, as OpenAI once answered it: whole, or as a stream, each event
+ * of which is a chunk and a packet of its own.
  *
  * <p>It is a thread of this process for each connection, blocked on it, and not a process of its own: a second JVM would compile
  * and collect on the core that is measured. What it takes, it takes from guarded and unguarded calls alike.
  */
 final class LocalProvider implements AutoCloseable {
-    private static final Recordings.Exchange RECORDED = Recordings.of("openai-chat-structured-output-json-schema");
-
-    private static final String REQUEST = new String(RECORDED.request(), StandardCharsets.UTF_8);
-
-    /** What differs from prompt to prompt, so that no client knows one already. */
-    private static final String TOPIC = "opentelemetry";
+    /** How often each event of the recorded stream comes: an answer of some hundred tokens. */
+    private static final int REPEATED = 20;
 
     private static final String CONTENT_LENGTH = "content-length:";
 
-    private final ServerSocket server;
-    private final byte[] body = RECORDED.response();
-    private final byte[] response;
+    private final ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+    private final Recordings.Exchange recorded;
+    private final String request;
+    private final String topic;
+    private final List<byte[]> pieces;
+    private final List<byte[]> packets;
     private final AtomicLong answered = new AtomicLong();
 
-    private LocalProvider(ServerSocket server) {
-        this.server = server;
-        String head =
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + body.length + "\r\n\r\n";
-        response = (head + new String(body, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8);
+    /** @param topic what differs from prompt to prompt, so that no client knows one already */
+    private LocalProvider(Recordings.Exchange recorded, String topic, List<byte[]> pieces, List<byte[]> packets)
+            throws IOException {
+        this.recorded = recorded;
+        this.request = new String(recorded.request(), StandardCharsets.UTF_8);
+        this.topic = topic;
+        this.pieces = pieces;
+        this.packets = packets;
     }
 
+    /** One whose answers are whole. */
     static LocalProvider start() throws IOException {
-        LocalProvider provider = new LocalProvider(new ServerSocket(0, 50, InetAddress.getLoopbackAddress()));
+        Recordings.Exchange recorded = Recordings.of("openai-chat-structured-output-json-schema");
+        byte[] body = recorded.response();
+        byte[] packet = joined(head(recorded, "Content-Length: " + body.length), body, "");
+        return started(new LocalProvider(recorded, "opentelemetry", List.of(body), List.of(packet)));
+    }
+
+    /** One whose answers are streams. */
+    static LocalProvider streaming() throws IOException {
+        Recordings.Exchange recorded = Recordings.of("openai-chat-stream-include-usage");
+        List<byte[]> events = new ArrayList<>();
+        for (String event : new String(recorded.response(), StandardCharsets.UTF_8).split("(?<=\n\n)")) {
+            boolean last = event.contains("[DONE]");
+            events.addAll(Collections.nCopies(last ? 1 : REPEATED, event.getBytes(StandardCharsets.UTF_8)));
+        }
+        List<byte[]> packets = new ArrayList<>();
+        for (byte[] event : events) {
+            String head = packets.isEmpty() ? head(recorded, "Transfer-Encoding: chunked") : "";
+            packets.add(joined(head + Integer.toHexString(event.length) + "\r\n", event, "\r\n"));
+        }
+        packets.add(joined("0\r\n\r\n", new byte[0], ""));
+        return started(new LocalProvider(recorded, "a funny joke", events, packets));
+    }
+
+    private static LocalProvider started(LocalProvider provider) {
         daemon(provider::accept);
         return provider;
+    }
+
+    private static String head(Recordings.Exchange recorded, String length) {
+        return "HTTP/1.1 200 OK\r\nContent-Type: " + recorded.contentType() + "\r\n" + length + "\r\n\r\n";
+    }
+
+    private static byte[] joined(String before, byte[] bytes, String after) {
+        return (before + new String(bytes, StandardCharsets.UTF_8) + after).getBytes(StandardCharsets.UTF_8);
     }
 
     URI url() {
@@ -53,21 +91,30 @@ final class LocalProvider implements AutoCloseable {
     }
 
     String model() {
-        return RECORDED.model();
+        return recorded.model();
     }
 
     byte[] request(int number) {
-        return REQUEST.replace(TOPIC, "topic " + number).getBytes(StandardCharsets.UTF_8);
+        return request.replace(topic, "topic " + number).getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** An answer's body, as it is sent. */
+    List<byte[]> pieces() {
+        return pieces;
+    }
+
+    String contentType() {
+        return recorded.contentType();
     }
 
     int answerLength() {
-        return body.length;
+        return pieces.stream().mapToInt(piece -> piece.length).sum();
     }
 
     /** What each answer says that its call took. */
     long reportedTokens() {
-        return RECORDED.reportedInput().orElseThrow()
-                + RECORDED.reportedOutput().orElseThrow();
+        return recorded.reportedInput().orElseThrow()
+                + recorded.reportedOutput().orElseThrow();
     }
 
     /** How many calls got an answer. */
@@ -94,7 +141,9 @@ final class LocalProvider implements AutoCloseable {
             while (true) {
                 in.skipNBytes(contentLength(in));
                 answered.incrementAndGet();
-                out.write(response);
+                for (byte[] packet : packets) {
+                    out.write(packet);
+                }
             }
         } catch (IOException e) {
             // The client is done with the connection; where it was not, it says so.

@@ -41,6 +41,20 @@ final class Report {
         add(name, new Row(heading + ": " + name, ours, peer, ratio, "<= " + number(goal), ratio.median() <= goal));
     }
 
+    /** A time in nanoseconds that should be short, for which there is no peer. */
+    void atMostMillis(String name, Sample nanos, double goal) {
+        Sample millis = nanos.dividedBy(1e6);
+        add(
+                name,
+                new Row(
+                        heading + ": " + name,
+                        time(nanos.median()),
+                        "",
+                        millis,
+                        "<= " + number(goal) + " ms",
+                        millis.median() <= goal));
+    }
+
     /** A figure that should be large. */
     void atLeast(String name, String ours, String peer, Sample ratio, double goal) {
         add(name, new Row(heading + ": " + name, ours, peer, ratio, ">= " + number(goal), ratio.median() >= goal));

@@ -15,12 +15,18 @@ import org.jspecify.annotations.Nullable;
  * Reads a JSON document once, and tells the values at the paths that are wanted, in their order. A whole document at once
  * ({@link #read}), or as it comes ({@link #incremental} and {@link #feed}). An array of documents is read as these, one after the other.
  * Bounded in depth and in the length of names, numbers and
- * strings. What is not JSON, or beyond a bound, ends the reading: {@link #isReadable} then says no, and nothing is thrown.
+ * strings; of a document that comes in pieces, what is beyond the first 256 KB of a string is passed over. What is not JSON, or beyond a bound, ends the reading: {@link #isReadable} then says no, and nothing is thrown.
  *
  * <p>Not safe for use by many threads.
  */
 public final class JsonScan {
     private static final int LONGEST_TOKEN = 32 << 20;
+
+    /** In bytes, of a document that comes in pieces: more than any text of an answer, and less than many a picture. */
+    private static final int LONGEST_STRING = 256 << 10;
+
+    private static final int HEX_DIGITS = 4;
+    private static final int ESCAPED = 5;
     private static final JsonFactory JSON = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxNestingDepth(200)
@@ -45,6 +51,13 @@ public final class JsonScan {
     private boolean readable = true;
     private boolean complete;
     private long fedSinceToken;
+    private boolean inString;
+    /** In bytes, of the string that is open. */
+    private int stringLength;
+    /** {@link #ESCAPED} after a backslash in it, otherwise how many digits of its escape are still to come. */
+    private int escape;
+    /** Whether it is beyond what is read of it. */
+    private boolean passingOver;
 
     private JsonScan(JsonParser parser, JsonPaths paths, Consumer<Field> fields, Runnable itemEnds) {
         this.parser = parser;
@@ -86,6 +99,44 @@ public final class JsonScan {
 
     /** The next piece. */
     public void feed(byte[] bytes, int offset, int length) {
+        if (!readable || complete) {
+            return;
+        }
+        int end = offset + length;
+        int from = offset;
+        for (int at = offset; at < end; at++) {
+            byte b = bytes[at];
+            if (!inString) {
+                inString = b == '"';
+                stringLength = 0;
+            } else if (escape == 0 && b == '"') {
+                inString = false;
+                from = passingOver ? at : from;
+                passingOver = false;
+            } else {
+                // Neither amid an escape nor amid a character.
+                if (!passingOver && stringLength >= LONGEST_STRING && escape == 0 && (b & 0xc0) != 0x80) {
+                    read(bytes, from, at - from);
+                    passingOver = true;
+                }
+                stringLength++;
+                escape = escapeAfter(b);
+            }
+        }
+        if (!passingOver) {
+            read(bytes, from, end - from);
+        }
+    }
+
+    private int escapeAfter(byte b) {
+        return switch (escape) {
+            case 0 -> b == '\\' ? ESCAPED : 0;
+            case ESCAPED -> b == 'u' ? HEX_DIGITS : 0;
+            default -> escape - 1;
+        };
+    }
+
+    private void read(byte[] bytes, int offset, int length) {
         if (!readable || complete || length == 0) {
             return;
         }

@@ -96,6 +96,14 @@ final class Decoder {
         inflater.end();
     }
 
+    /** Gives back its memory, where no more is to be decoded. */
+    void end() {
+        if (inflater != null) {
+            inflater.end();
+        }
+        out = new byte[0];
+    }
+
     private byte[] out(int length) {
         if (out.length < length) {
             out = new byte[length];

@@ -11,10 +11,8 @@ final class EventStream implements Framing {
     private static final byte[] DATA = {'d', 'a', 't', 'a', ':'};
 
     private final Listener listener;
-    private final Kept kept = new Kept();
+    private final Kept kept = new Kept(LONGEST_EVENT);
     private boolean hasData;
-    private boolean tooLong;
-    private boolean everTooLong;
     /** How many bytes of the line have come, as long as they may be the beginning of "data:". */
     private int matched;
 
@@ -34,7 +32,7 @@ final class EventStream implements Framing {
 
     @Override
     public boolean isReadable() {
-        return !everTooLong;
+        return !kept.wasEverTooLong();
     }
 
     @Override
@@ -45,7 +43,7 @@ final class EventStream implements Framing {
                 int from = i;
                 i = lineEnd(bytes, from, end);
                 if (line == Line.DATA) {
-                    append(bytes, from, i - from);
+                    kept.append(bytes, from, i - from);
                 }
                 if (i == end) {
                     return;
@@ -80,7 +78,7 @@ final class EventStream implements Framing {
                     if (matched == DATA.length) {
                         line = Line.DATA_BEGINS;
                         if (hasData) {
-                            append(LINE_FEED, 0, 1);
+                            kept.append(LINE_FEED, 0, 1);
                         }
                         hasData = true;
                     }
@@ -91,7 +89,7 @@ final class EventStream implements Framing {
             case DATA_BEGINS -> {
                 line = Line.DATA;
                 if (b != ' ') {
-                    append(new byte[] {b}, 0, 1);
+                    kept.append(new byte[] {b}, 0, 1);
                 }
             }
             case DATA, OTHER -> {} // which are taken up to the end of the line at once
@@ -107,20 +105,10 @@ final class EventStream implements Framing {
     }
 
     private void eventEnds() {
-        if (hasData && !tooLong) {
+        if (hasData && !kept.isTooLong()) {
             listener.event(kept.bytes(), kept.length());
         }
         kept.clear();
         hasData = false;
-        tooLong = false;
-    }
-
-    private void append(byte[] bytes, int offset, int count) {
-        if (count > LONGEST_EVENT - kept.length()) {
-            tooLong = true;
-            everTooLong = true;
-        } else {
-            kept.append(bytes, offset, count);
-        }
     }
 }

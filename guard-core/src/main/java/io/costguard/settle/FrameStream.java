@@ -23,7 +23,7 @@ final class FrameStream implements Framing {
 
     private final Listener listener;
     private final Consumer<String> failures;
-    private final Kept frame = new Kept();
+    private final Kept frame = new Kept(LONGEST_FRAME);
     private boolean damaged;
 
     /** @param failures told the type or the code of a message that comes in place of an event */

@@ -9,12 +9,9 @@ final class LineStream implements Framing {
     private static final JsonPaths NOTHING = JsonPaths.of();
 
     private final Listener listener;
-    private final Kept kept = new Kept();
+    private final Kept kept = new Kept(LONGEST_LINE);
     /** How much of the line has been told already, as it was whole. */
     private int told;
-
-    private boolean tooLong;
-    private boolean everTooLong;
 
     LineStream(Listener listener) {
         this.listener = listener;
@@ -25,15 +22,14 @@ final class LineStream implements Framing {
         int from = offset;
         for (int i = offset; i < offset + count; i++) {
             if (bytes[i] == '\n') {
-                append(bytes, from, i - from);
+                kept.append(bytes, from, i - from);
                 from = i + 1;
                 tell(end());
                 kept.clear();
                 told = 0;
-                tooLong = false;
             }
         }
-        append(bytes, from, offset + count - from);
+        kept.append(bytes, from, offset + count - from);
     }
 
     /** A line that has no end yet is told if its end is all that it lacks. */
@@ -54,7 +50,7 @@ final class LineStream implements Framing {
     }
 
     private void tell(int end) {
-        if (end > told && !tooLong) {
+        if (end > told) {
             listener.event(kept.bytes(), end);
             told = end;
         }
@@ -62,15 +58,6 @@ final class LineStream implements Framing {
 
     @Override
     public boolean isReadable() {
-        return !everTooLong;
-    }
-
-    private void append(byte[] bytes, int offset, int count) {
-        if (count > LONGEST_LINE - kept.length()) {
-            tooLong = true;
-            everTooLong = true;
-        } else {
-            kept.append(bytes, offset, count);
-        }
+        return !kept.wasEverTooLong();
     }
 }

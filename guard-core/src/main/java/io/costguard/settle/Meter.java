@@ -12,11 +12,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.zip.DataFormatException;
 import org.jspecify.annotations.Nullable;
@@ -43,11 +45,13 @@ public final class Meter implements Dialect.ResponseReader {
     private final @Nullable Decoder decoder;
     private final Map<String, Long> counts = new HashMap<>();
     private final Map<String, Long> countsOfEvent = new HashMap<>();
+    /** What was reported last as something that is no count. */
+    private final Set<String> nonsense = new HashSet<>();
+
     private final StringBuilder error = new StringBuilder();
     private @Nullable Framing framing;
     private StringBuilder uncounted = new StringBuilder();
     private long outputCounted;
-    private boolean nonsense;
     private boolean off;
     private boolean ended;
     private boolean isLater;
@@ -98,6 +102,7 @@ public final class Meter implements Dialect.ResponseReader {
             decoder.decode(bytes.duplicate(), this::decoded);
         } catch (DataFormatException e) {
             off = true;
+            decoder.end();
         } catch (RuntimeException e) {
             off = true;
             log.warn("a response could not be metered, and keeps its estimate", e);
@@ -111,7 +116,7 @@ public final class Meter implements Dialect.ResponseReader {
             if (framing != null) {
                 framing.readOn();
             }
-            if (!counts.isEmpty() && !nonsense) {
+            if (!counts.isEmpty() && nonsense.isEmpty()) {
                 usage = Optional.of(dialect.usage(Collections.unmodifiableMap(counts)));
             }
         } catch (RuntimeException e) {
@@ -177,23 +182,22 @@ public final class Meter implements Dialect.ResponseReader {
     @Override
     public void reported(String name, OptionalLong count) {
         if (count.isPresent()) {
-            nonsense = false;
+            nonsense.remove(name);
             // Of two in one document, the larger; of two in a stream, the later.
             countsOfEvent.merge(name, count.getAsLong(), Math::max);
         } else {
-            nonsense = true;
+            nonsense.add(name);
         }
     }
 
     @Override
     public void part(String name, Field value) {
         OptionalLong count = value.isNull() ? OptionalLong.of(0) : value.count();
-        reported(
-                name,
-                count.isEmpty()
-                        ? count
-                        : OptionalLong.of(
-                                Math.min(Cost.MAX_AMOUNT, countsOfEvent.getOrDefault(name, 0L) + count.getAsLong())));
+        if (count.isPresent()) {
+            countsOfEvent.merge(name, count.getAsLong(), (sum, more) -> Math.min(Cost.MAX_AMOUNT, sum + more));
+        } else {
+            nonsense.add(name);
+        }
     }
 
     @Override

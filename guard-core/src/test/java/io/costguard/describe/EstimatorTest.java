@@ -7,6 +7,7 @@ import io.costguard.PriceList;
 import io.costguard.describe.dialects.Dialects;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.OptionalLong;
@@ -101,6 +102,42 @@ class EstimatorTest {
         assertThat(facts.inputTokens()).isEqualTo(body.length() / 2);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"[", "{\"model\":"})
+    void aRequestThatIsNestedAMillionTimesIsEstimatedByItsLength(String unit) {
+        String body = unit.repeat(1_000_000);
+
+        assertThat(read(body).isReadable()).isFalse();
+        assertThat(read(body).inputTokens()).isEqualTo(body.length() / 2);
+    }
+
+    @Test
+    void aCapOfAMillionDigitsIsNone() {
+        String cap = "1".repeat(1_000_000);
+
+        assertThat(read("{\"model\":\"gpt-4o\",\"max_tokens\":" + cap + "}").outputCap())
+                .isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"UTF-8", "UTF-16LE", "UTF-16BE"})
+    void aRequestWithAByteOrderMarkIsRead(String charset) {
+        byte[] body = "\ufeff{\"model\":\"gpt-4o\",\"max_tokens\":7}".getBytes(Charset.forName(charset));
+
+        RequestFacts facts = read(body);
+
+        assertThat(facts.models()).containsExactly("gpt-4o");
+        assertThat(facts.outputCap()).hasValue(7);
+    }
+
+    @Test
+    void anEscapedNameInARequestIsTheName() {
+        RequestFacts facts = read("{\"m\\u006fdel\":\"gpt-4o\",\"max\\u005ftokens\":7}");
+
+        assertThat(facts.models()).containsExactly("gpt-4o");
+        assertThat(facts.outputCap()).hasValue(7);
+    }
+
     @Test
     void aModelWithoutAPriceHasNoDollars() {
         assertThat(estimate("{\"model\":\"nobody-knows\"}").givenNanoUsd()).isEqualTo(OptionalLong.empty());
@@ -128,9 +165,13 @@ class EstimatorTest {
     }
 
     private RequestFacts read(String body) {
+        return read(body.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private RequestFacts read(byte[] body) {
         Target target = Target.of("POST", Recordings.of("openai-chat-n2").url());
         Dialect openAi = Dialects.bundled().of(target).orElseThrow();
-        return estimator.read(openAi, target, body.getBytes(StandardCharsets.UTF_8));
+        return estimator.read(openAi, target, body);
     }
 
     private Cost estimate(String body) {

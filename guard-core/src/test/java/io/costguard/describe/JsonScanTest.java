@@ -54,6 +54,20 @@ class JsonScanTest {
         assertThat(whole(document)).contains(List.of("model=a\u00e4\ud83d\ude00"));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"x", "\\\"", "\\u00e4", "\u4eba", "\ud83d\ude00"})
+    void ofALongStringInPiecesTheBeginningIsReadAndAllThatFollowsIt(String unit) {
+        String string = unit.repeat(1_000_000);
+        byte[] document = ("{\"model\":\"" + string + "\",\"n\":1}").getBytes(StandardCharsets.UTF_8);
+
+        List<String> told = pieces(document, new Random(1)).orElseThrow();
+
+        assertThat(told).hasSize(2).last().isEqualTo("n=1");
+        String read = told.get(0).substring("model=".length());
+        assertThat(read.length()).isBetween(10_000, 300_000);
+        assertThat(string.replace("\\u00e4", "\u00e4").replace("\\", "")).startsWith(read);
+    }
+
     @Test
     void aMillionOpenArraysAreNotFollowed() {
         assertThat(whole("[".repeat(1_000_000).getBytes(StandardCharsets.UTF_8)))

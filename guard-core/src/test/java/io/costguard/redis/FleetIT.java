@@ -6,12 +6,12 @@ import io.costguard.GuardedCall;
 import io.costguard.LimitStatus;
 import io.costguard.PatientRedis;
 import io.costguard.limit.Limiter;
+import io.costguard.testing.JavaProcess;
 import io.costguard.testing.RedisForTests;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -63,15 +63,11 @@ class FleetIT {
     }
 
     private static void runFleet(String url, String prefix, String audit) throws IOException, InterruptedException {
-        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
         List<Process> workers = new ArrayList<>();
         for (int i = 0; i < PROCESSES; i++) {
-            workers.add(new ProcessBuilder(
-                            java,
-                            "-Xmx128m",
-                            "-cp",
-                            System.getProperty("java.class.path"),
-                            FleetWorker.class.getName(),
+            workers.add(JavaProcess.of(
+                            FleetWorker.class,
+                            List.of("-Xmx128m", "-XX:TieredStopAtLevel=1"),
                             url,
                             prefix,
                             audit,

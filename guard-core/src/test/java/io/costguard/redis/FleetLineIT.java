@@ -10,13 +10,13 @@ import io.costguard.limit.Patience;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import io.costguard.redis.FleetLineWorker.Scene;
+import io.costguard.testing.JavaProcess;
 import io.costguard.testing.RedisForTests;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -313,14 +313,9 @@ class FleetLineIT {
 
         Worker() {
             try {
-                process = new ProcessBuilder(
-                                Path.of(System.getProperty("java.home"), "bin", "java")
-                                        .toString(),
-                                "-Xmx128m",
-                                "-XX:TieredStopAtLevel=1",
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                FleetLineWorker.class.getName(),
+                process = JavaProcess.of(
+                                FleetLineWorker.class,
+                                List.of("-Xmx128m", "-XX:TieredStopAtLevel=1"),
                                 server.url(),
                                 prefix,
                                 audit)

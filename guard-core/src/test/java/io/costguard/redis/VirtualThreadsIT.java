@@ -2,9 +2,10 @@ package io.costguard.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.costguard.testing.JavaProcess;
 import io.costguard.testing.RedisForTests;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledForJreRange;
@@ -16,13 +17,11 @@ import org.junit.jupiter.api.condition.JRE;
 class VirtualThreadsIT {
     @Test
     void aThousandWaitersDoNotHoldTheirOnlyCarrier() throws Exception {
-        Process process = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-Djdk.virtualThreadScheduler.parallelism=1",
-                        "-Djdk.virtualThreadScheduler.maxPoolSize=1",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        OneCarrier.class.getName(),
+        Process process = JavaProcess.of(
+                        OneCarrier.class,
+                        List.of(
+                                "-Djdk.virtualThreadScheduler.parallelism=1",
+                                "-Djdk.virtualThreadScheduler.maxPoolSize=1"),
                         RedisForTests.shared().url(),
                         RedisForTests.shared().keyPrefix())
                 .redirectError(ProcessBuilder.Redirect.INHERIT)

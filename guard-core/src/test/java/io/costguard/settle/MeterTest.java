@@ -2,6 +2,9 @@ package io.costguard.settle;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.costguard.Cost;
+import io.costguard.Outcome;
+import io.costguard.PriceList;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Target;
 import io.costguard.describe.Tokenizers;
@@ -14,8 +17,15 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.BeforeAll;
@@ -106,45 +116,120 @@ class MeterTest {
         assertThat(metered.usage()).isEmpty();
     }
 
-    @Test
-    void generatedUsagesAreReadAsAModelReadsThem() {
-        long seed = new Random().nextLong();
-        Random random = new Random(seed);
-        for (int i = 0; i < 10_000; i++) {
-            StringBuilder stream = new StringBuilder();
-            long expected = -1;
-            boolean nonsense = false;
-            for (int report = 0; report < 1 + random.nextInt(4); report++) {
-                String value = value(random);
-                boolean count = value.matches("[0-9]{1,16}") && Long.parseLong(value) < 1L << 53;
-                if (count) {
-                    expected = Long.parseLong(value);
-                    nonsense = false;
-                } else if (!value.equals("null")) {
-                    nonsense = true;
-                }
-                stream.append("data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":")
-                        .append(value)
-                        .append("}}\n\n");
-            }
-            Metered metered = metered(ANTHROPIC, "text/event-stream", stream.toString());
-            assertThat(metered.usage().map(Usage::output).orElse(-1L))
-                    .as("seed %d: %s", seed, stream)
-                    .isEqualTo(nonsense ? -1 : expected);
-        }
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"\"prompt_tokens\":9,\"completion_tokens\":-1", "\"completion_tokens\":-1,\"prompt_tokens\":9"})
+    void nonsenseBesideACountIsNonsenseInEitherOrder(String usage) {
+        assertThat(metered(OPENAI, "application/json", "{\"usage\":{" + usage + "}}")
+                        .usage())
+                .isEmpty();
     }
 
-    private static String value(Random random) {
-        return switch (random.nextInt(10)) {
-            case 0 -> "null";
-            case 1 -> "\"" + random.nextInt(100) + "\"";
-            case 2 -> "-" + (1 + random.nextInt(100));
-            case 3 -> random.nextInt(100) + ".5";
-            case 4 -> String.valueOf(Long.MAX_VALUE);
-            case 5 -> "1e" + random.nextInt(400);
-            case 6 -> "false";
-            default -> String.valueOf(random.nextInt(1_000_000));
-        };
+    @Test
+    void nonsenseOfOneTextOfARequestIsNotMadeUpForByTheOthers() {
+        String tokens = "{\"embeddings\":{\"statistics\":{\"token_count\":%s}}}";
+
+        assertThat(metered(
+                                VERTEX_EMBEDDINGS,
+                                "application/json",
+                                "{\"predictions\":[" + tokens.formatted("-1") + "," + tokens.formatted("7") + "]}")
+                        .usage())
+                .isEmpty();
+    }
+
+    @Test
+    void generatedUsagesAreReadAndChargedAsAModelDoes() {
+        long seed = Long.getLong("costguard.seed", new Random().nextLong());
+        System.out.println("generated usages: -Dcostguard.seed=" + seed);
+        Random random = new Random(seed);
+        Charges charges = new Charges(PriceList.bundled());
+        Cost estimate = Cost.requests(1).input(1_000).output(4_000);
+        Set<Outcome> outcomes = new HashSet<>();
+        for (int i = 0; i < 10_000; i++) {
+            UsageModel model = new UsageModel(random);
+            Metered metered = metered(ANTHROPIC, "text/event-stream", model.stream());
+            Charges.Charged charged = charges.of(
+                    new Ending.Answered(200, metered), estimate, Optional.of(ANTHROPIC), "anthropic", "claude");
+
+            assertThat(metered.usage()).as("seed %d: %s", seed, model.stream()).isEqualTo(model.usage());
+            long input =
+                    model.usage().map(Usage::input).filter(told -> told > 0).orElse(estimate.input());
+            long output = model.usage().map(Usage::output).orElse(metered.outputCounted());
+            assertThat(charged)
+                    .as("seed %d: %s", seed, model.stream())
+                    .isEqualTo(new Charges.Charged(
+                            Cost.requests(1).input(input).output(output),
+                            model.usage().isPresent() ? Outcome.REPORTED : Outcome.COUNTED));
+            outcomes.add(charged.outcome());
+        }
+        assertThat(outcomes).containsExactlyInAnyOrder(Outcome.REPORTED, Outcome.COUNTED);
+    }
+
+    /** A stream with reports of all kinds, and what is to be read of it: what each count was last, if all of them are counts. */
+    private static final class UsageModel {
+        private final StringBuilder stream =
+                new StringBuilder("data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"good morning\"}}\n\n");
+        private final Map<String, Long> counts = new HashMap<>();
+        private final Set<String> nonsense = new HashSet<>();
+        private final Random random;
+        private long soFar;
+
+        UsageModel(Random random) {
+            this.random = random;
+            for (int reports = random.nextInt(5); reports > 0; reports--) {
+                report();
+            }
+            stream.append("data: {\"type\":\"message_stop\"}\n\n");
+        }
+
+        private void report() {
+            Map<String, Long> largest = new HashMap<>();
+            List<String> members = new ArrayList<>();
+            for (int left = 1 + random.nextInt(3); left > 0; left--) {
+                String name = random.nextBoolean() ? "input_tokens" : "output_tokens";
+                String value = value();
+                members.add("\"" + name + "\":" + value);
+                if (value.matches("[0-9]{1,16}(\\.0)?") && Double.parseDouble(value) < 0x1p53) {
+                    largest.merge(name, (long) Double.parseDouble(value), Math::max);
+                    nonsense.remove(name);
+                } else if (!value.equals("null")) {
+                    nonsense.add(name);
+                }
+            }
+            counts.putAll(largest);
+            stream.append("data: {\"type\":\"message_delta\",\"usage\":{")
+                    .append(String.join(",", members))
+                    .append("}}\n\n");
+        }
+
+        private String value() {
+            return switch (random.nextInt(16)) {
+                case 0 -> "null";
+                case 1 -> "0";
+                case 2 -> "\"" + random.nextInt(100) + "\"";
+                case 3 -> "-" + (1 + random.nextInt(100));
+                case 4 -> random.nextInt(100) + ".5";
+                case 5 -> "9007199254740992";
+                case 6 -> "9223372036854775808";
+                case 7 -> random.nextBoolean() ? "1e308" : "1e2";
+                case 8 -> "false";
+                case 9 -> random.nextInt(100) + ".0";
+                case 10, 11 -> String.valueOf(soFar);
+                case 12 -> String.valueOf(random.nextInt(1_000_000));
+                default -> String.valueOf(soFar += random.nextInt(1_000));
+            };
+        }
+
+        String stream() {
+            return stream.toString();
+        }
+
+        Optional<Usage> usage() {
+            return counts.isEmpty() || !nonsense.isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(Usage.of(
+                            counts.getOrDefault("input_tokens", 0L), counts.getOrDefault("output_tokens", 0L)));
+        }
     }
 
     @ParameterizedTest
@@ -312,6 +397,27 @@ class MeterTest {
         body[body.length / 2 + 1] ^= 0x55;
 
         assertThat(metered(exchange, body, 17, "gzip").state()).isNotEqualTo(Metered.State.COMPLETE);
+    }
+
+    @Test
+    void anEncodingThatBreaksOffAnywhereTellsWhatPassed() throws IOException {
+        Exchange exchange = Recordings.of("openai-chat-stream-include-usage");
+        byte[] whole = gzip(exchange.response());
+        for (int cut = 0; cut < whole.length; cut++) {
+            assertThat(metered(exchange, Arrays.copyOf(whole, cut), cut, "gzip").usage())
+                    .as("cut at byte %d", cut)
+                    .satisfiesAnyOf(
+                            none -> assertThat(none).isEmpty(),
+                            all -> assertThat(all)
+                                    .contains(Usage.of(
+                                            exchange.reportedInput().orElseThrow(),
+                                            exchange.reportedOutput().orElseThrow())));
+        }
+        Metered checksumMissing = metered(exchange, Arrays.copyOf(whole, whole.length - 8), 17, "gzip");
+        assertThat(checksumMissing.usage()).isPresent();
+        assertThat(metered(exchange, Arrays.copyOf(whole, whole.length / 2), 17, "gzip")
+                        .state())
+                .isEqualTo(Metered.State.PARTIAL);
     }
 
     @Test

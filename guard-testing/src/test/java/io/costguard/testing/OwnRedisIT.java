@@ -54,11 +54,7 @@ class OwnRedisIT {
 
     @Test
     void isGoneWhenTheJvmEnds() throws Exception {
-        Process child = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        StartsAndEnds.class.getName())
+        Process child = JavaProcess.of(StartsAndEnds.class, List.of())
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         try (BufferedReader out =

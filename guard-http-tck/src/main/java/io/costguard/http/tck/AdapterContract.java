@@ -33,6 +33,7 @@ import io.costguard.WhenRedisFails;
 import io.costguard.describe.Tokenizers;
 import io.costguard.http.HttpCall;
 import io.costguard.testing.FaultyLink;
+import io.costguard.testing.JavaProcess;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
 import io.costguard.testing.RedisForTests;
@@ -42,10 +43,13 @@ import java.io.PrintStream;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Collections;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -58,6 +62,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -81,6 +86,12 @@ public abstract class AdapterContract {
     protected static final Exchange CHAT = Recordings.of("openai-chat-n2");
     private static final Exchange MESSAGES = Recordings.of("anthropic-messages-basic");
     protected static final Exchange STREAM = Recordings.of("openai-chat-stream-include-usage");
+
+    /** Of what is once enough, where the same adapter is tested on several versions of its client. */
+    static final String EVERY_WIRE = "every-wire";
+
+    /** Of an answer that is larger than the heap. */
+    private static final int HUGE_MEGABYTES = Integer.getInteger("costguard.hugeMegabytes", 256);
 
     /** Of a client; shorter where a test waits for its end. */
     protected Duration connectTimeout = Duration.ofSeconds(10);
@@ -142,14 +153,25 @@ public abstract class AdapterContract {
         return Recordings.all().stream()
                 // Names no model, and has no output: held in a test of its own.
                 .filter(exchange -> !exchange.folder().equals("openai-moderations-basic"))
-                .flatMap(exchange -> Arrays.stream(Mode.values())
-                        .flatMap(mode -> Arrays.stream(Wire.values()).map(wire -> Arguments.of(exchange, mode, wire))));
+                .flatMap(exchange -> Arrays.stream(Mode.values()).map(mode -> Arguments.of(exchange, mode)));
     }
 
-    @ParameterizedTest(name = "{0} {1} {2}")
+    @ParameterizedTest(name = "{0} {1}")
     @MethodSource("recordings")
-    void aRecordedExchangeSettlesToWhatTheProviderReportedAndItsBytesPassUnchanged(
-            Exchange exchange, Mode mode, Wire wire) throws Exception {
+    void aRecordedExchangeSettlesToWhatTheProviderReportedAndItsBytesPassUnchanged(Exchange exchange, Mode mode)
+            throws Exception {
+        assertSettledAndUnchanged(exchange, mode, Wire.PIECES);
+    }
+
+    @ParameterizedTest(name = "{0} {1}")
+    @MethodSource("recordings")
+    @Tag(EVERY_WIRE)
+    void soDoesOneThatComesAtOnceOrEncoded(Exchange exchange, Mode mode) throws Exception {
+        assertSettledAndUnchanged(exchange, mode, Wire.WHOLE);
+        assertSettledAndUnchanged(exchange, mode, Wire.GZIPPED_PIECES);
+    }
+
+    private void assertSettledAndUnchanged(Exchange exchange, Mode mode, Wire wire) throws Exception {
         byte[] body = wire == Wire.GZIPPED_PIECES ? gzip(exchange.response()) : exchange.response();
         List<byte[]> pieces = wire == Wire.WHOLE ? List.of(body) : Recordings.pieces(body, 17);
         URI provider = opened(
@@ -194,6 +216,52 @@ public abstract class AdapterContract {
             assertThat(settled.actual().input() + settled.actual().output()).isZero();
         }
         assertThat(settled.actual().requests()).isEqualTo(1);
+    }
+
+    static Stream<Arguments> hugeAnswers() {
+        String event =
+                "data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"%s\"}}\n\n"
+                        .formatted("good morning ".repeat(1_000));
+        return Stream.of(
+                Arguments.of(Mode.SYNC, Recordings.of("anthropic-messages-stream-cache-read"), "", event, """
+                        data: {"type":"message_delta","usage":{"input_tokens":9,"output_tokens":40}}
+
+                        data: {"type":"message_stop"}
+
+                        """),
+                Arguments.of(
+                        Mode.ASYNC,
+                        MESSAGES,
+                        "{\"content\":[{\"type\":\"text\",\"text\":\"",
+                        "good morning ".repeat(1_000),
+                        "\"}],\"usage\":{\"input_tokens\":9,\"output_tokens\":40}}"));
+    }
+
+    @ParameterizedTest(name = "{0} {1}")
+    @MethodSource("hugeAnswers")
+    @Timeout(300)
+    void anAnswerLargerThanTheHeapPassesUnchangedAndItsUsageIsFound(
+            Mode mode, Exchange exchange, String begin, String repeated, String end) throws Exception {
+        List<byte[]> pieces = new ArrayList<>();
+        pieces.add(begin.getBytes(StandardCharsets.UTF_8));
+        byte[] piece = repeated.getBytes(StandardCharsets.UTF_8);
+        pieces.addAll(Collections.nCopies((int) (((long) HUGE_MEGABYTES << 20) / piece.length), piece));
+        pieces.add(end.getBytes(StandardCharsets.UTF_8));
+        MessageDigest digest = MessageDigest.getInstance("SHA-256");
+        pieces.forEach(digest::update);
+        URI provider = opened(PiecemealProvider.plain(exchange, pieces)).uri();
+
+        String told = JavaProcess.run(
+                SmallHeap.class,
+                List.of("-Xmx64m", "-Dguard.redis.url=" + redis.url()),
+                getClass().getName(),
+                mode.name(),
+                exchange.folder(),
+                provider.toString(),
+                redis.keyPrefix());
+
+        assertThat(told.lines())
+                .contains(HexFormat.of().formatHex(digest.digest()), "REPORTED: 9 input and 40 output tokens");
     }
 
     @ParameterizedTest
@@ -1057,7 +1125,7 @@ public abstract class AdapterContract {
         return URI.create(PROVIDER.baseUrl() + "/v1/chat/completions");
     }
 
-    private static Map<String, String> headers() {
+    static Map<String, String> headers() {
         Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
         headers.put("content-type", "application/json");
         headers.put("authorization", "Bearer sk-canary");
