@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -126,6 +127,7 @@ class PriceListTest {
                 "{'m':{'output_cost_per_token':-1}} | output_cost_per_token of model 'm' must be from 0 to 1000 dollars, not -1",
                 "{'m':{'input_cost_per_token':1e999999}} | must be from 0 to 1000 dollars, not 1E+999999",
                 "{'m':{'input_cost_per_token':1e-999999}} | must have at most 100 decimals, not 999999",
+                "{'m':{'input_cost_per_token_above_1k_tokens_flex':'1'}} | input_cost_per_token_above_1k_tokens_flex of model 'm' must be",
                 "{'m':{'tiered_pricing':[1]}} | a tier of model 'm' must be an object",
                 "{'m':{'tiered_pricing':[{'range':[1e99999]}]}} | not JSON",
                 "{'m':{'input_cost_per_token_above_1k_tokens':'1'}} | input_cost_per_token_above_1k_tokens of model 'm' must be",
@@ -228,6 +230,29 @@ class PriceListTest {
 
         assertThat(list.nanoUsd("other", MILLION)).hasValue(1_000_000_000L);
         assertThat(list.nanoUsd("own", MILLION)).hasValue(2_000_000_000L);
+    }
+
+    @Test
+    void ofTheTiersInWhichACallMayBeServedTheDearestCounts() throws IOException {
+        PriceList list = parse("{'m':{'input_cost_per_token':2e-6,'input_cost_per_token_flex':1e-6,"
+                + "'input_cost_per_token_priority':3e-6}}");
+        Usage million = Usage.of(1_000_000, 0);
+
+        assertThat(list.nanoUsd("", "m", Set.of(ServiceTier.FLEX), million)).hasValue(1_000_000_000L);
+        assertThat(list.nanoUsd("", "m", Set.of(ServiceTier.FLEX, ServiceTier.STANDARD), million))
+                .hasValue(2_000_000_000L);
+        assertThat(list.nanoUsd("", "m", Set.of(ServiceTier.values()), million)).hasValue(3_000_000_000L);
+        assertThat(list.nanoUsd("", "m", million)).hasValue(2_000_000_000L);
+        assertThat(list.nanoUsd("", "nobody-knows", Set.of(ServiceTier.FLEX), million))
+                .isEmpty();
+    }
+
+    @Test
+    void aRowOfATableThatSaysNothingIsNoRow() throws IOException {
+        PriceList list = parse("{'m':{'tiered_pricing':[{'range':[0,10],'input_cost_per_token':1e-6},"
+                + "{'range':[10,20],'input_cost_per_token':2e-6},{'range':[20,30]}]}}");
+
+        assertThat(list.nanoUsd("m", Usage.of(100, 0))).hasValue(200_000);
     }
 
     @Test
