@@ -11,6 +11,7 @@ import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.OptionalLong;
 import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -309,6 +310,29 @@ class PriceListTest {
                 .hasValue(input.movePointRight(7).longValueExact());
         assertThat(bundled.nanoUsd(provider, model, Usage.of(0, 10_000)))
                 .hasValue(output.movePointRight(7).longValueExact());
+    }
+
+    /** As OpenAI prints them, for a million tokens of input, cached input and output. */
+    @ParameterizedTest
+    @CsvSource({
+        "gpt-5.4-2026-03-05, 5, 0.5, 30",
+        "gpt-5-2025-08-07, 2.5, 0.25, 20",
+        "gpt-4o-2024-08-06, 4.25, 2.125, 17",
+        "gpt-4o-2024-05-13, 8.75, 8.75, 26.25",
+        "o4-mini, 2, 0.5, 8"
+    })
+    void theBundledListHasWhatOpenAisModelsCostWithPriority(
+            String model, BigDecimal input, BigDecimal cached, BigDecimal output) {
+        assertThat(priority(model, Usage.of(10_000, 0)))
+                .hasValue(input.movePointRight(7).longValueExact());
+        assertThat(priority(model, Usage.NONE.withCacheRead(10_000)))
+                .hasValue(cached.movePointRight(7).longValueExact());
+        assertThat(priority(model, Usage.of(0, 10_000)))
+                .hasValue(output.movePointRight(7).longValueExact());
+    }
+
+    private static OptionalLong priority(String model, Usage usage) {
+        return PriceList.bundled().nanoUsd("openai", model, Set.of(ServiceTier.PRIORITY), usage);
     }
 
     private static PriceList parse(String json) throws IOException {
