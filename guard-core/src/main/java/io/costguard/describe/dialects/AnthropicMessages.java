@@ -18,8 +18,8 @@ import java.util.stream.Stream;
 
 /**
  * Anthropic's messages, at Anthropic or at any host that offers the same path, or at Vertex AI, with the model in the URL; and Anthropic's
- * older text completions. The shapes are those of the API reference ("Messages", "Streaming Messages", "Service tiers", "Errors", "Create a Text Completion")
- * and of Vertex AI ("Request predictions with Claude models"). Input tokens are without those of the prompt cache; those that are written to
+ * older text completions. The shapes are those of the API reference ("Messages", "Streaming Messages", "Service tiers", "Errors", "Create a
+ * Text Completion") and of Vertex AI ("Request predictions with Claude models"). Input tokens are without those of the prompt cache; those that are written to
  * it for an hour are among those that are written. In a stream, output is cumulative, and input may be reported again, higher: the last report
  * counts. Text completions report no usage.
  */
