@@ -40,6 +40,9 @@ const FIELDS = {
   output_reasoning_mtok: ["output_cost_per_reasoning_token", A_MILLION],
   output_audio_mtok: ["output_cost_per_audio_token", A_MILLION],
   requests_kcount: ["input_cost_per_request", A_THOUSAND],
+  priority_input_mtok: ["input_cost_per_token_priority", A_MILLION],
+  priority_cache_read_mtok: ["cache_read_input_token_cost_priority", A_MILLION],
+  priority_output_mtok: ["output_cost_per_token_priority", A_MILLION],
 };
 
 /** What the package lacks, in dollars for a million tokens, as OpenAI's pages "GPT-4o Audio" and "GPT-4o Mini Audio" have it. */
@@ -48,6 +51,33 @@ const MORE = {
   "gpt-4o-mini-audio": { input_audio_mtok: 10, output_audio_mtok: 20 },
   "gpt-4o-mini-audio-preview": { input_audio_mtok: 10, output_audio_mtok: 20 },
 };
+
+/**
+ * What models of OpenAI's cost with priority, which the package lacks, in dollars for a million tokens of input, cached input and output, as
+ * OpenAI's page "Priority Processing for API Customers" has it. Long prompts (above 128,000 tokens) are not served with priority.
+ */
+const PRIORITY = {
+  "gpt-5.5": [12.5, 1.25, 75],
+  "gpt-5.4": [5, 0.5, 30],
+  "gpt-5.4-mini": [1.5, 0.15, 9],
+  "gpt-5.2": [3.5, 0.35, 28],
+  "gpt-5.1": [2.5, 0.25, 20],
+  "gpt-5": [2.5, 0.25, 20],
+  "gpt-5-mini": [0.45, 0.045, 3.6],
+  "gpt-4.1": [3.5, 0.875, 14],
+  "gpt-4.1-mini": [0.7, 0.175, 2.8],
+  "gpt-4.1-nano": [0.2, 0.05, 0.8],
+  "gpt-4o": [4.25, 2.125, 17],
+  "gpt-4o-2024-05-13": [8.75, undefined, 26.25],
+  "gpt-4o-mini": [0.25, 0.125, 1],
+  o3: [3.5, 0.875, 14],
+  "o4-mini": [2, 0.5, 8],
+};
+
+function priority(model) {
+  const [priority_input_mtok, priority_cache_read_mtok, priority_output_mtok] = PRIORITY[model] ?? [];
+  return { priority_input_mtok, priority_cache_read_mtok, priority_output_mtok };
+}
 
 /** The names that a model matches; a pattern that is no name of its own says nothing here. */
 function names(match) {
@@ -109,7 +139,8 @@ for (const [id, prefix] of Object.entries(PROVIDERS)) {
   const models = findProvider({ providerId: id }).models;
   for (const [name, model] of named(models, id === "aws")) {
     const key = (prefix(name) + name).toLowerCase();
-    const priced = fields({ ...pricesAt(model.prices), ...MORE[key] });
+    const ofTiers = id === "openai" ? priority(model.id) : {};
+    const priced = fields({ ...pricesAt(model.prices), ...MORE[key], ...ofTiers });
     if (!lines.has(key) && priced.some(([field]) => field === "input_cost_per_token")) {
       lines.set(key, priced.map(([field, price]) => `"${field}": ${price}`).join(", "));
     }

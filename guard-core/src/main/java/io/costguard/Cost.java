@@ -15,9 +15,10 @@ import java.util.StringJoiner;
  * }</pre>
  *
  * <p>Of the input, it may be said how much a prompt cache served and how much was written to one; of the output, how much was
- * reasoning. These are parts, and no more tokens: they make a difference only to a limit that weighs them ({@link Limit#weighing}).
+ * reasoning. These are parts, and no more tokens: they make a difference to a limit that weighs them ({@link Limit#weighing}), and to
+ * dollars, where a price list has prices of their own for them.
  *
- * <p>Dollars that are not given come from the price list, if the call's model is in it. Every amount is at least 0 and
+ * <p>Dollars that are not given come from the price list, at its standard tier, if the call's model is in it. Every amount is at least 0 and
  * below 2^53, so that it is exact in Redis, and no part is larger than its whole; anything else is an {@link IllegalArgumentException}.
  */
 public final class Cost {

@@ -1,6 +1,7 @@
 package io.costguard;
 
 import io.costguard.describe.Usage;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
@@ -8,17 +9,24 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** What one model costs, in billionths of a thousandth of a dollar. Immutable. */
+/** What one model costs in each service tier, in billionths of a thousandth of a dollar. Immutable. */
 final class Price {
     private static final long PICO_A_NANO = 1_000;
 
-    /** By part; under the size of the prompt above which they hold. */
-    private final NavigableMap<Long, Map<Part, Long>> rates;
+    /** In the standard tier; by part, under the size of the prompt above which they hold. */
+    private final NavigableMap<Long, Map<Part, Long>> standard;
 
-    private Price(NavigableMap<Long, Map<Part, Long>> rates) {
-        this.rates = rates;
+    /** In those of the other tiers of which something is said; likewise. */
+    private final Map<ServiceTier, NavigableMap<Long, Map<Part, Long>>> others;
+
+    private Price(
+            NavigableMap<Long, Map<Part, Long>> standard,
+            Map<ServiceTier, NavigableMap<Long, Map<Part, Long>>> others) {
+        this.standard = standard;
+        this.others = others;
     }
 
     /** What has a price of its own: its field, what it costs where that is missing, and how much of it a call used. */
@@ -57,8 +65,10 @@ final class Price {
     }
 
     /** What this costs, in nano-dollars: exact, rounded up once, and the most that can be counted where it is more. */
-    long nanoUsd(Usage usage, long requests) {
-        Map<Part, Long> rate = rates.lowerEntry(Math.max(0, usage.allInput())).getValue();
+    long nanoUsd(ServiceTier tier, Usage usage, long requests) {
+        Map<Part, Long> rate = others.getOrDefault(tier, standard)
+                .lowerEntry(Math.max(0, usage.allInput()))
+                .getValue();
         long pico = 0;
         for (Map.Entry<Part, Long> part : rate.entrySet()) {
             pico = sum(pico, times(part.getKey().of(usage, requests), part.getValue()));
@@ -82,7 +92,7 @@ final class Price {
     /** The fields of one model, as they are read. For one thread. */
     static final class Fields {
         private static final long ALL = -1;
-        private static final Pattern TIER = Pattern.compile("(.+)_above_([0-9]{1,12})(k?)_tokens");
+        private static final Pattern ABOVE = Pattern.compile("(.+)_above_([0-9]{1,12})(k?)_tokens");
         private static final Map<String, Part> NAMES = new HashMap<>();
 
         static {
@@ -92,21 +102,27 @@ final class Price {
             NAMES.put("input_cost_per_token_cache_hit", Part.CACHE_READ);
         }
 
-        private final NavigableMap<Long, Map<Part, Long>> tiers = new TreeMap<>();
-        private boolean reachesTiersAtTheirEdge;
+        private final Map<ServiceTier, NavigableMap<Long, Map<Part, Long>>> said = new EnumMap<>(ServiceTier.class);
+        private boolean reachesSizesAtTheirEdge;
 
-        private record Name(Part part, long above, boolean isItsOwn) {}
+        private record Name(Part part, ServiceTier tier, long above, boolean isItsOwn) {}
 
         private static @Nullable Name name(String field) {
-            Matcher tier = TIER.matcher(field);
-            boolean isTier = field.endsWith("_tokens") && tier.matches();
-            String name = isTier ? tier.group(1) : field;
+            ServiceTier tier = ServiceTier.STANDARD;
+            for (ServiceTier other : ServiceTier.values()) {
+                tier = field.endsWith(other.suffix()) ? other : tier;
+            }
+            String tierless = field.substring(0, field.length() - tier.suffix().length());
+            Matcher above = ABOVE.matcher(tierless);
+            boolean isAbove = tierless.endsWith("_tokens") && above.matches();
+            String name = isAbove ? above.group(1) : tierless;
             Part part = NAMES.get(name);
             if (part == null) {
                 return null;
             }
-            long above = isTier ? Long.parseLong(tier.group(2)) * (tier.group(3).isEmpty() ? 1 : 1_000) : ALL;
-            return new Name(part, above, part.field.equals(name));
+            long size =
+                    isAbove ? Long.parseLong(above.group(2)) * (above.group(3).isEmpty() ? 1 : 1_000) : ALL;
+            return new Name(part, tier, size, part.field.equals(name));
         }
 
         /** Whether a field is the price of something that a usage knows. */
@@ -121,47 +137,59 @@ final class Price {
         private void put(long above, String field, long pico) {
             Name name = name(field);
             if (name != null) {
-                Map<Part, Long> tier =
-                        tiers.computeIfAbsent(Math.max(above, name.above), size -> new EnumMap<>(Part.class));
-                if (name.isItsOwn || !tier.containsKey(name.part)) {
-                    tier.put(name.part, pico);
+                Map<Part, Long> prices = said(name.tier, Math.max(above, name.above));
+                if (name.isItsOwn || !prices.containsKey(name.part)) {
+                    prices.put(name.part, pico);
                 }
             }
         }
 
-        /** A tier of a table: what it leaves out costs what input, or output, costs in it, and not what it costs below. */
-        void put(long above, Map<String, Long> table) {
+        private Map<Part, Long> said(ServiceTier tier, long above) {
+            return said.computeIfAbsent(tier, key -> new TreeMap<>())
+                    .computeIfAbsent(above, size -> new EnumMap<>(Part.class));
+        }
+
+        /** A row of a table: what it leaves out costs what input, or output, costs in it, and not what it costs below. */
+        void put(long above, Map<String, Long> row) {
             long size = above == 0 ? ALL : above;
-            table.forEach((field, pico) -> put(size, field, pico));
-            Map<Part, Long> tier = tiers.getOrDefault(size, new EnumMap<>(Part.class));
+            row.forEach((field, pico) -> put(size, field, pico));
+            Map<Part, Long> prices = sizes(ServiceTier.STANDARD).getOrDefault(size, new EnumMap<>(Part.class));
             for (Part part : Part.values()) {
-                Long otherwise = part.otherwise == null ? null : tier.get(part.otherwise);
+                Long otherwise = part.otherwise == null ? null : prices.get(part.otherwise);
                 if (otherwise != null) {
-                    tier.putIfAbsent(part, otherwise);
+                    prices.putIfAbsent(part, otherwise);
                 }
             }
         }
 
         void provider(String name) {
-            reachesTiersAtTheirEdge = name.equals("xai");
+            reachesSizesAtTheirEdge = name.equals("xai");
         }
 
         /** The price that these say; {@code null} where they do not say what input costs. */
         @Nullable Price price() {
-            Map<Part, Long> base = tiers.getOrDefault(ALL, Map.of());
-            if (!base.containsKey(Part.INPUT)) {
+            if (said(ServiceTier.STANDARD, ALL, Part.INPUT) == null) {
                 return null;
             }
-            NavigableMap<Long, Map<Part, Long>> rates = new TreeMap<>();
-            tiers.forEach((above, tier) ->
-                    rates.put(above > 0 && reachesTiersAtTheirEdge ? above - 1 : above, rates(tier, base)));
-            return new Price(rates);
+            Map<ServiceTier, NavigableMap<Long, Map<Part, Long>>> others = new EnumMap<>(ServiceTier.class);
+            said.keySet().forEach(tier -> others.put(tier, rates(tier)));
+            others.remove(ServiceTier.STANDARD);
+            return new Price(rates(ServiceTier.STANDARD), others);
         }
 
-        private static Map<Part, Long> rates(Map<Part, Long> tier, Map<Part, Long> base) {
+        private NavigableMap<Long, Map<Part, Long>> rates(ServiceTier tier) {
+            NavigableMap<Long, Map<Part, Long>> rates = new TreeMap<>();
+            Stream.of(ServiceTier.STANDARD, tier)
+                    .flatMap(known -> sizes(known).keySet().stream())
+                    .forEach(above ->
+                            rates.put(above > 0 && reachesSizesAtTheirEdge ? above - 1 : above, rates(tier, above)));
+            return rates;
+        }
+
+        private Map<Part, Long> rates(ServiceTier tier, long above) {
             Map<Part, Long> rates = new EnumMap<>(Part.class);
             for (Part part : Part.values()) {
-                Long rate = tier.getOrDefault(part, base.get(part));
+                Long rate = rate(part, tier, above);
                 if (rate == null && part.otherwise != null) {
                     rate = rates.get(part.otherwise);
                 }
@@ -170,6 +198,29 @@ final class Price {
                 }
             }
             return rates;
+        }
+
+        /** Where the tier does not say what a part of a long prompt costs, nobody knows whether its size or its tier is dearer. */
+        private @Nullable Long rate(Part part, ServiceTier tier, long above) {
+            Long own = said(tier, above, part);
+            if (own != null) {
+                return own;
+            }
+            Long standard = said(ServiceTier.STANDARD, above, part);
+            Long ofShort = said(tier, ALL, part);
+            if (standard != null && ofShort != null) {
+                return Math.max(standard, ofShort);
+            }
+            Long either = standard == null ? ofShort : standard;
+            return either == null ? said(ServiceTier.STANDARD, ALL, part) : either;
+        }
+
+        private @Nullable Long said(ServiceTier tier, long above, Part part) {
+            return sizes(tier).getOrDefault(above, Map.of()).get(part);
+        }
+
+        private NavigableMap<Long, Map<Part, Long>> sizes(ServiceTier tier) {
+            return said.getOrDefault(tier, Collections.emptyNavigableMap());
         }
     }
 }

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -35,6 +36,9 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@code input_cost_per_request}, once a call;
  *   <li>each of these of a long prompt: {@code ..._above_200k_tokens}, whatever the number. The whole prompt decides, what a cache
  *       served of it included, and all of the call is billed so. {@code tiered_pricing} says the same as a table;
+ *   <li>each of these, of a long prompt too, in another {@link ServiceTier}: {@code ..._flex}, {@code ..._batches},
+ *       {@code ..._priority}, {@code ..._ultrafast}. Where one is missing that of the standard tier holds, for a priority call as well,
+ *       which is then charged less than its bill; of a long prompt, the dearer of that and of the tier's own price of a short one;
  *   <li>{@code aliases}: more names of the model.
  * </ul>
  *
@@ -54,6 +58,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PriceList {
     private static final JsonFactory JSON = new JsonFactory();
+    private static final Set<ServiceTier> STANDARD = Set.of(ServiceTier.STANDARD);
     private static final int PICO_DIGITS = 12;
     private static final int MOST_DECIMALS = 100;
 
@@ -288,25 +293,42 @@ public final class PriceList {
     }
 
     /**
-     * What this costs, none of the prompt served by a cache, in nano-dollars; empty for a model without a price.
+     * What this costs in the standard tier, in nano-dollars; empty for a model without a price. What it says of prompt caches and of
+     * reasoning has prices of its own.
      *
      * @param provider empty if it is not known
      */
     public OptionalLong nanoUsd(String provider, String model, Cost cost) {
-        Price price = find(provider.toLowerCase(Locale.ROOT), model);
-        return price == null
-                ? OptionalLong.empty()
-                : OptionalLong.of(price.nanoUsd(Usage.of(cost.input(), cost.output()), cost.requests()));
+        return nanoUsd(provider, model, STANDARD, Usage.of(cost), cost.requests());
     }
 
     /**
-     * What one request with this usage costs, in nano-dollars; empty for a model without a price.
+     * What one request with this usage costs in the standard tier, in nano-dollars; empty for a model without a price.
      *
      * @param provider empty if it is not known
      */
     public OptionalLong nanoUsd(String provider, String model, Usage usage) {
+        return nanoUsd(provider, model, STANDARD, usage);
+    }
+
+    /**
+     * What one request with this usage costs, in nano-dollars, in the dearest of the tiers in which it may be served; empty for a model
+     * without a price.
+     *
+     * @param provider empty if it is not known
+     * @param tiers at least one
+     */
+    public OptionalLong nanoUsd(String provider, String model, Set<ServiceTier> tiers, Usage usage) {
+        return nanoUsd(provider, model, tiers, usage, 1);
+    }
+
+    private OptionalLong nanoUsd(String provider, String model, Set<ServiceTier> tiers, Usage usage, long requests) {
         Price price = find(provider.toLowerCase(Locale.ROOT), model);
-        return price == null ? OptionalLong.empty() : OptionalLong.of(price.nanoUsd(usage, 1));
+        return price == null
+                ? OptionalLong.empty()
+                : tiers.stream()
+                        .mapToLong(tier -> price.nanoUsd(tier, usage, requests))
+                        .max();
     }
 
     /** Whether any provider has a price for this model. */

@@ -11,7 +11,9 @@ import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.OptionalLong;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -126,6 +128,7 @@ class PriceListTest {
                 "{'m':{'output_cost_per_token':-1}} | output_cost_per_token of model 'm' must be from 0 to 1000 dollars, not -1",
                 "{'m':{'input_cost_per_token':1e999999}} | must be from 0 to 1000 dollars, not 1E+999999",
                 "{'m':{'input_cost_per_token':1e-999999}} | must have at most 100 decimals, not 999999",
+                "{'m':{'input_cost_per_token_above_1k_tokens_flex':'1'}} | input_cost_per_token_above_1k_tokens_flex of model 'm' must be",
                 "{'m':{'tiered_pricing':[1]}} | a tier of model 'm' must be an object",
                 "{'m':{'tiered_pricing':[{'range':[1e99999]}]}} | not JSON",
                 "{'m':{'input_cost_per_token_above_1k_tokens':'1'}} | input_cost_per_token_above_1k_tokens of model 'm' must be",
@@ -231,6 +234,29 @@ class PriceListTest {
     }
 
     @Test
+    void ofTheTiersInWhichACallMayBeServedTheDearestCounts() throws IOException {
+        PriceList list = parse("{'m':{'input_cost_per_token':2e-6,'input_cost_per_token_flex':1e-6,"
+                + "'input_cost_per_token_priority':3e-6}}");
+        Usage million = Usage.of(1_000_000, 0);
+
+        assertThat(list.nanoUsd("", "m", Set.of(ServiceTier.FLEX), million)).hasValue(1_000_000_000L);
+        assertThat(list.nanoUsd("", "m", Set.of(ServiceTier.FLEX, ServiceTier.STANDARD), million))
+                .hasValue(2_000_000_000L);
+        assertThat(list.nanoUsd("", "m", Set.of(ServiceTier.values()), million)).hasValue(3_000_000_000L);
+        assertThat(list.nanoUsd("", "m", million)).hasValue(2_000_000_000L);
+        assertThat(list.nanoUsd("", "nobody-knows", Set.of(ServiceTier.FLEX), million))
+                .isEmpty();
+    }
+
+    @Test
+    void aRowOfATableThatSaysNothingIsNoRow() throws IOException {
+        PriceList list = parse("{'m':{'tiered_pricing':[{'range':[0,10],'input_cost_per_token':1e-6},"
+                + "{'range':[10,20],'input_cost_per_token':2e-6},{'range':[20,30]}]}}");
+
+        assertThat(list.nanoUsd("m", Usage.of(100, 0))).hasValue(200_000);
+    }
+
+    @Test
     void aTierOfSomethingElseThanTokensIsPassedOver() throws IOException {
         PriceList list = parse("{'m':{'input_cost_per_token':1e-6,'tiered_pricing':[{'max_results_range':[0,25],"
                 + "'input_cost_per_query':5e-3},{'range':[],'input_cost_per_token':5e-3}]}}");
@@ -284,6 +310,29 @@ class PriceListTest {
                 .hasValue(input.movePointRight(7).longValueExact());
         assertThat(bundled.nanoUsd(provider, model, Usage.of(0, 10_000)))
                 .hasValue(output.movePointRight(7).longValueExact());
+    }
+
+    /** As OpenAI prints them, for a million tokens of input, cached input and output. */
+    @ParameterizedTest
+    @CsvSource({
+        "gpt-5.4-2026-03-05, 5, 0.5, 30",
+        "gpt-5-2025-08-07, 2.5, 0.25, 20",
+        "gpt-4o-2024-08-06, 4.25, 2.125, 17",
+        "gpt-4o-2024-05-13, 8.75, 8.75, 26.25",
+        "o4-mini, 2, 0.5, 8"
+    })
+    void theBundledListHasWhatOpenAisModelsCostWithPriority(
+            String model, BigDecimal input, BigDecimal cached, BigDecimal output) {
+        assertThat(priority(model, Usage.of(10_000, 0)))
+                .hasValue(input.movePointRight(7).longValueExact());
+        assertThat(priority(model, Usage.NONE.withCacheRead(10_000)))
+                .hasValue(cached.movePointRight(7).longValueExact());
+        assertThat(priority(model, Usage.of(0, 10_000)))
+                .hasValue(output.movePointRight(7).longValueExact());
+    }
+
+    private static OptionalLong priority(String model, Usage usage) {
+        return PriceList.bundled().nanoUsd("openai", model, Set.of(ServiceTier.PRIORITY), usage);
     }
 
     private static PriceList parse(String json) throws IOException {

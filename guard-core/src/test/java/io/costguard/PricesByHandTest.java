@@ -9,6 +9,7 @@ import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.nio.charset.StandardCharsets;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -69,6 +70,25 @@ class PricesByHandTest {
               "tiers-of-service": { "input_cost_per_token": 2e-06, "input_cost_per_token_flex": 1e-06,
                 "input_cost_per_token_priority": 4e-06, "input_cost_per_token_batches": 1e-06, "output_cost_per_token": 8e-06,
                 "input_cost_per_token_above_272k_tokens_priority": 8e-06 },
+              "gpt-tiers": { "input_cost_per_token": 1.25e-06, "input_cost_per_token_flex": 6.25e-07,
+                "input_cost_per_token_priority": 2.5e-06, "input_cost_per_token_batches": 6e-07, "output_cost_per_token": 1e-05,
+                "output_cost_per_token_flex": 5e-06, "output_cost_per_token_priority": 2e-05, "output_cost_per_token_batches": 4e-06,
+                "cache_read_input_token_cost": 1.25e-07, "cache_read_input_token_cost_flex": 6.25e-08,
+                "cache_read_input_token_cost_priority": 2.5e-07, "input_cost_per_token_ultrafast": 7.5e-06,
+                "output_cost_per_token_ultrafast": 6e-05 },
+              "long-tiers": { "input_cost_per_token": 2e-06, "input_cost_per_token_above_200k_tokens": 4e-06,
+                "input_cost_per_token_priority": 5e-06, "input_cost_per_token_above_200k_tokens_flex": 3e-06,
+                "input_cost_per_token_flex": 1e-06, "output_cost_per_token": 1e-05,
+                "output_cost_per_token_above_200k_tokens": 1.5e-05, "output_cost_per_token_priority": 1.2e-05,
+                "output_cost_per_token_above_200k_tokens_flex": 7e-06, "output_cost_per_token_flex": 5e-06,
+                "cache_creation_input_token_cost": 2.5e-06, "cache_creation_input_token_cost_above_200k_tokens_flex": 3.5e-06,
+                "cache_creation_input_token_cost_above_1hr": 4e-06, "cache_creation_input_token_cost_above_1hr_above_200k_tokens_flex": 4.5e-06 },
+              "parts-tiers": { "input_cost_per_token": 1e-06, "input_cost_per_token_priority": 2e-06, "output_cost_per_token": 4e-06,
+                "output_cost_per_token_flex": 2e-06, "input_cost_per_audio_token": 3e-06, "input_cost_per_audio_token_priority": 5e-06,
+                "output_cost_per_reasoning_token": 6e-06, "cache_read_input_token_cost": 5e-07,
+                "cache_creation_input_token_cost_priority": 2.5e-06 },
+              "grok-tiers": { "litellm_provider": "xai", "input_cost_per_token": 3e-06, "input_cost_per_token_priority": 4e-06,
+                "input_cost_per_token_above_128k_tokens_priority": 9e-06, "output_cost_per_token": 0 },
               "pictures": { "input_cost_per_token": 3e-07, "output_cost_per_token": 2.5e-06, "input_cost_per_image": 0.0011,
                 "input_cost_per_image_token": 1e-06, "output_cost_per_image_token": 3e-05, "input_cost_per_query": 0.1,
                 "input_cost_per_character": 1, "input_cost_per_second": 1 },
@@ -179,6 +199,76 @@ class PricesByHandTest {
             })
     void aCallCostsWhatItsProviderBills(String model, String tokens, BigDecimal dollars) throws IOException {
         assertThat(prices().nanoUsd(model, usage(tokens))).isEqualTo(upToNano(dollars));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                // 100 x 0.00000125 + 900 x 0.000000125 + 50 x 0.00001
+                "STANDARD  | gpt-tiers        | 100, 900, 0, 0, 0, 50, 0, 0       | 0.0007375",
+                // 100 x 0.000000625 + 900 x 0.0000000625 + 50 x 0.000005
+                "FLEX      | gpt-tiers        | 100, 900, 0, 0, 0, 50, 0, 0       | 0.00036875",
+                // 100 x 0.0000025 + 900 x 0.00000025 + 50 x 0.00002
+                "PRIORITY  | gpt-tiers        | 100, 900, 0, 0, 0, 50, 0, 0       | 0.001475",
+                // no cache price for batches: 100 x 0.0000006 + 900 x 0.000000125 + 50 x 0.000004
+                "BATCH     | gpt-tiers        | 100, 900, 0, 0, 0, 50, 0, 0       | 0.0003725",
+                // nor for ultrafast: 100 x 0.0000075 + 900 x 0.000000125 + 50 x 0.00006
+                "ULTRAFAST | gpt-tiers        | 100, 900, 0, 0, 0, 50, 0, 0       | 0.0038625",
+                // a model without prices of a tier has its standard ones: 1000 x 0.0000025 + 500 x 0.00001
+                "FLEX      | plain            | 1000, 0, 0, 0, 0, 500, 0, 0       | 0.0075",
+                "PRIORITY  | plain            | 1000, 0, 0, 0, 0, 500, 0, 0       | 0.0075",
+                // 1000 x 0.000004 + 10 x 0.000008, whose output has no price for priority
+                "PRIORITY  | tiers-of-service | 1000, 0, 0, 0, 0, 10, 0, 0        | 0.00408",
+                // 272000 x 0.000004, then 272001 x 0.000008, which only priority says of long prompts
+                "PRIORITY  | tiers-of-service | 272000, 0, 0, 0, 0, 0, 0, 0       | 1.088",
+                "PRIORITY  | tiers-of-service | 272001, 0, 0, 0, 0, 0, 0, 0       | 2.176008",
+                // 272001 x 0.000001
+                "FLEX      | tiers-of-service | 272001, 0, 0, 0, 0, 0, 0, 0       | 0.272001",
+                // 200000 x 0.000001 + 10 x 0.000005
+                "FLEX      | long-tiers       | 200000, 0, 0, 0, 0, 10, 0, 0      | 0.20005",
+                // 200001 x 0.000003 + 10 x 0.000007
+                "FLEX      | long-tiers       | 200001, 0, 0, 0, 0, 10, 0, 0      | 0.600073",
+                // 1 x 0.000003 + 100000 x 0.0000035 + 100000 x 0.0000045
+                "FLEX      | long-tiers       | 1, 0, 100000, 100000, 0, 0, 0, 0  | 0.800003",
+                // 1 x 0.000001 + 100 x 0.0000025 + 100 x 0.000004, which flex does not say of short prompts
+                "FLEX      | long-tiers       | 1, 0, 100, 100, 0, 0, 0, 0        | 0.000651",
+                // priority does not say what long prompts cost: of input its own 5 is dearer than 4, of output 15 than
+                // its 12
+                // 200001 x 0.000005 + 10 x 0.000015
+                "PRIORITY  | long-tiers       | 200001, 0, 0, 0, 0, 10, 0, 0      | 1.000155",
+                // 200001 x 0.000004 + 10 x 0.000015
+                "BATCH     | long-tiers       | 200001, 0, 0, 0, 0, 10, 0, 0      | 0.800154",
+                // 10 x 0.000002 + 20 x 0.0000005 + 30 x 0.0000025 + 40 x 0.000005 + 50 x 0.000004 + 60 x 0.000006
+                "PRIORITY  | parts-tiers      | 10, 20, 30, 0, 40, 50, 60, 0      | 0.000865",
+                // 10 x 0.000001 + 20 x 0.0000005 + 30 x 0.000001 + 40 x 0.000003 + 50 x 0.000002 + 60 x 0.000006 + 70 x
+                // 0.000002
+                "FLEX      | parts-tiers      | 10, 20, 30, 0, 40, 50, 60, 70     | 0.00077",
+                // at xAI's edge: 127999 x 0.000004, then 128000 x 0.000009
+                "PRIORITY  | grok-tiers       | 127999, 0, 0, 0, 0, 0, 0, 0       | 0.511996",
+                "PRIORITY  | grok-tiers       | 128000, 0, 0, 0, 0, 0, 0, 0       | 1.152"
+            })
+    void aCallCostsWhatItsProviderBillsInItsServiceTier(
+            ServiceTier tier, String model, String tokens, BigDecimal dollars) throws IOException {
+        assertThat(prices().nanoUsd("", model, Set.of(tier), usage(tokens))).isEqualTo(upToNano(dollars));
+    }
+
+    @Test
+    void theTokensOfACostThatItTellsApartHaveTheirOwnPrices() throws IOException {
+        // 100 x 0.000003 + 1000 x 0.0000003 + 200 x 0.00000375 + 50 x 0.000015
+        assertThat(prices().nanoUsd(
+                                "claude",
+                                Cost.requests(1)
+                                        .input(1_300)
+                                        .cacheRead(1_000)
+                                        .cacheWrite(200)
+                                        .output(50)))
+                .isEqualTo(upToNano(new BigDecimal("0.0021")));
+        // 20 x 0.0000004 + 30 x 0.0000012 + 400 x 0.000004
+        assertThat(prices().nanoUsd(
+                                "thinker",
+                                Cost.requests(1).input(20).output(430).reasoning(400)))
+                .isEqualTo(upToNano(new BigDecimal("0.001644")));
     }
 
     @Test

@@ -28,6 +28,13 @@ public interface Dialect {
     /** What the URL of a request tells. */
     default void target(Target target, RequestReader request) {}
 
+    /**
+     * What the headers of a request tell, besides its key.
+     *
+     * @param headers by name, whatever its case
+     */
+    default void requestHeaders(Function<String, Optional<String>> headers, RequestReader request) {}
+
     /** The places in the body of a request that {@link #request} wants to see. */
     JsonPaths requestPaths();
 
@@ -124,6 +131,16 @@ public interface Dialect {
         /** The model of a request that names none itself. */
         void modelUnlessGiven(String name);
 
+        /** The service tier that it asks for, by the provider's name for it; without one it is the standard tier. */
+        void tier(String name);
+
+        /** {@link #tier(String)} of a value that is text, and nothing of one that is not. */
+        default void tier(Field value) {
+            if (value.isString()) {
+                tier(value.text());
+            }
+        }
+
         /** A text of the prompt, counted by the model's tokenizer. */
         void text(String text);
 
@@ -162,6 +179,9 @@ public interface Dialect {
 
         /** A reported count of which one document has several, for parts of the request: they add up. */
         void part(String name, Field value);
+
+        /** The service tier in which it was served, by the provider's name for it; the last that is known counts. */
+        void tier(String name);
 
         /** A text of the answer. */
         void text(String text);

@@ -3,11 +3,15 @@ package io.costguard.describe;
 import io.costguard.Cost;
 import io.costguard.ModelNames;
 import io.costguard.PriceList;
+import io.costguard.ServiceTier;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Says what a call may cost, before it is sent. */
@@ -15,22 +19,37 @@ public final class Estimator {
     /** Of a body that cannot be read: as many as the densest text has. */
     private static final long BYTES_A_TOKEN = 2;
 
+    private static final Set<ServiceTier> STANDARD = Set.of(ServiceTier.STANDARD);
+
     private final PriceList prices;
 
     public Estimator(PriceList prices) {
         this.prices = prices;
     }
 
-    /** Reads a request. */
+    /** {@link #read(Dialect, Target, Function, byte[])} of a request that has no headers. */
     public RequestFacts read(Dialect dialect, Target target, byte[] body) {
+        return read(dialect, target, name -> Optional.empty(), body);
+    }
+
+    /**
+     * Reads a request.
+     *
+     * @param headers by name, whatever its case
+     */
+    public RequestFacts read(Dialect dialect, Target target, Function<String, Optional<String>> headers, byte[] body) {
         Reader reader = new Reader();
         dialect.target(target, reader);
+        dialect.requestHeaders(headers, reader);
         boolean readable =
                 JsonScan.read(body, 0, body.length, dialect.requestPaths(), field -> dialect.request(field, reader));
         String provider = dialect.provider(target);
         List<String> models = reader.models();
-        long input = readable ? tokens(dialect, dearest(provider, models), reader) : dialect.unreadTokens(body.length);
-        return new RequestFacts(provider, models, input, reader.cap, reader.choices(), readable);
+        Set<ServiceTier> tiers = reader.tiers();
+        long input = readable
+                ? tokens(dialect, dearest(provider, models, tiers), reader)
+                : dialect.unreadTokens(body.length);
+        return new RequestFacts(provider, models, tiers, input, reader.cap, reader.choices(), readable);
     }
 
     private static long tokens(Dialect dialect, String model, Reader reader) {
@@ -54,7 +73,7 @@ public final class Estimator {
     }
 
     private static RequestFacts ofTokens(long tokens) {
-        return new RequestFacts("", List.of(), tokens, OptionalLong.empty(), 1, false);
+        return new RequestFacts("", List.of(), STANDARD, tokens, OptionalLong.empty(), 1, false);
     }
 
     static long densestTokens(long bytes) {
@@ -63,11 +82,12 @@ public final class Estimator {
 
     /** The model that a request is counted under: of several, the dearest. */
     public String model(RequestFacts facts) {
-        return dearest(facts.provider(), facts.models());
+        return dearest(facts.provider(), facts.models(), facts.tiers());
     }
 
     /**
-     * One request, its input, and the output that it may have at most, or is likely to have; with dollars, if its model has a price.
+     * One request, its input, and the output that it may have at most, or is likely to have; with dollars, in the dearest tier that
+     * it allows, if its model has a price.
      *
      * @param assumedOutput for each choice, where neither is known
      * @param likelyOutput what each choice needs at most, as far as was learned
@@ -84,11 +104,11 @@ public final class Estimator {
         // Without tokens there is nothing that needs a price.
         OptionalLong nanoUsd = cost.input() + cost.output() == 0
                 ? OptionalLong.of(0)
-                : prices.nanoUsd(facts.provider(), model(facts), cost);
+                : prices.nanoUsd(facts.provider(), model(facts), facts.tiers(), Usage.of(cost));
         return nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost;
     }
 
-    private String dearest(String provider, List<String> models) {
+    private String dearest(String provider, List<String> models, Set<ServiceTier> tiers) {
         if (models.size() == 1) {
             return models.get(0);
         }
@@ -96,8 +116,7 @@ public final class Estimator {
         long most = -1;
         for (String model : models) {
             // One without a price is the dearest: under a limit in dollars it is refused.
-            long nanoUsd = prices.nanoUsd(
-                            provider, model, Cost.requests(1).input(1_000_000).output(1_000_000))
+            long nanoUsd = prices.nanoUsd(provider, model, tiers, Usage.of(1_000_000, 1_000_000))
                     .orElse(Long.MAX_VALUE);
             if (nanoUsd > most) {
                 dearest = model;
@@ -113,6 +132,7 @@ public final class Estimator {
         private final List<String> texts = new ArrayList<>();
 
         private final Set<String> kinds = new HashSet<>();
+        private final Set<ServiceTier> tiers = EnumSet.noneOf(ServiceTier.class);
         private long tokens;
         private OptionalLong cap = OptionalLong.empty();
         private long choices = 1;
@@ -121,6 +141,10 @@ public final class Estimator {
 
         List<String> models() {
             return models.isEmpty() && otherwise != null ? List.of(otherwise) : List.copyOf(models);
+        }
+
+        Set<ServiceTier> tiers() {
+            return tiers.isEmpty() ? STANDARD : Set.copyOf(tiers);
         }
 
         /** All of them, of all prompts. */
@@ -138,6 +162,11 @@ public final class Estimator {
         @Override
         public void modelUnlessGiven(String name) {
             otherwise = name;
+        }
+
+        @Override
+        public void tier(String name) {
+            tiers.addAll(ServiceTier.allowed(name));
         }
 
         @Override

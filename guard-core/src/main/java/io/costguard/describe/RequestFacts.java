@@ -1,13 +1,16 @@
 package io.costguard.describe;
 
+import io.costguard.ServiceTier;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * What a dialect read in a request.
  *
  * @param provider that it is sent to
  * @param models the names it gives as its model; more than one only if it is made to deceive
+ * @param tiers in which it may be served, as far as it says; at least one
  * @param inputTokens about how many tokens its prompt has; more rather than less
  * @param outputCap the most output tokens that each choice may have, if it says
  * @param choices how many answers it asks for
@@ -16,6 +19,7 @@ import java.util.OptionalLong;
 public record RequestFacts(
         String provider,
         List<String> models,
+        Set<ServiceTier> tiers,
         long inputTokens,
         OptionalLong outputCap,
         long choices,

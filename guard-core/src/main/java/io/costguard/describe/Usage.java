@@ -33,6 +33,14 @@ public record Usage(
         return new Usage(input, 0, 0, 0, 0, output, 0, 0, OptionalLong.empty());
     }
 
+    /** Its tokens, those parts that it tells apart. */
+    public static Usage of(Cost cost) {
+        return of(cost.input() - cost.cacheRead() - cost.cacheWrite(), cost.output() - cost.reasoning())
+                .withCacheRead(cost.cacheRead())
+                .withCacheWrite(cost.cacheWrite())
+                .withReasoning(cost.reasoning());
+    }
+
     public Usage withInput(long tokens) {
         return new Usage(
                 tokens, cacheRead, cacheWrite, cacheWriteLong, audioInput, output, reasoning, audioOutput, nanoUsd);

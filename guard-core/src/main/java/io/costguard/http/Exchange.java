@@ -1,6 +1,7 @@
 package io.costguard.http;
 
 import io.costguard.Outcome;
+import io.costguard.ServiceTier;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Remaining;
 import io.costguard.limit.Reservation;
@@ -16,6 +17,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +36,7 @@ public final class Exchange {
     private final Course course;
 
     /**
+     * @param tiers in which the request may be served
      * @param made where the call was made, if that was noted
      * @param outputReported told the output tokens of a whole answer, if the provider reported them
      */
@@ -41,11 +44,12 @@ public final class Exchange {
             Reservation reservation,
             Optional<Dialect> dialect,
             String model,
+            Set<ServiceTier> tiers,
             Charges charges,
             CallSites sites,
             @Nullable Throwable made,
             LongConsumer outputReported) {
-        course = new Course(reservation, dialect, model, charges, sites, made, outputReported);
+        course = new Course(reservation, dialect, model, tiers, charges, sites, made, outputReported);
         endsAtTheLatestWith(this);
     }
 
@@ -96,6 +100,7 @@ public final class Exchange {
         private final Reservation reservation;
         private final Optional<Dialect> dialect;
         private final String model;
+        private final Set<ServiceTier> tiers;
         private final Charges charges;
         private final CallSites sites;
         private final @Nullable Throwable made;
@@ -112,6 +117,7 @@ public final class Exchange {
                 Reservation reservation,
                 Optional<Dialect> dialect,
                 String model,
+                Set<ServiceTier> tiers,
                 Charges charges,
                 CallSites sites,
                 @Nullable Throwable made,
@@ -119,6 +125,7 @@ public final class Exchange {
             this.reservation = reservation;
             this.dialect = dialect;
             this.model = model;
+            this.tiers = tiers;
             this.charges = charges;
             this.sites = sites;
             this.made = made;
@@ -213,7 +220,8 @@ public final class Exchange {
                             reservation.estimate(),
                             dialect,
                             reservation.call().attributes().getOrDefault("provider", ""),
-                            model);
+                            model,
+                            tiers);
                     reservation.end(charged.actual(), charged.outcome());
                     if (charged.outcome() == Outcome.REPORTED && ending instanceof Ending.Answered) {
                         outputReported.accept(charged.actual().output());

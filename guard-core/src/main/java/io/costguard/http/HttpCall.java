@@ -81,7 +81,7 @@ public final class HttpCall {
             return;
         }
         try {
-            facts = estimator.read(dialect.get(), target, bytes);
+            facts = estimator.read(dialect.get(), target, headers, bytes);
         } catch (RuntimeException e) {
             log.warn("a request could not be read, and is estimated by its length", e);
             facts = Estimator.unread(bytes.length);
@@ -198,6 +198,7 @@ public final class HttpCall {
                 reservation,
                 dialect,
                 estimator.model(facts),
+                facts.tiers(),
                 charges,
                 sites,
                 made,

@@ -3,10 +3,12 @@ package io.costguard.settle;
 import io.costguard.Cost;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
+import io.costguard.ServiceTier;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Usage;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.function.Function;
 
 /** Says what stays charged when a call ends: the one place that knows. */
@@ -26,15 +28,24 @@ public final class Charges {
      * @param dialect of the provider, if it is known
      * @param provider empty if it is not known
      * @param model under the name that prices are looked up by
+     * @param tiers in which the call may be served: where the answer does not tell, it is charged as in the dearest
      */
-    public Charged of(Ending ending, Cost estimate, Optional<Dialect> dialect, String provider, String model) {
-        Function<Usage, OptionalLong> price = usage -> prices.nanoUsd(provider, model, usage);
+    public Charged of(
+            Ending ending,
+            Cost estimate,
+            Optional<Dialect> dialect,
+            String provider,
+            String model,
+            Set<ServiceTier> tiers) {
         if (ending instanceof Ending.NeverSent) {
             return new Charged(Cost.requests(0).nanoUsd(0), Outcome.RELEASED);
         }
         if (ending instanceof Ending.NoAnswer || dialect.isEmpty()) {
             return new Charged(estimate, Outcome.ESTIMATE_KEPT);
         }
+        Metered metered = ending instanceof Ending.Cut cut ? cut.metered() : ((Ending.Answered) ending).metered();
+        Set<ServiceTier> served = metered.tier().map(Set::of).orElse(tiers);
+        Function<Usage, OptionalLong> price = usage -> prices.nanoUsd(provider, model, served, usage);
         if (ending instanceof Ending.Cut cut) {
             return isRefused(cut.status(), cut.metered(), dialect.get())
                     ? refunded(estimate)

@@ -1,6 +1,7 @@
 package io.costguard.settle;
 
 import io.costguard.Cost;
+import io.costguard.ServiceTier;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonScan;
@@ -52,6 +53,7 @@ public final class Meter implements Dialect.ResponseReader {
     private @Nullable Framing framing;
     private StringBuilder uncounted = new StringBuilder();
     private long outputCounted;
+    private Optional<ServiceTier> tier = Optional.empty();
     private boolean off;
     private boolean ended;
     private boolean isLater;
@@ -131,7 +133,7 @@ public final class Meter implements Dialect.ResponseReader {
         }
         long counted = outputCounted;
         String rest = uncounted.toString();
-        return new Metered(usage, () -> counted + count(rest), error.toString(), state);
+        return new Metered(usage, () -> counted + count(rest), tier, error.toString(), state);
     }
 
     private void decoded(byte[] bytes, int offset, int length) {
@@ -198,6 +200,11 @@ public final class Meter implements Dialect.ResponseReader {
         } else {
             nonsense.add(name);
         }
+    }
+
+    @Override
+    public void tier(String name) {
+        tier = ServiceTier.served(name).or(() -> tier);
     }
 
     @Override

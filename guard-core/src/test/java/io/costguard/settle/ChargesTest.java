@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.costguard.Cost;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
+import io.costguard.ServiceTier;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
@@ -17,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -31,6 +33,7 @@ class ChargesTest {
     private static final Optional<Dialect> ANTHROPIC =
             Dialects.bundled().of(Target.of("POST", URI.create("https://api.anthropic.com/v1/messages")));
     private static final String MODEL = "gpt-4o";
+    private static final Set<ServiceTier> STANDARD = Set.of(ServiceTier.STANDARD);
     /** gpt-4o: 2.5 dollars a million of input, 10 of output. */
     private static final Cost ESTIMATE =
             Cost.requests(1).input(1_000).output(500).usd("0.0075");
@@ -58,7 +61,10 @@ class ChargesTest {
             throw new AssertionError("counted");
         };
 
-        assertThat(answered(200, new Metered(Optional.of(USAGE), nobodyCounts, "", Metered.State.COMPLETE), OPENAI))
+        assertThat(answered(
+                        200,
+                        new Metered(Optional.of(USAGE), nobodyCounts, Optional.empty(), "", Metered.State.COMPLETE),
+                        OPENAI))
                 .isEqualTo(new Charged(USED, Outcome.REPORTED));
     }
 
@@ -92,9 +98,50 @@ class ChargesTest {
         Metered metered = metered(Optional.of(USAGE), 0, "", Metered.State.COMPLETE);
 
         assertThat(new Charges(prices)
-                        .of(new Ending.Answered(200, metered), ESTIMATE, OPENAI, "groq", MODEL)
+                        .of(new Ending.Answered(200, metered), ESTIMATE, OPENAI, "groq", MODEL, STANDARD)
                         .actual())
                 .isEqualTo(Cost.requests(1).input(900).output(100).usd("0.0009"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"FLEX, 0.0005", "STANDARD, 0.001", "PRIORITY, 0.002"})
+    void whatIsChargedIsOfTheTierInWhichTheAnswerSaysThatItWasServed(ServiceTier tier, String dollars)
+            throws IOException {
+        Metered reported = served(Optional.of(USAGE), Optional.of(tier));
+
+        assertThat(inTiers(Set.of(ServiceTier.PRIORITY), new Ending.Answered(200, reported)))
+                .isEqualTo(Cost.requests(1).input(900).output(100).usd(dollars));
+    }
+
+    @Test
+    void whereTheAnswerDoesNotTellItsTierTheDearestThatTheRequestAllowedIsCharged() throws IOException {
+        Ending untold = new Ending.Answered(200, served(Optional.of(USAGE), Optional.empty()));
+        Cost used = Cost.requests(1).input(900).output(100);
+
+        assertThat(inTiers(Set.of(ServiceTier.FLEX), untold)).isEqualTo(used.usd("0.0005"));
+        assertThat(inTiers(Set.of(ServiceTier.STANDARD, ServiceTier.PRIORITY), untold))
+                .isEqualTo(used.usd("0.002"));
+    }
+
+    @Test
+    void whatIsCountedOrKeptIsChargedInItsTierToo() throws IOException {
+        Metered counted = served(Optional.empty(), Optional.of(ServiceTier.FLEX));
+        Set<ServiceTier> asked = Set.of(ServiceTier.PRIORITY);
+
+        assertThat(inTiers(asked, new Ending.Cut(200, counted)))
+                .isEqualTo(Cost.requests(1).input(1_000).output(40).usd("0.00052"));
+        assertThat(inTiers(asked, new Ending.Answered(418, served(Optional.empty(), Optional.empty()))))
+                .isEqualTo(Cost.requests(1).input(1_000).usd("0.002"));
+    }
+
+    @Test
+    void whatTheProviderSaysThatACallCostIsWhatItCostInAnyTier() throws IOException {
+        Usage told = USAGE.withNanoUsd(OptionalLong.of(123_456));
+
+        assertThat(inTiers(
+                        Set.of(ServiceTier.PRIORITY),
+                        new Ending.Answered(200, served(Optional.of(told), Optional.of(ServiceTier.PRIORITY)))))
+                .isEqualTo(Cost.requests(1).input(900).output(100).nanoUsd(123_456));
     }
 
     @ParameterizedTest
@@ -111,13 +158,13 @@ class ChargesTest {
 
     @Test
     void whatNeverLeftIsGivenBackWithItsRequest() {
-        assertThat(charges.of(new Ending.NeverSent(), ESTIMATE, OPENAI, "openai", MODEL))
+        assertThat(charges.of(new Ending.NeverSent(), ESTIMATE, OPENAI, "openai", MODEL, STANDARD))
                 .isEqualTo(new Charged(Cost.requests(0).usd("0"), Outcome.RELEASED));
     }
 
     @Test
     void whatWasSentAndNotAnsweredKeepsItsEstimate() {
-        assertThat(charges.of(new Ending.NoAnswer(), ESTIMATE, OPENAI, "openai", MODEL))
+        assertThat(charges.of(new Ending.NoAnswer(), ESTIMATE, OPENAI, "openai", MODEL, STANDARD))
                 .isEqualTo(new Charged(ESTIMATE, Outcome.ESTIMATE_KEPT));
     }
 
@@ -202,11 +249,25 @@ class ChargesTest {
     }
 
     private Charged answered(int status, Metered metered, Optional<Dialect> dialect) {
-        return charges.of(new Ending.Answered(status, metered), ESTIMATE, dialect, "openai", MODEL);
+        return charges.of(new Ending.Answered(status, metered), ESTIMATE, dialect, "openai", MODEL, STANDARD);
     }
 
     private Charged cut(Metered metered) {
-        return charges.of(new Ending.Cut(200, metered), ESTIMATE, OPENAI, "openai", MODEL);
+        return charges.of(new Ending.Cut(200, metered), ESTIMATE, OPENAI, "openai", MODEL, STANDARD);
+    }
+
+    private static Metered served(Optional<Usage> usage, Optional<ServiceTier> tier) {
+        return new Metered(usage, () -> 40, tier, "", Metered.State.COMPLETE);
+    }
+
+    /** At a dollar for a million tokens, half of that in flex, and twice as much with priority. */
+    private static Cost inTiers(Set<ServiceTier> tiers, Ending ending) throws IOException {
+        PriceList prices = list("{'m':{'input_cost_per_token':1e-6,'output_cost_per_token':1e-6,"
+                + "'input_cost_per_token_flex':5e-7,'output_cost_per_token_flex':5e-7,"
+                + "'input_cost_per_token_priority':2e-6,'output_cost_per_token_priority':2e-6}}");
+        return new Charges(prices)
+                .of(ending, ESTIMATE, OPENAI, "openai", "m", tiers)
+                .actual();
     }
 
     private static PriceList list(String json) throws IOException {
@@ -214,6 +275,6 @@ class ChargesTest {
     }
 
     private static Metered metered(Optional<Usage> usage, long output, String error, Metered.State state) {
-        return new Metered(usage, output, error, state);
+        return new Metered(usage, () -> output, Optional.empty(), error, state);
     }
 }

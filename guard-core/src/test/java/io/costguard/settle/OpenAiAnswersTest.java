@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.costguard.Cost;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
+import io.costguard.ServiceTier;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
@@ -17,6 +18,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -126,6 +128,40 @@ class OpenAiAnswersTest {
     }
 
     @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "/chat/completions | {'service_tier':'flex','usage':{'prompt_tokens':1}} | FLEX",
+                "/chat/completions | {'service_tier':'on_demand','x_groq':{'usage':{'prompt_tokens':1}}} | STANDARD",
+                "/chat/completions | {'usage':{'prompt_tokens':1,'service_tier':'standard'}} | STANDARD",
+                "/chat/completions | {'service_tier':'auto'} | ",
+                "/chat/completions | {'service_tier':null} | ",
+                "/chat/completions | {'service_tier':1} | ",
+                "/responses | {'status':'completed','service_tier':'priority'} | PRIORITY",
+                "/responses | {'status':'completed','service_tier':'default'} | STANDARD"
+            })
+    void anAnswerTellsTheTierInWhichItWasServed(String path, String body, ServiceTier tier) {
+        assertThat(metered(path, "application/json", body).tier()).isEqualTo(Optional.ofNullable(tier));
+    }
+
+    @Test
+    void aStreamTellsItsTierInItsEventsAndTheLastThatIsOneCounts() {
+        assertThat(metered("/responses", "text/event-stream", """
+                                data: {'type':'response.created','response':{'service_tier':'auto'}}
+
+                                data: {'type':'response.completed','response':{'service_tier':'priority','usage':{'input_tokens':1}}}
+
+                                """).tier()).contains(ServiceTier.PRIORITY);
+        assertThat(metered("/chat/completions", "text/event-stream", """
+                                data: {'choices':[{'delta':{'content':'a'}}],'service_tier':'flex'}
+
+                                data: {'choices':[{'delta':{'content':'b'}}],'service_tier':null}
+
+                                """).tier())
+                .contains(ServiceTier.FLEX);
+    }
+
+    @ParameterizedTest
     @CsvSource({"queued, ESTIMATE_KEPT", "in_progress, ESTIMATE_KEPT", "completed, COUNTED"})
     void aResponseThatIsMadeInTheBackgroundKeepsItsEstimate(String status, Outcome outcome) {
         Metered metered =
@@ -137,7 +173,8 @@ class OpenAiAnswersTest {
                                 Cost.requests(1).input(10).output(1_000),
                                 Optional.of(dialect("/responses")),
                                 "openai",
-                                "gpt-5")
+                                "gpt-5",
+                                Set.of(ServiceTier.STANDARD))
                         .outcome())
                 .isEqualTo(outcome);
     }

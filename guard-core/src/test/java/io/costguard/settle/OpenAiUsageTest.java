@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Cost;
 import io.costguard.PriceList;
+import io.costguard.ServiceTier;
 import io.costguard.describe.Target;
 import io.costguard.describe.Tokenizers;
 import io.costguard.describe.Usage;
@@ -11,6 +12,7 @@ import io.costguard.describe.dialects.Dialects;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -86,7 +88,8 @@ class OpenAiUsageTest {
                         estimate,
                         Dialects.bundled().of(target(exchange)),
                         exchange.provider(),
-                        exchange.model());
+                        exchange.model(),
+                        Set.of(ServiceTier.STANDARD));
     }
 
     private static Target target(Exchange exchange) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.costguard.Cost;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
+import io.costguard.ServiceTier;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Target;
 import io.costguard.describe.Tokenizers;
@@ -17,6 +18,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.BeforeAll;
@@ -87,6 +89,19 @@ class RecordingsTest {
         });
     }
 
+    @Test
+    void whoTellsTheTierOfARecordedAnswerServedItInTheStandardOne() {
+        List<String> told = new ArrayList<>();
+        for (Exchange exchange : all()) {
+            metered(exchange, exchange.response(), 17, "").tier().ifPresent(tier -> {
+                assertThat(tier).as(exchange.folder()).isEqualTo(ServiceTier.STANDARD);
+                told.add(exchange.provider());
+            });
+        }
+
+        assertThat(told).contains("openai", "azure", "anthropic", "gemini", "vertex", "mistral", "xai");
+    }
+
     @ParameterizedTest
     @MethodSource("streams")
     void aStreamThatIsCutAtAnyByteSettlesToTheLargerOfUsageSeenAndInputAndWhatPassed(Exchange exchange) {
@@ -126,7 +141,13 @@ class RecordingsTest {
     }
 
     private static Charges.Charged charged(Exchange exchange, Ending ending) {
-        return CHARGES.of(ending, ESTIMATE, Optional.of(dialect(exchange)), exchange.provider(), exchange.model());
+        return CHARGES.of(
+                ending,
+                ESTIMATE,
+                Optional.of(dialect(exchange)),
+                exchange.provider(),
+                exchange.model(),
+                Set.of(ServiceTier.STANDARD));
     }
 
     private static Meter meter(Exchange exchange, String encoding) {

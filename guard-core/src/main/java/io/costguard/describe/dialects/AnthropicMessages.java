@@ -18,8 +18,8 @@ import java.util.stream.Stream;
 
 /**
  * Anthropic's messages, at Anthropic or at any host that offers the same path, or at Vertex AI, with the model in the URL; and Anthropic's
- * older text completions. The shapes are those of the API reference ("Messages", "Streaming Messages", "Errors", "Create a Text Completion")
- * and of Vertex AI ("Request predictions with Claude models"). Input tokens are without those of the prompt cache; those that are written to
+ * older text completions. The shapes are those of the API reference ("Messages", "Streaming Messages", "Service tiers", "Errors", "Create a
+ * Text Completion") and of Vertex AI ("Request predictions with Claude models"). Input tokens are without those of the prompt cache; those that are written to
  * it for an hour are among those that are written. In a stream, output is cumulative, and input may be reported again, higher: the last report
  * counts. Text completions report no usage.
  */
@@ -48,6 +48,7 @@ final class AnthropicMessages implements Dialect {
 
     private static final JsonPaths REQUEST = JsonPaths.of(
             "model",
+            "service_tier",
             "max_tokens",
             "max_tokens_to_sample",
             "prompt",
@@ -77,11 +78,13 @@ final class AnthropicMessages implements Dialect {
             "thinking.type");
 
     private static final JsonPaths RESPONSE = JsonPaths.of(
+            "usage.service_tier",
             "usage.input_tokens",
             "usage.output_tokens",
             "usage.cache_read_input_tokens",
             "usage.cache_creation_input_tokens",
             "usage.cache_creation.ephemeral_1h_input_tokens",
+            "message.usage.service_tier",
             "message.usage.input_tokens",
             "message.usage.output_tokens",
             "message.usage.cache_read_input_tokens",
@@ -144,6 +147,7 @@ final class AnthropicMessages implements Dialect {
     public void request(Field field, RequestReader request) {
         switch (field.path()) {
             case "model" -> request.model(field.text());
+            case "service_tier" -> request.tier(field);
             case "max_tokens", "max_tokens_to_sample" -> request.outputCap(field.count());
             case "messages[].role" -> request.tokens(TOKENS_A_MESSAGE);
             case "tools[].name" -> {
@@ -173,7 +177,9 @@ final class AnthropicMessages implements Dialect {
     @Override
     public void response(Field field, ResponseReader response) {
         String path = field.path();
-        if (path.startsWith("usage.") || path.startsWith("message.usage.")) {
+        if (path.endsWith(".service_tier")) {
+            response.tier(field.text());
+        } else if (path.startsWith("usage.") || path.startsWith("message.usage.")) {
             response.reported(path.substring(path.lastIndexOf('.') + 1), field);
         } else if (path.equals("error.type") || path.equals("error.status")) {
             response.error(field.text());

@@ -64,6 +64,15 @@ final class Bedrock implements Dialect {
 
     private static final String BASE64_OF_A_PDF = "JVBERi0";
 
+    /** Of Invoke and what answers it ("InvokeModel"). */
+    private static final String TIER_HEADER = "X-Amzn-Bedrock-Service-Tier";
+
+    /** Of Converse and what answers it ("Converse", "ConverseStreamMetadataEvent"). */
+    private static final String TIER = "serviceTier.type";
+
+    /** In bodies that are as OpenAI's ("Service tiers for optimizing performance and cost"). */
+    private static final String TIER_OF_OPENAI = "service_tier";
+
     private static final List<String> CAPS = List.of(
             "inferenceConfig.maxTokens",
             "inferenceConfig.max_new_tokens",
@@ -101,6 +110,7 @@ final class Bedrock implements Dialect {
             CAPS,
             CHOICES,
             TOOLS,
+            List.of(TIER, TIER_OF_OPENAI),
             below("messages[].content[].", CONTENT),
             below("messages[].content[].toolResult.content[].", CONTENT),
             below("messages[].content[].content[].", CONTENT),
@@ -189,6 +199,7 @@ final class Bedrock implements Dialect {
             DELTA,
             below("contentBlockDelta.", DELTA),
             List.of(
+                    TIER,
                     "usage.cacheDetails[].ttl",
                     "bytes",
                     // These come last.
@@ -289,6 +300,11 @@ final class Bedrock implements Dialect {
     }
 
     @Override
+    public void requestHeaders(Function<String, Optional<String>> headers, RequestReader request) {
+        headers.apply(TIER_HEADER).ifPresent(request::tier);
+    }
+
+    @Override
     public JsonPaths requestPaths() {
         return REQUEST;
     }
@@ -300,6 +316,8 @@ final class Bedrock implements Dialect {
             request.outputCap(field.count());
         } else if (CHOICES.contains(path)) {
             request.choices(field.count());
+        } else if (path.equals(TIER) || path.equals(TIER_OF_OPENAI)) {
+            request.tier(field);
         } else if (TOOLS.contains(path)) {
             request.tokensOnce("tools", TOKENS_OF_TOOLS);
             request.text(field.text());
@@ -353,6 +371,7 @@ final class Bedrock implements Dialect {
             return;
         }
         switch (field.path()) {
+            case TIER -> response.tier(field.text());
             case "usage.cacheDetails[].ttl" -> {
                 if (field.text().equals("1h")) {
                     response.reported("cacheWritesForAnHour", OptionalLong.of(1));
@@ -378,6 +397,7 @@ final class Bedrock implements Dialect {
     @Override
     public void responseHeaders(Function<String, Optional<String>> headers, ResponseReader response) {
         headers.apply("x-amzn-errortype").ifPresent(type -> response.error(type.split(":", 2)[0]));
+        headers.apply(TIER_HEADER).ifPresent(response::tier);
         HEADERS.forEach((header, name) -> headers.apply(header)
                 .ifPresent(value -> response.reported(name, new Field(header, Field.Kind.NUMBER, value.strip()))));
     }

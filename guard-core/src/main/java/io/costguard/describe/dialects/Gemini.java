@@ -40,7 +40,14 @@ final class Gemini implements Dialect {
     /** As seen of thoughts that are sent along with the next turn. */
     private static final long SIGNATURE_A_TOKEN = 7;
 
+    /** Vertex AI's ("Priority PayGo", "Flex PayGo"). */
+    private static final String ASKED_TIER = "X-Vertex-AI-LLM-Shared-Request-Type";
+
+    /** The Gemini API's ("Priority inference"). */
+    private static final String SERVED_TIER = "x-gemini-service-tier";
+
     private static final Map<String, String> REQUEST = spellings(
+            "serviceTier",
             "contents[].parts[].text",
             "contents[].parts[].inlineData.data",
             "contents[].parts[].fileData.fileUri",
@@ -63,6 +70,8 @@ final class Gemini implements Dialect {
     private static final JsonPaths REQUEST_PATHS = JsonPaths.of(REQUEST.keySet().toArray(String[]::new));
 
     private static final JsonPaths RESPONSE_PATHS = JsonPaths.of(
+            "usageMetadata.serviceTier",
+            "usageMetadata.trafficType",
             "usageMetadata.promptTokenCount",
             "usageMetadata.cachedContentTokenCount",
             "usageMetadata.toolUsePromptTokenCount",
@@ -118,6 +127,11 @@ final class Gemini implements Dialect {
     }
 
     @Override
+    public void requestHeaders(Function<String, Optional<String>> headers, RequestReader request) {
+        headers.apply(ASKED_TIER).ifPresent(request::tier);
+    }
+
+    @Override
     public JsonPaths requestPaths() {
         return REQUEST_PATHS;
     }
@@ -125,6 +139,7 @@ final class Gemini implements Dialect {
     @Override
     public void request(Field field, RequestReader request) {
         switch (REQUEST.getOrDefault(field.path(), field.path())) {
+            case "serviceTier" -> request.tier(field);
             case "generationConfig.maxOutputTokens" -> request.outputCap(field.count());
             case "generationConfig.candidateCount" -> request.choices(field.count());
             case "contents[].parts[].inlineData.data",
@@ -156,11 +171,17 @@ final class Gemini implements Dialect {
                     "usageMetadata.candidatesTokenCount",
                     "usageMetadata.thoughtsTokenCount" ->
                 response.reported(field.path().substring("usageMetadata.".length()), field);
+            case "usageMetadata.serviceTier", "usageMetadata.trafficType" -> response.tier(field.text());
             case "predictions[].embeddings.statistics.token_count" -> response.part("promptTokenCount", field);
             case "error.status" -> response.error(field.text());
             case "candidates[].finishReason", "promptFeedback.blockReason" -> response.end();
             default -> response.text(field);
         }
+    }
+
+    @Override
+    public void responseHeaders(Function<String, Optional<String>> headers, ResponseReader response) {
+        headers.apply(SERVED_TIER).ifPresent(response::tier);
     }
 
     @Override

@@ -39,6 +39,9 @@ abstract class OpenAi implements Dialect {
     /** What leads over to the answer (likewise). */
     private static final long TOKENS_OF_THE_LEAD = 3;
 
+    /** Of a request and of what answers it (API reference, "Create chat completion"); Mistral's, as recorded, is in the usage. */
+    static final String TIER = "service_tier";
+
     private static final String INPUT = "input";
     private static final String CACHE_READ = "cacheRead";
     private static final String CACHE_WRITE = "cacheWrite";
@@ -102,11 +105,13 @@ abstract class OpenAi implements Dialect {
         this.endings = List.of(endings);
     }
 
-    /** {@code others}, errors, and all of a usage at each of {@code usages}. */
+    /** {@code others}, errors, and all of a usage at each of {@code usages}, with the service tier that is told in it or beside it. */
     static JsonPaths paths(List<String> usages, String... others) {
         List<String> paths = new ArrayList<>(List.of(others));
         paths.addAll(List.of("error", "error.type", "error.code"));
         for (String usage : usages) {
+            paths.add(usage + "." + TIER);
+            paths.add(usage.replaceFirst("usage$", TIER));
             Stream.concat(COUNTS.keySet().stream(), MONEY.stream()).forEach(name -> paths.add(usage + "." + name));
         }
         return JsonPaths.of(paths.toArray(String[]::new));
@@ -165,6 +170,10 @@ abstract class OpenAi implements Dialect {
 
     @Override
     public final void response(Field field, ResponseReader response) {
+        if (field.path().endsWith(TIER)) {
+            response.tier(field.text());
+            return;
+        }
         String usage = "usage.";
         int at = field.path().lastIndexOf(usage);
         if (at >= 0) {

@@ -11,6 +11,7 @@ final class OpenAiChat extends OpenAi {
     private static final JsonPaths REQUEST = JsonPaths.of(
             "model",
             "models[]",
+            TIER,
             "max_completion_tokens",
             "max_tokens",
             "n",
@@ -74,6 +75,7 @@ final class OpenAiChat extends OpenAi {
         switch (field.path()) {
             // Of those that OpenRouter may fall back to ("Model Routing"), it is not known which will answer.
             case "model", "models[]" -> request.model(field.text());
+            case TIER -> request.tier(field);
             case "max_completion_tokens", "max_tokens" -> request.outputCap(field.count());
             case "n" -> request.choices(field.count());
             case "messages[].role" -> message(request);

@@ -19,6 +19,7 @@ final class OpenAiResponses extends OpenAi {
     private static final JsonPaths REQUEST = JsonPaths.of(
             "model",
             "models[]",
+            TIER,
             "max_output_tokens",
             "instructions",
             "input",
@@ -68,6 +69,7 @@ final class OpenAiResponses extends OpenAi {
     public void request(Field field, RequestReader request) {
         switch (field.path()) {
             case "model", "models[]" -> request.model(field.text());
+            case TIER -> request.tier(field);
             case "max_output_tokens" -> request.outputCap(field.count());
             case "input" -> {
                 message(request);

@@ -3,6 +3,7 @@ package io.costguard.describe.dialects;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.PriceList;
+import io.costguard.ServiceTier;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Estimator;
 import io.costguard.describe.RequestFacts;
@@ -18,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -308,6 +310,43 @@ class BedrockTest {
                 .filter(value -> name.equals("x-amzn-errortype")));
 
         assertThat(meter.result().error()).isEqualTo("ServiceUnavailableException");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{'serviceTier':{'type':'priority'}} | PRIORITY",
+                "{'serviceTier':{'type':'reserved'}} | STANDARD",
+                "{'service_tier':'flex','messages':[]} | FLEX",
+                "{} | STANDARD"
+            })
+    void aRequestMayBeServedInTheTierThatItsBodyAsksFor(String body, ServiceTier tier) {
+        assertThat(read(body).tiers()).containsExactly(tier);
+    }
+
+    @Test
+    void whatIsInvokedAsksForItsTierInAHeaderAndIsToldInOne() {
+        Function<String, Optional<String>> headers =
+                name -> Optional.of("flex").filter(value -> name.equalsIgnoreCase("x-amzn-bedrock-service-tier"));
+        Meter meter = new Meter(bedrock, "a", "application/json", "");
+        meter.headers(headers);
+
+        assertThat(estimator
+                        .read(bedrock, target("a", "invoke"), headers, "{}".getBytes(StandardCharsets.UTF_8))
+                        .tiers())
+                .containsExactly(ServiceTier.FLEX);
+        assertThat(meter.result().tier()).contains(ServiceTier.FLEX);
+    }
+
+    @Test
+    void aConversationTellsItsTierInItsBodyOrAtTheEndOfItsStream() {
+        String told = "{\"usage\":{\"inputTokens\":1,\"outputTokens\":2},\"serviceTier\":{\"type\":\"priority\"}}";
+        Meter meter = new Meter(bedrock, "a", "application/json", "");
+        meter.accept(ByteBuffer.wrap(told.getBytes(StandardCharsets.UTF_8)));
+
+        assertThat(meter.result().tier()).contains(ServiceTier.PRIORITY);
+        assertThat(metered(Frames.event("metadata", told)).tier()).contains(ServiceTier.PRIORITY);
     }
 
     @ParameterizedTest

@@ -3,6 +3,7 @@ package io.costguard.describe.dialects;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.PriceList;
+import io.costguard.ServiceTier;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Estimator;
 import io.costguard.describe.Field;
@@ -18,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -300,6 +302,66 @@ class NativeDialectsTest {
         assertThat(told(url, body).errors).containsExactly(error);
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                MESSAGES + " | {\"service_tier\":\"standard_only\"} | STANDARD",
+                MESSAGES + " | {\"service_tier\":\"auto\"} | STANDARD PRIORITY",
+                MESSAGES + " | {} | STANDARD",
+                GEMINI + ":generateContent | {\"serviceTier\":\"priority\"} | PRIORITY",
+                GEMINI + ":generateContent | {\"service_tier\":\"SERVICE_TIER_FLEX\"} | FLEX",
+                GEMINI + ":generateContent | {} | STANDARD"
+            })
+    void aRequestMayBeServedInTheTiersThatItAllows(String url, String body, String tiers) {
+        assertThat(read(url, body).tiers())
+                .containsExactlyInAnyOrder(Stream.of(tiers.split(" ", -1))
+                        .map(ServiceTier::valueOf)
+                        .toArray(ServiceTier[]::new));
+    }
+
+    @Test
+    void onVertexAiTheTierIsAskedForInAHeader() {
+        String url = VERTEX + "google/models/gemini-2.5-pro:generateContent";
+
+        assertThat(estimator
+                        .read(
+                                dialect(url),
+                                target(url),
+                                name -> Optional.of("priority")
+                                        .filter(value -> name.equalsIgnoreCase("x-vertex-ai-llm-shared-request-type")),
+                                "{}".getBytes(StandardCharsets.UTF_8))
+                        .tiers())
+                .containsExactly(ServiceTier.PRIORITY);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                MESSAGES + " | {\"usage\":{\"input_tokens\":1,\"service_tier\":\"priority\"}} | priority",
+                MESSAGES + " | {\"message\":{\"usage\":{\"input_tokens\":1,\"service_tier\":\"batch\"}}} | batch",
+                GEMINI + ":generateContent | {\"usageMetadata\":{\"serviceTier\":\"flex\"}} | flex",
+                VERTEX + "google/models/gemini-2.5-pro:generateContent "
+                        + "| {\"usageMetadata\":{\"trafficType\":\"ON_DEMAND_PRIORITY\"}} | ON_DEMAND_PRIORITY"
+            })
+    void anAnswerTellsTheTierInWhichItWasServed(String url, String body, String tier) {
+        Told told = told(url, body);
+
+        assertThat(told.tiers).containsExactly(tier);
+        assertThat(told.counts.keySet()).doesNotContain("service_tier");
+    }
+
+    @Test
+    void geminiTellsItsTierInAHeaderToo() {
+        Told told = new Told();
+        dialect(GEMINI + ":generateContent")
+                .responseHeaders(
+                        name -> Optional.of("standard").filter(value -> name.equals("x-gemini-service-tier")), told);
+
+        assertThat(told.tiers).containsExactly("standard");
+    }
+
     private RequestFacts read(String url, String body) {
         return estimator.read(dialect(url), target(url), body.getBytes(StandardCharsets.UTF_8));
     }
@@ -333,9 +395,15 @@ class NativeDialectsTest {
     private static final class Told implements Dialect.ResponseReader {
         private final Map<String, Long> counts = new HashMap<>();
         private final List<String> errors = new ArrayList<>();
+        private final List<String> tiers = new ArrayList<>();
 
         @Override
         public void later() {}
+
+        @Override
+        public void tier(String name) {
+            tiers.add(name);
+        }
 
         @Override
         public void reported(String name, OptionalLong count) {

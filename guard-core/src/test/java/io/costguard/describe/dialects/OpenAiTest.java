@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Cost;
 import io.costguard.PriceList;
+import io.costguard.ServiceTier;
 import io.costguard.Unit;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Estimator;
@@ -13,6 +14,8 @@ import io.costguard.describe.Target;
 import io.costguard.describe.Tokenizers;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -275,6 +278,56 @@ class OpenAiTest {
         assertThat(read(OPENAI + "/responses", "{'model':'gpt-5','input':'a','max_output_tokens':20}")
                         .outputCap())
                 .hasValue(20);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "/chat/completions, flex, FLEX",
+        "/chat/completions, priority, PRIORITY",
+        "/chat/completions, on_demand, STANDARD",
+        "/responses, priority, PRIORITY",
+        "/responses, default, STANDARD"
+    })
+    void aRequestMayBeServedInTheTierThatItAsksFor(String path, String asked, ServiceTier tier) {
+        assertThat(read(OPENAI + path, "{'model':'gpt-5','service_tier':'" + asked + "'}")
+                        .tiers())
+                .containsExactly(tier);
+    }
+
+    @Test
+    void aRequestThatAsksForNoTierIsServedInTheStandardOne() {
+        assertThat(read(OPENAI + "/responses", "{'model':'gpt-5'}").tiers()).containsExactly(ServiceTier.STANDARD);
+        assertThat(read(OPENAI + "/responses", "{'model':'gpt-5','service_tier':null}")
+                        .tiers())
+                .containsExactly(ServiceTier.STANDARD);
+    }
+
+    @Test
+    void theEstimateIsOfTheDearestTierThatTheRequestAllows() throws IOException {
+        Estimator priced =
+                new Estimator(PriceList.parse(new ByteArrayInputStream("""
+                {
+                  "m": { "input_cost_per_token": 0, "output_cost_per_token": 2e-6, "output_cost_per_token_flex": 1e-6,
+                    "output_cost_per_token_priority": 5e-6 },
+                  "dearer": { "input_cost_per_token": 0, "output_cost_per_token": 3e-6 }
+                }
+                """.getBytes(StandardCharsets.UTF_8))));
+
+        assertThat(nanoUsd(priced, "'model':'m'")).hasValue(2_000_000);
+        assertThat(nanoUsd(priced, "'model':'m','service_tier':'flex'")).hasValue(1_000_000);
+        assertThat(nanoUsd(priced, "'model':'m','service_tier':'auto'")).hasValue(5_000_000);
+        assertThat(nanoUsd(priced, "'model':'m','service_tier':'flex','service_tier':'default'"))
+                .hasValue(2_000_000);
+        assertThat(nanoUsd(priced, "'models':['m','dearer']")).hasValue(3_000_000);
+        assertThat(nanoUsd(priced, "'models':['m','dearer'],'service_tier':'priority'"))
+                .hasValue(5_000_000);
+    }
+
+    private static OptionalLong nanoUsd(Estimator estimator, String members) {
+        String url = OPENAI + "/chat/completions";
+        byte[] body = ("{" + members + ",'max_tokens':1000}").replace('\'', '"').getBytes(StandardCharsets.UTF_8);
+        RequestFacts facts = estimator.read(dialect(url), Target.of("POST", URI.create(url)), body);
+        return estimator.estimate(facts, 0, OptionalLong.empty()).givenNanoUsd();
     }
 
     private RequestFacts read(String url, String body) {
