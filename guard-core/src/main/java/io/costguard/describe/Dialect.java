@@ -147,6 +147,18 @@ public interface Dialect {
         /** Tokens of the prompt that are not text. */
         void tokens(long count);
 
+        /** A picture, document, sound or film of the prompt, counted by the rule of the model. */
+        void media(Media file);
+
+        /** How closely the model is to look at what is in this part of the prompt, before it or after; what is not known means nothing. */
+        void detail(String written);
+
+        /** What is told from here on is of another part. */
+        void partEnds();
+
+        /** {@link #detail} of the parts that have none. */
+        void detailOfAll(String written);
+
         /** Tokens that come with the first of its kind, and not again with the next. */
         void tokensOnce(String kind, long count);
 

@@ -55,7 +55,7 @@ public final class Estimator {
     private static long tokens(Dialect dialect, String model, Reader reader) {
         String name = ModelNames.canonical(model);
         Tokenizers.Counter counter = Tokenizers.of(name);
-        long tokens = reader.tokens + dialect.templateTokens(name, reader.kinds);
+        long tokens = reader.tokens + dialect.templateTokens(name, reader.kinds) + reader.mediaTokens(name);
         for (String text : reader.texts) {
             tokens += counter.count(text);
         }
@@ -126,10 +126,20 @@ public final class Estimator {
         return dearest;
     }
 
+    private record Seen(Media file, Set<MediaTokens.Detail> details) {}
+
     private static final class Reader implements Dialect.RequestReader {
         private final List<String> models = new ArrayList<>(1);
         /** Their model, and so their tokenizer, is known once all of the request was read. */
         private final List<String> texts = new ArrayList<>();
+
+        /** Likewise. */
+        private final List<Seen> media = new ArrayList<>(0);
+
+        /** Of the part of the request that is being read; one may be told after the file that it is of. */
+        private Set<MediaTokens.Detail> partDetails = EnumSet.noneOf(MediaTokens.Detail.class);
+
+        private final Set<MediaTokens.Detail> details = EnumSet.noneOf(MediaTokens.Detail.class);
 
         private final Set<String> kinds = new HashSet<>();
         private final Set<ServiceTier> tiers = EnumSet.noneOf(ServiceTier.class);
@@ -184,6 +194,44 @@ public final class Estimator {
             if (kinds.add(kind)) {
                 tokens += count;
             }
+        }
+
+        @Override
+        public void media(Media file) {
+            media.add(new Seen(file, partDetails));
+        }
+
+        @Override
+        public void detail(String written) {
+            partDetails.add(MediaTokens.Detail.of(written));
+        }
+
+        @Override
+        public void partEnds() {
+            partDetails = EnumSet.noneOf(MediaTokens.Detail.class);
+        }
+
+        @Override
+        public void detailOfAll(String written) {
+            details.add(MediaTokens.Detail.of(written));
+        }
+
+        long mediaTokens(String model) {
+            if (media.isEmpty()) {
+                return 0;
+            }
+            MediaTokens.Rule rule = MediaTokens.of(model);
+            Set<MediaTokens.Detail> otherwise = details.isEmpty() ? EnumSet.of(MediaTokens.Detail.AUTO) : details;
+            long sum = 0;
+            for (Seen seen : media) {
+                // Of two details that one part has, the one that costs more counts.
+                sum += (seen.details.isEmpty() ? otherwise : seen.details)
+                        .stream()
+                                .mapToLong(detail -> rule.tokens(seen.file, detail))
+                                .max()
+                                .orElseThrow();
+            }
+            return sum;
         }
 
         @Override

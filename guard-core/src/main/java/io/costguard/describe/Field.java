@@ -8,9 +8,10 @@ import java.util.OptionalLong;
  * A value in a JSON document, at a path that somebody asked for.
  *
  * @param path as it was asked for
- * @param text the string, or the number, or {@code true}, {@code false}, {@code null} as written
+ * @param value the string, or the number, or {@code true}, {@code false}, {@code null} as written. Of a file ({@link JsonPaths#andFiles}), the
+ *     document itself from where the string begins to where it ends, escapes and all; then its {@code toString()} is the string
  */
-public record Field(String path, Kind kind, String text) {
+public record Field(String path, Kind kind, CharSequence value) {
     private static final long LARGEST = (1L << 53) - 1;
     private static final int LONGEST_NUMBER = 40;
 
@@ -20,11 +21,19 @@ public record Field(String path, Kind kind, String text) {
         NUMBER,
         LITERAL,
         /** The name of a member, below a path that ends with {@code **}. */
-        NAME
+        NAME,
+        /** The end of an object, which has no text. */
+        END
+    }
+
+    /** The value as a string. */
+    public String text() {
+        return value.toString();
     }
 
     /** A count, if it is one: an integer from 0 to 2^53 - 1. Some providers write 28 as 28.0. */
     public OptionalLong count() {
+        String text = text();
         String digits = text.endsWith(".0") ? text.substring(0, text.length() - 2) : text;
         if (kind != Kind.NUMBER || digits.length() > 16 || digits.isEmpty()) {
             return OptionalLong.empty();
@@ -43,7 +52,7 @@ public record Field(String path, Kind kind, String text) {
     }
 
     public boolean isNull() {
-        return kind == Kind.LITERAL && text.equals("null");
+        return kind == Kind.LITERAL && text().equals("null");
     }
 
     /**
@@ -51,10 +60,10 @@ public record Field(String path, Kind kind, String text) {
      * below 0, or above what can be counted.
      */
     public OptionalLong nanoUsd(long unitsADollar) {
-        if (kind != Kind.NUMBER || text.length() > LONGEST_NUMBER) {
+        if (kind != Kind.NUMBER || value.length() > LONGEST_NUMBER) {
             return OptionalLong.empty();
         }
-        BigDecimal units = new BigDecimal(text);
+        BigDecimal units = new BigDecimal(text());
         // Before anything is done with it: 1e999999999 is short to write.
         if (units.signum() < 0 || Math.abs((long) units.scale()) > LONGEST_NUMBER) {
             return OptionalLong.empty();

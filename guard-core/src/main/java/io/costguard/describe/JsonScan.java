@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.json.async.NonBlockingJsonParser;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -48,6 +49,10 @@ public final class JsonScan {
     /** What is wanted of the value that comes next. */
     private JsonPaths.@Nullable Node next;
 
+    /** The whole document, if it is there, from where the parser began. */
+    private byte[] document = {};
+
+    private int offset;
     private boolean readable = true;
     private boolean complete;
     private long fedSinceToken;
@@ -90,6 +95,8 @@ public final class JsonScan {
             byte[] document, int offset, int length, JsonPaths paths, Consumer<Field> fields, Runnable itemEnds) {
         try (JsonParser parser = JSON.createParser(document, offset, length)) {
             JsonScan scan = new JsonScan(parser, paths, fields, itemEnds);
+            scan.document = document;
+            scan.offset = offset;
             scan.advance();
             return scan.readable && scan.complete;
         } catch (IOException e) {
@@ -194,17 +201,79 @@ public final class JsonScan {
             }
             case START_OBJECT, START_ARRAY -> open();
             case END_OBJECT, END_ARRAY -> {
-                depth--;
+                JsonPaths.Node ended = open[--depth];
+                if (token == JsonToken.END_OBJECT && ended != null && ended.end != null) {
+                    fields.accept(new Field(ended.end, Field.Kind.END, ""));
+                }
                 nextInArray();
                 if (depth == 1 && token == JsonToken.END_OBJECT && next == root) {
                     itemEnds.run();
                 }
             }
             default -> {
-                String path = next == null ? null : next.everything != null ? next.everything : next.path;
-                if (path != null) {
-                    fields.accept(new Field(path, kind(token), parser.getText()));
+                if (next != null) {
+                    value(next, token);
                 }
+            }
+        }
+    }
+
+    private void value(JsonPaths.Node wanted, JsonToken token) throws IOException {
+        String path = wanted.everything != null ? wanted.everything : wanted.path;
+        if (path != null) {
+            boolean isFile = wanted.isFile() && token == JsonToken.VALUE_STRING;
+            fields.accept(new Field(path, kind(token), isFile ? file() : parser.getText()));
+        }
+    }
+
+    /** The string that the parser is at, which it passes over unread; where the document is not of bytes of ASCII, a copy. */
+    private CharSequence file() throws IOException {
+        long at = parser.currentTokenLocation().getByteOffset();
+        int quote = at < 0 ? -1 : offset + (int) at;
+        if (quote < 0 || quote >= document.length || document[quote] != '"') {
+            return parser.getText();
+        }
+        int end = quote + 1;
+        while (end < document.length && document[end] != '"') {
+            end += document[end] == '\\' ? 2 : 1;
+        }
+        return new Written(document, quote + 1, Math.min(end, document.length));
+    }
+
+    /** A string as it is written in a document, between its quotes. */
+    private static final class Written implements CharSequence {
+        private final byte[] document;
+        private final int from;
+        private final int to;
+
+        Written(byte[] document, int from, int to) {
+            this.document = document;
+            this.from = from;
+            this.to = to;
+        }
+
+        @Override
+        public int length() {
+            return to - from;
+        }
+
+        @Override
+        public char charAt(int index) {
+            return (char) (document[from + index] & 0xff);
+        }
+
+        @Override
+        public CharSequence subSequence(int start, int end) {
+            return new String(document, from + start, end - start, StandardCharsets.ISO_8859_1);
+        }
+
+        @Override
+        public String toString() {
+            try (JsonParser parser = JSON.createParser(document, from - 1, to - from + 2)) {
+                parser.nextToken();
+                return parser.getText();
+            } catch (IOException e) {
+                return new String(document, from, to - from, StandardCharsets.UTF_8);
             }
         }
     }

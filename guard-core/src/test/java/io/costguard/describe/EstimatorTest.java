@@ -7,6 +7,7 @@ import io.costguard.PriceList;
 import io.costguard.describe.dialects.Dialects;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -90,6 +91,26 @@ class EstimatorTest {
                                         + "{\"url\":\"data:image/png;base64," + picture + "\"}}]}]}")
                                 .inputTokens())
                 .isLessThan(2_000);
+    }
+
+    @Test
+    void aRequestOfTwentyMegabytesOfPicturesIsReadWithLittleMemory() {
+        String picture = "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,"
+                + "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQ" + "A".repeat(5_000_000) + "\"}}";
+        byte[] body = ("{\"model\":\"gpt-4o\",\"messages\":[{\"role\":\"user\",\"content\":["
+                        + String.join(",", picture, picture, picture, picture) + "]}]}")
+                .getBytes(StandardCharsets.UTF_8);
+        Target target = Target.of("POST", Recordings.of("openai-chat-n2").url());
+        Dialect openAi = Dialects.bundled().of(target).orElseThrow();
+        com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long thread = Thread.currentThread().getId();
+
+        // Once before, so that what is made once is there.
+        assertThat(estimator.read(openAi, target, body).inputTokens()).isEqualTo(4 * 255 + 7);
+        long before = threads.getThreadAllocatedBytes(thread);
+        estimator.read(openAi, target, body);
+
+        assertThat(threads.getThreadAllocatedBytes(thread) - before).isLessThan(100_000);
     }
 
     @ParameterizedTest

@@ -69,6 +69,52 @@ class JsonScanTest {
     }
 
     @Test
+    void aFileIsToldAsItIsWrittenAndItsTextAsItIs() {
+        JsonPaths paths = JsonPaths.of("n").andFiles("a[].file");
+        byte[] document = ("  {\"a\":[{\"file\":\"" + "QU\\/JD\\u002b\\\"".repeat(1_000)
+                        + "\"},{\"file\":7},{\"file\":\"\"}],\"n\":1}")
+                .getBytes(StandardCharsets.UTF_8);
+        List<Field> told = new ArrayList<>();
+        List<Field> inPieces = new ArrayList<>();
+
+        assertThat(JsonScan.read(document, 1, document.length - 1, paths, told::add))
+                .isTrue();
+        JsonScan.incremental(paths, inPieces::add, () -> {}).feed(document, 0, document.length);
+
+        assertThat(told).extracting(Field::text).containsExactly("QU/JD+\"".repeat(1_000), "7", "", "1");
+        assertThat(told.get(0).value()).hasSize(14_000);
+        assertThat(inPieces).extracting(Field::text).containsExactly("QU/JD+\"".repeat(1_000), "7", "", "1");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"UTF-8", "UTF-16LE", "UTF-16BE"})
+    void aFileIsToldBehindAByteOrderMarkToo(String charset) {
+        byte[] document = "\ufeff{\"file\":\"QUJD\"}".getBytes(Charset.forName(charset));
+        List<String> told = new ArrayList<>();
+
+        assertThat(JsonScan.read(
+                        document,
+                        0,
+                        document.length,
+                        JsonPaths.of().andFiles("file"),
+                        field -> told.add(field.value() + " is " + field.text())))
+                .isTrue();
+        assertThat(told).containsExactly("QUJD is QUJD");
+    }
+
+    @Test
+    void theEndsOfObjectsAreToldWhereTheyAreWanted() {
+        JsonPaths paths = JsonPaths.of("list[].a").andEnds("list[]", "deep.one");
+        byte[] document = "{\"list\":[{\"a\":1,\"b\":{\"c\":2}},{},[{}],3],\"deep\":{\"one\":{},\"two\":{}}}"
+                .getBytes(StandardCharsets.UTF_8);
+        List<String> told = new ArrayList<>();
+
+        JsonScan.read(document, 0, document.length, paths, field -> told.add(field.kind() + " " + field.path()));
+
+        assertThat(told).containsExactly("NUMBER list[].a", "END list[]", "END list[]", "END deep.one");
+    }
+
+    @Test
     void aMillionOpenArraysAreNotFollowed() {
         assertThat(whole("[".repeat(1_000_000).getBytes(StandardCharsets.UTF_8)))
                 .isEmpty();

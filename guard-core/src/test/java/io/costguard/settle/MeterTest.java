@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.costguard.Cost;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
+import io.costguard.ServiceTier;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Target;
 import io.costguard.describe.Tokenizers;
@@ -149,7 +150,7 @@ class MeterTest {
             UsageModel model = new UsageModel(random);
             Metered metered = metered(ANTHROPIC, "text/event-stream", model.stream());
             Charges.Charged charged = charges.of(
-                    new Ending.Answered(200, metered), estimate, Optional.of(ANTHROPIC), "anthropic", "claude");
+                    new Ending.Answered(200, metered), estimate, Optional.of(ANTHROPIC), "anthropic", "claude", Set.of(ServiceTier.STANDARD));
 
             assertThat(metered.usage()).as("seed %d: %s", seed, model.stream()).isEqualTo(model.usage());
             long input =

@@ -5,6 +5,7 @@ import io.costguard.describe.Dialect;
 import io.costguard.describe.ErrorBody;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Media;
 import io.costguard.describe.Remaining;
 import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
@@ -31,8 +32,8 @@ final class AnthropicMessages implements Dialect {
 
     private static final long TOKENS_OF_THINKING = 40;
 
-    /** A picture as large as they are kept, width × height / 750 (API guide, "Vision"). */
-    private static final long TOKENS_A_PICTURE = 1_600;
+    /** As recorded. */
+    private static final long TOKENS_AROUND_A_FILE = 4;
 
     /** Remaining tokens are told to the nearest thousand (API guide, "Rate limits", response headers): there may be as many more. */
     private static final long ROUNDING = 500;
@@ -46,36 +47,46 @@ final class AnthropicMessages implements Dialect {
     /** Counts tokens, and is free ("Count tokens for Claude models"). */
     private static final String COUNTS_ONLY = "count-tokens";
 
-    private static final JsonPaths REQUEST = JsonPaths.of(
-            "model",
-            "service_tier",
-            "max_tokens",
-            "max_tokens_to_sample",
-            "prompt",
-            "system",
-            "system[].text",
-            "messages[].role",
-            "messages[].content",
-            "messages[].content[].text",
-            "messages[].content[].thinking",
-            "messages[].content[].type",
-            "messages[].content[].id",
-            "messages[].content[].name",
-            "messages[].content[].tool_use_id",
-            "messages[].content[].input.**",
-            "messages[].content[].content",
-            "messages[].content[].content[].text",
-            "messages[].content[].content[].type",
-            "messages[].content[].content[].title",
-            "messages[].content[].content[].url",
-            "messages[].content[].content[].encrypted_content",
-            "messages[].content[].content.stdout",
-            "messages[].content[].content.stderr",
+    private static final List<String> FILES = List.of(
             "messages[].content[].source.data",
-            "tools[].name",
-            "tools[].description",
-            "tools[].input_schema.**",
-            "thinking.type");
+            "messages[].content[].source.url",
+            "messages[].content[].source.content[].source.data",
+            "messages[].content[].source.content[].source.url",
+            "messages[].content[].content[].source.data",
+            "messages[].content[].content[].source.url");
+
+    private static final JsonPaths REQUEST = JsonPaths.of(
+                    "model",
+                    "service_tier",
+                    "max_tokens",
+                    "max_tokens_to_sample",
+                    "prompt",
+                    "system",
+                    "system[].text",
+                    "messages[].role",
+                    "messages[].content",
+                    "messages[].content[].text",
+                    "messages[].content[].thinking",
+                    "messages[].content[].id",
+                    "messages[].content[].name",
+                    "messages[].content[].tool_use_id",
+                    "messages[].content[].input.**",
+                    "messages[].content[].content",
+                    "messages[].content[].content[].text",
+                    "messages[].content[].content[].title",
+                    "messages[].content[].content[].url",
+                    "messages[].content[].content[].encrypted_content",
+                    "messages[].content[].content.stdout",
+                    "messages[].content[].content.stderr",
+                    "messages[].content[].source.file_id",
+                    "messages[].content[].content[].source.file_id",
+                    "messages[].content[].source.content",
+                    "messages[].content[].source.content[].text",
+                    "tools[].name",
+                    "tools[].description",
+                    "tools[].input_schema.**",
+                    "thinking.type")
+            .andFiles(FILES.toArray(String[]::new));
 
     private static final JsonPaths RESPONSE = JsonPaths.of(
             "usage.service_tier",
@@ -154,18 +165,20 @@ final class AnthropicMessages implements Dialect {
                 request.tokensOnce("tools", TOKENS_OF_TOOLS);
                 request.text(field.text());
             }
-            case "messages[].content[].type", "messages[].content[].content[].type" ->
-                request.tokens(field.text().equals("image") ? TOKENS_A_PICTURE : 0);
             case "thinking.type" -> request.tokens(TOKENS_OF_THINKING);
             case "messages[].content[].content[].encrypted_content" ->
                 request.tokens(field.text().length() / ENCRYPTED_A_TOKEN);
-            case "messages[].content[].source.data" -> {
-                // A document may be plain text, which has blanks; base64 has none.
-                if (field.text().indexOf(' ') >= 0) {
+            case "messages[].content[].source.file_id", "messages[].content[].content[].source.file_id" ->
+                request.media(Media.elsewhere(Media.Kind.PICTURE));
+            default -> {
+                // A document may be plain text.
+                if (FILES.contains(field.path()) && Media.isEncoded(field.value())) {
+                    request.tokens(TOKENS_AROUND_A_FILE);
+                    request.media(Media.of(field.value(), Media.Kind.PICTURE));
+                } else {
                     request.text(field.text());
                 }
             }
-            default -> request.text(field.text());
         }
     }
 

@@ -4,6 +4,7 @@ import io.costguard.describe.Dialect;
 import io.costguard.describe.ErrorBody;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Media;
 import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
 import java.nio.charset.StandardCharsets;
@@ -17,6 +18,7 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * Amazon Bedrock's runtime: Converse, and Invoke with the bodies of all families of models, each at once and as a stream. The shapes are
@@ -50,20 +52,6 @@ final class Bedrock implements Dialect {
 
     private static final long TOKENS_OF_PUNCTUATION = 2;
 
-    /** The largest of the table in "Amazon Nova: Image understanding"; Claude has at most 1,600. */
-    private static final long TOKENS_A_PICTURE = 2_600;
-
-    /** A document has no more of them than plain text of its size (recorded PDFs had half of that). */
-    private static final long BYTES_A_TOKEN_OF_A_DOCUMENT = 4;
-
-    /** A hundred pages, the most that are taken, of 3,000 (Anthropic's API guide, "PDF support"). */
-    private static final long MOST_TOKENS_OF_A_DOCUMENT = 300_000;
-
-    /** A recorded clip of Nova had one for 180. */
-    private static final long BYTES_A_TOKEN_OF_A_VIDEO = 128;
-
-    private static final String BASE64_OF_A_PDF = "JVBERi0";
-
     /** Of Invoke and what answers it ("InvokeModel"). */
     private static final String TIER_HEADER = "X-Amzn-Bedrock-Service-Tier";
 
@@ -91,63 +79,69 @@ final class Bedrock implements Dialect {
     private static final List<String> CONTENT = List.of(
             "text",
             "json.**",
-            "image.source.bytes",
             "image.source.s3Location.uri",
             "document.name",
             "document.context",
-            "document.source.bytes",
+            "document.source.s3Location.uri",
             "document.source.text",
             "document.source.content[].text",
+            "searchResult.title",
+            "searchResult.content[].text");
+
+    private static final List<String> FILES = List.of(
+            "image.source.bytes",
+            "document.source.bytes",
             "video.source.bytes",
             "audio.source.bytes",
-            "searchResult.title",
-            "searchResult.content[].text",
             // Anthropic's
-            "type",
-            "source.data");
+            "source.data",
+            // as OpenAI's
+            "image_url.url");
 
     private static final JsonPaths REQUEST = paths(List.of(
-            CAPS,
-            CHOICES,
-            TOOLS,
-            List.of(TIER, TIER_OF_OPENAI),
-            below("messages[].content[].", CONTENT),
-            below("messages[].content[].toolResult.content[].", CONTENT),
-            below("messages[].content[].content[].", CONTENT),
-            List.of(
-                    "system",
-                    "system[].text",
-                    "system[].guardContent.text.text",
-                    "promptVariables.**",
-                    "messages[].role",
-                    "messages[].content",
-                    "messages[].content[].guardContent.text.text",
-                    "messages[].content[].citationsContent.content[].text",
-                    "messages[].content[].reasoningContent.reasoningText.text",
-                    "messages[].content[].toolUse.toolUseId",
-                    "messages[].content[].toolUse.name",
-                    "messages[].content[].toolUse.input.**",
-                    "messages[].content[].toolResult.toolUseId",
-                    // Anthropic's
-                    "messages[].content[].thinking",
-                    "messages[].content[].id",
-                    "messages[].content[].name",
-                    "messages[].content[].tool_use_id",
-                    "messages[].content[].input.**",
-                    "messages[].content[].content",
-                    // as OpenAI's: Mistral, AI21, Qwen, gpt-oss
-                    "messages[].content[].image_url.url",
-                    "messages[].tool_calls[].function.**",
-                    // Titan; Llama, Mistral, and older models; Cohere
-                    "inputText",
-                    "prompt",
-                    "message",
-                    "preamble",
-                    "chat_history[].message",
-                    "tool_results.**",
-                    "documents.**",
-                    "query",
-                    "texts[]")));
+                    CAPS,
+                    CHOICES,
+                    TOOLS,
+                    List.of(TIER, TIER_OF_OPENAI),
+                    below("messages[].content[].", CONTENT),
+                    below("messages[].content[].toolResult.content[].", CONTENT),
+                    below("messages[].content[].content[].", CONTENT),
+                    List.of(
+                            "system",
+                            "system[].text",
+                            "system[].guardContent.text.text",
+                            "promptVariables.**",
+                            "messages[].role",
+                            "messages[].content",
+                            "messages[].content[].guardContent.text.text",
+                            "messages[].content[].citationsContent.content[].text",
+                            "messages[].content[].reasoningContent.reasoningText.text",
+                            "messages[].content[].toolUse.toolUseId",
+                            "messages[].content[].toolUse.name",
+                            "messages[].content[].toolUse.input.**",
+                            "messages[].content[].toolResult.toolUseId",
+                            // Anthropic's
+                            "messages[].content[].thinking",
+                            "messages[].content[].id",
+                            "messages[].content[].name",
+                            "messages[].content[].tool_use_id",
+                            "messages[].content[].input.**",
+                            "messages[].content[].content",
+                            // as OpenAI's: Mistral, AI21, Qwen, gpt-oss
+                            "messages[].tool_calls[].function.**",
+                            // Titan; Llama, Mistral, and older models; Cohere
+                            "inputText",
+                            "prompt",
+                            "message",
+                            "preamble",
+                            "chat_history[].message",
+                            "tool_results.**",
+                            "documents.**",
+                            "query",
+                            "texts[]")))
+            .andFiles(Stream.of("", "toolResult.content[].", "content[].")
+                    .flatMap(within -> below("messages[].content[]." + within, FILES).stream())
+                    .toArray(String[]::new));
 
     private static final Map<String, String> HEADERS = Map.of(
             "x-amzn-bedrock-input-token-count", "input",
@@ -325,37 +319,20 @@ final class Bedrock implements Dialect {
         } else if (path.equals("messages[].role")) {
             request.tokens(TOKENS_A_MESSAGE);
         } else if (path.contains("image.source.") || path.endsWith("image_url.url")) {
-            request.tokens(TOKENS_A_PICTURE);
+            request.media(Media.of(field.value(), Media.Kind.PICTURE));
         } else if (path.endsWith("document.source.bytes")) {
-            request.tokens(tokensOfDocument(field.text()));
+            request.media(Media.of(field.value(), Media.Kind.DOCUMENT));
+        } else if (path.endsWith("document.source.s3Location.uri")) {
+            request.media(Media.elsewhere(Media.Kind.PDF));
         } else if (path.endsWith("video.source.bytes")) {
-            request.tokens(bytesOfBase64(field.text()) / BYTES_A_TOKEN_OF_A_VIDEO);
+            request.media(Media.of(field.value(), Media.Kind.FILM));
         } else if (path.endsWith("audio.source.bytes")) {
-            request.tokens(Dialects.tokensOfBase64(field.text()));
-        } else if (path.endsWith("].type")) {
-            request.tokens(field.text().equals("image") ? TOKENS_A_PICTURE : 0);
-        } else if (path.endsWith("source.data")) {
-            data(field.text(), request);
+            request.media(Media.of(field.value(), Media.Kind.SOUND));
+        } else if (path.endsWith("source.data") && Media.isEncoded(field.value())) {
+            request.media(Media.of(field.value(), Media.Kind.PICTURE));
         } else {
             request.text(field.text());
         }
-    }
-
-    /** Anthropic's: a picture, which its type has told, or a document, which may be plain text. Base64 has no blanks. */
-    private static void data(String data, RequestReader request) {
-        if (data.startsWith(BASE64_OF_A_PDF)) {
-            request.tokens(tokensOfDocument(data));
-        } else if (data.indexOf(' ') >= 0) {
-            request.text(data);
-        }
-    }
-
-    private static long tokensOfDocument(String base64) {
-        return Math.min(MOST_TOKENS_OF_A_DOCUMENT, bytesOfBase64(base64) / BYTES_A_TOKEN_OF_A_DOCUMENT);
-    }
-
-    private static long bytesOfBase64(String base64) {
-        return base64.length() * 3L / 4;
     }
 
     @Override

@@ -4,6 +4,7 @@ import io.costguard.describe.Dialect;
 import io.costguard.describe.ErrorBody;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Media;
 import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
 import java.util.Map;
@@ -19,34 +20,31 @@ final class Cohere implements Dialect {
 
     private static final long TOKENS_A_MESSAGE = 2;
 
-    /** Not billed by the token everywhere; a picture of medium size ("Pricing": images are tokens too). */
-    private static final long TOKENS_A_PICTURE = 1_000;
-
     private static final JsonPaths REQUEST = JsonPaths.of(
-            "model",
-            "max_tokens",
-            "num_generations",
-            "prompt",
-            "message",
-            "preamble",
-            "chat_history[].message",
-            "messages[].content",
-            "messages[].content[].text",
-            "messages[].content[].thinking",
-            "messages[].content[].image_url.url",
-            "messages[].content[].document.**",
-            "messages[].tool_plan",
-            "messages[].tool_calls[].function.**",
-            "documents.**",
-            "tools.**",
-            "tool_results.**",
-            "response_format.json_schema.**",
-            "response_format.schema.**",
-            "texts[]",
-            "images[]",
-            "inputs[].content[].text",
-            "inputs[].content[].image_url.url",
-            "query");
+                    "model",
+                    "max_tokens",
+                    "num_generations",
+                    "prompt",
+                    "message",
+                    "preamble",
+                    "chat_history[].message",
+                    "messages[].content",
+                    "messages[].content[].text",
+                    "messages[].content[].thinking",
+                    "messages[].content[].image_url.detail",
+                    "messages[].content[].document.**",
+                    "messages[].tool_plan",
+                    "messages[].tool_calls[].function.**",
+                    "documents.**",
+                    "tools.**",
+                    "tool_results.**",
+                    "response_format.json_schema.**",
+                    "response_format.schema.**",
+                    "texts[]",
+                    "inputs[].content[].text",
+                    "query")
+            .andFiles("messages[].content[].image_url.url", "inputs[].content[].image_url.url", "images[]")
+            .andEnds("messages[].content[]");
 
     private static final JsonPaths RESPONSE = JsonPaths.of(
             "usage.billed_units.input_tokens",
@@ -106,7 +104,9 @@ final class Cohere implements Dialect {
             case "max_tokens" -> request.outputCap(field.count());
             case "num_generations" -> request.choices(field.count());
             case "messages[].content[].image_url.url", "inputs[].content[].image_url.url", "images[]" ->
-                request.tokens(TOKENS_A_PICTURE);
+                request.media(Media.of(field.value(), Media.Kind.PICTURE));
+            case "messages[].content[].image_url.detail" -> request.detail(field.text());
+            case "messages[].content[]" -> request.partEnds();
             case "message", "chat_history[].message", "messages[].content", "messages[].content[].text" -> {
                 request.tokens(TOKENS_A_MESSAGE);
                 request.text(field.text());

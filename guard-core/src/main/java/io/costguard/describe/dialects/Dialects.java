@@ -24,9 +24,6 @@ public final class Dialects {
             new TextGenerationInference(),
             new Bedrock()));
 
-    /** Base64 of a second of speech, 24 kHz and 16 bit, has 64,000 characters and is at most 25 tokens. */
-    private static final long BASE64_A_TOKEN = 2_000;
-
     private final List<Dialect> all;
 
     private Dialects(List<Dialect> all) {
@@ -54,9 +51,5 @@ public final class Dialects {
             }
         }
         return Optional.empty();
-    }
-
-    static long tokensOfBase64(String data) {
-        return 10 + data.length() / BASE64_A_TOKEN;
     }
 }

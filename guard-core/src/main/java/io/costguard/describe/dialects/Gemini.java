@@ -4,6 +4,7 @@ import io.costguard.describe.Dialect;
 import io.costguard.describe.ErrorBody;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Media;
 import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
 import java.util.ArrayList;
@@ -31,12 +32,6 @@ final class Gemini implements Dialect {
     /** A turn has one more than its text ("Understand and count tokens", of a chat). */
     private static final long TOKENS_A_TEXT = 1;
 
-    /** A small picture, a tile of a larger one, or a page of a document ("Understand and count tokens", "Document understanding"). */
-    private static final long TOKENS_A_TILE = 258;
-
-    /** A page of 60 KB has 258 tokens, and a second of audio of 64 kbit/s 32 (likewise, "Audio understanding"): rather more than both. */
-    private static final long BASE64_A_TOKEN = 300;
-
     /** As seen of thoughts that are sent along with the next turn. */
     private static final long SIGNATURE_A_TOKEN = 7;
 
@@ -49,8 +44,7 @@ final class Gemini implements Dialect {
     private static final Map<String, String> REQUEST = spellings(
             "serviceTier",
             "contents[].parts[].text",
-            "contents[].parts[].inlineData.data",
-            "contents[].parts[].fileData.fileUri",
+            "contents[].parts[].mediaResolution.level",
             "contents[].parts[].thoughtSignature",
             "contents[].parts[].functionCall.**",
             "contents[].parts[].functionResponse.**",
@@ -60,14 +54,24 @@ final class Gemini implements Dialect {
             "tools[].functionDeclarations.**",
             "generationConfig.maxOutputTokens",
             "generationConfig.candidateCount",
+            "generationConfig.mediaResolution",
             "generationConfig.responseSchema.**",
             "generationConfig.responseJsonSchema.**",
             "content.parts[].text",
-            "content.parts[].inlineData.data",
             "requests[].content.parts[].text",
-            "requests[].content.parts[].inlineData.data",
             "instances[].content");
-    private static final JsonPaths REQUEST_PATHS = JsonPaths.of(REQUEST.keySet().toArray(String[]::new));
+
+    private static final Map<String, String> FILES = spellings(
+            "contents[].parts[].inlineData.data",
+            "contents[].parts[].fileData.fileUri",
+            "content.parts[].inlineData.data",
+            "requests[].content.parts[].inlineData.data");
+
+    private static final Map<String, String> PARTS = spellings("contents[].parts[]");
+
+    private static final JsonPaths REQUEST_PATHS = JsonPaths.of(REQUEST.keySet().toArray(String[]::new))
+            .andFiles(FILES.keySet().toArray(String[]::new))
+            .andEnds(PARTS.keySet().toArray(String[]::new));
 
     private static final JsonPaths RESPONSE_PATHS = JsonPaths.of(
             "usageMetadata.serviceTier",
@@ -138,15 +142,20 @@ final class Gemini implements Dialect {
 
     @Override
     public void request(Field field, RequestReader request) {
+        if (FILES.containsKey(field.path())) {
+            request.media(Media.of(field.value(), Media.Kind.PICTURE));
+            return;
+        }
+        if (PARTS.containsKey(field.path())) {
+            request.partEnds();
+            return;
+        }
         switch (REQUEST.getOrDefault(field.path(), field.path())) {
             case "serviceTier" -> request.tier(field);
             case "generationConfig.maxOutputTokens" -> request.outputCap(field.count());
             case "generationConfig.candidateCount" -> request.choices(field.count());
-            case "contents[].parts[].inlineData.data",
-                    "content.parts[].inlineData.data",
-                    "requests[].content.parts[].inlineData.data" ->
-                request.tokens(TOKENS_A_TILE + field.text().length() / BASE64_A_TOKEN);
-            case "contents[].parts[].fileData.fileUri" -> request.tokens(TOKENS_A_TILE);
+            case "contents[].parts[].mediaResolution.level" -> request.detail(field.text());
+            case "generationConfig.mediaResolution" -> request.detailOfAll(field.text());
             case "contents[].parts[].thoughtSignature" ->
                 request.tokens(field.text().length() / SIGNATURE_A_TOKEN);
             case "contents[].parts[].text", "systemInstruction.parts[].text" -> {
@@ -230,7 +239,7 @@ final class Gemini implements Dialect {
             List<String> written = List.of();
             for (String step : path.split("\\.", -1)) {
                 List<String> longer = new ArrayList<>();
-                for (String spelling : spellings(step).toList()) {
+                for (String spelling : waysToWrite(step).toList()) {
                     if (written.isEmpty()) {
                         longer.add(spelling);
                     } else {
@@ -244,7 +253,7 @@ final class Gemini implements Dialect {
         return Map.copyOf(all);
     }
 
-    private static Stream<String> spellings(String step) {
+    private static Stream<String> waysToWrite(String step) {
         String name = step.replace("[]", "");
         String underscored = name.replaceAll("([A-Z])", "_$1").toLowerCase(Locale.ROOT);
         return Stream.of(name, underscored)

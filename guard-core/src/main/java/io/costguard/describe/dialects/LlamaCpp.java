@@ -4,6 +4,7 @@ import io.costguard.describe.Dialect;
 import io.costguard.describe.ErrorBody;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Media;
 import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
 import java.util.Map;
@@ -14,7 +15,14 @@ import java.util.Map;
  */
 final class LlamaCpp implements Dialect {
     private static final JsonPaths REQUEST = JsonPaths.of(
-            "model", "n_predict", "prompt", "prompt[]", "prompt[][]", "prompt.prompt_string", "prompt[].prompt_string");
+                    "model",
+                    "n_predict",
+                    "prompt",
+                    "prompt[]",
+                    "prompt[][]",
+                    "prompt.prompt_string",
+                    "prompt[].prompt_string")
+            .andFiles("prompt.multimodal_data[]", "prompt[].multimodal_data[]");
 
     private static final JsonPaths RESPONSE =
             JsonPaths.of("tokens_evaluated", "tokens_predicted", "timings.cache_n", "content", "stop", "error.type");
@@ -45,6 +53,8 @@ final class LlamaCpp implements Dialect {
     public void request(Field field, RequestReader request) {
         switch (field.path()) {
             case "model" -> request.model(field.text());
+            case "prompt.multimodal_data[]", "prompt[].multimodal_data[]" ->
+                request.media(Media.of(field.value(), Media.Kind.PICTURE));
             case "n_predict" -> request.outputCap(field.count());
             default -> {
                 // A prompt may be given as text, as numbers of tokens, or as some of each.

@@ -4,6 +4,7 @@ import io.costguard.describe.Dialect;
 import io.costguard.describe.ErrorBody;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Media;
 import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
 import java.util.Map;
@@ -22,25 +23,21 @@ final class Ollama implements Dialect {
 
     private static final long TOKENS_OF_THE_LEAD = 4;
 
-    /** As many as a tile of Llama 3.2 has; others have fewer. */
-    private static final long TOKENS_A_PICTURE = 1_600;
-
     private static final JsonPaths REQUEST = JsonPaths.of(
-            "model",
-            "options.num_predict",
-            "messages[].role",
-            "messages[].content",
-            "messages[].thinking",
-            "messages[].images[]",
-            "messages[].tool_calls[].function.**",
-            "tools.**",
-            "prompt",
-            "suffix",
-            "system",
-            "images[]",
-            "context[]",
-            "input",
-            "input[]");
+                    "model",
+                    "options.num_predict",
+                    "messages[].role",
+                    "messages[].content",
+                    "messages[].thinking",
+                    "messages[].tool_calls[].function.**",
+                    "tools.**",
+                    "prompt",
+                    "suffix",
+                    "system",
+                    "context[]",
+                    "input",
+                    "input[]")
+            .andFiles("messages[].images[]", "images[]");
 
     private static final JsonPaths RESPONSE = JsonPaths.of(
             "prompt_eval_count",
@@ -88,7 +85,7 @@ final class Ollama implements Dialect {
             case "model" -> request.model(field.text());
             case "options.num_predict" -> request.outputCap(field.count());
             case "messages[].role" -> request.tokens(TOKENS_A_MESSAGE);
-            case "messages[].images[]", "images[]" -> request.tokens(TOKENS_A_PICTURE);
+            case "messages[].images[]", "images[]" -> request.media(Media.of(field.value(), Media.Kind.PICTURE));
             case "context[]" -> request.tokens(1);
             case "prompt", "system" -> {
                 request.tokens(field.text().isEmpty() ? 0 : TOKENS_A_MESSAGE);

@@ -23,9 +23,6 @@ import java.util.stream.Stream;
  * The shapes are those of OpenAI's API reference, and of the pages that are named below for others.
  */
 abstract class OpenAi implements Dialect {
-    /** A picture of 1,024 × 1,024 in high detail: 85 and 170 for each of four tiles (API guide, "Images and vision"). */
-    static final long TOKENS_A_PICTURE = 765;
-
     private static final String TOOLS = "tools";
 
     /** How a schema is presented to the model is not public; this covers what was seen of gpt-4, gpt-4o and gpt-5. */

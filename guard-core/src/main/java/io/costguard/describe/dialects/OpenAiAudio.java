@@ -11,11 +11,11 @@ import java.util.OptionalLong;
  * usage, but for a spoken answer that is no event stream: such a call keeps its estimate. A recording comes in a form, and is not read.
  */
 final class OpenAiAudio extends OpenAi {
-    /** A minute is said to cost what 1,250 tokens do (API pricing, gpt-4o-mini-tts), and has at least some 700 letters. */
+    /** A second has 20 ("Managing costs", audio in what the model says), and at least some ten letters; one each was measured. */
     private static final long SPOKEN_TOKENS_A_BYTE = 2;
 
-    /** A minute is said to cost what 1,000 tokens do (API pricing, gpt-4o-transcribe), and has at least 60,000 bytes, at 8 kbit/s. */
-    private static final long RECORDED_BYTES_A_TOKEN = 60;
+    /** A second has 10 (the same, audio in what a user says), and at least 1,000 bytes, at 8 kbit/s. */
+    private static final long RECORDED_BYTES_A_TOKEN = 100;
 
     private static final JsonPaths REQUEST = JsonPaths.of("model", "input", "instructions");
     private static final JsonPaths RESPONSE = paths(List.of("usage"), "text");

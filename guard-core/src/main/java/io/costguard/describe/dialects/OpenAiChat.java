@@ -2,6 +2,7 @@ package io.costguard.describe.dialects;
 
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Media;
 import java.util.List;
 
 /**
@@ -9,28 +10,32 @@ import java.util.List;
  */
 final class OpenAiChat extends OpenAi {
     private static final JsonPaths REQUEST = JsonPaths.of(
-            "model",
-            "models[]",
-            TIER,
-            "max_completion_tokens",
-            "max_tokens",
-            "n",
-            "messages[].role",
-            "messages[].name",
-            "messages[].content",
-            "messages[].content[].text",
-            "messages[].content[].refusal",
-            "messages[].content[].image_url",
-            "messages[].content[].image_url.url",
-            "messages[].content[].input_audio.data",
-            "messages[].content[].file.file_data",
-            "messages[].tool_calls[].function.**",
-            "messages[].function_call.**",
-            "tools.**",
-            "functions.**",
-            "response_format.json_schema.**",
-            "prediction.content",
-            "prediction.content[].text");
+                    "model",
+                    "models[]",
+                    TIER,
+                    "max_completion_tokens",
+                    "max_tokens",
+                    "n",
+                    "messages[].role",
+                    "messages[].name",
+                    "messages[].content",
+                    "messages[].content[].text",
+                    "messages[].content[].refusal",
+                    "messages[].content[].image_url.detail",
+                    "messages[].content[].file.file_id",
+                    "messages[].tool_calls[].function.**",
+                    "messages[].function_call.**",
+                    "tools.**",
+                    "functions.**",
+                    "response_format.json_schema.**",
+                    "prediction.content",
+                    "prediction.content[].text")
+            .andFiles(
+                    "messages[].content[].image_url",
+                    "messages[].content[].image_url.url",
+                    "messages[].content[].input_audio.data",
+                    "messages[].content[].file.file_data")
+            .andEnds("messages[].content[]");
 
     /** Groq has its usage in a place of its own (API reference, "Create chat completion"), or in both. */
     private static final List<String> USAGE = List.of("usage", "x_groq.usage");
@@ -80,9 +85,12 @@ final class OpenAiChat extends OpenAi {
             case "n" -> request.choices(field.count());
             case "messages[].role" -> message(request);
             case "messages[].content[].image_url", "messages[].content[].image_url.url" ->
-                request.tokens(TOKENS_A_PICTURE);
-            case "messages[].content[].input_audio.data", "messages[].content[].file.file_data" ->
-                request.tokens(Dialects.tokensOfBase64(field.text()));
+                request.media(Media.of(field.value(), Media.Kind.PICTURE));
+            case "messages[].content[].image_url.detail" -> request.detail(field.text());
+            case "messages[].content[].input_audio.data" -> request.media(Media.of(field.value(), Media.Kind.SOUND));
+            case "messages[].content[].file.file_data" -> request.media(Media.of(field.value(), Media.Kind.DOCUMENT));
+            case "messages[].content[].file.file_id" -> request.media(Media.elsewhere(Media.Kind.PDF));
+            case "messages[].content[]" -> request.partEnds();
             case "tools.**", "functions.**", "response_format.json_schema.**" -> schema(field, request);
             default -> request.text(field.text());
         }

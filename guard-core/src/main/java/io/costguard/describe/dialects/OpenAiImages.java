@@ -2,6 +2,7 @@ package io.costguard.describe.dialects;
 
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Media;
 import java.util.List;
 import java.util.OptionalLong;
 
@@ -10,16 +11,23 @@ import java.util.OptionalLong;
  * request is counted. An edit is most often a form, and not read.
  */
 final class OpenAiImages extends OpenAi {
-    /** Of the largest size (API guide, "Image generation", cost and latency). */
+    /**
+     * Of 1,024 × 1,536 (API guide, "Image generation", cost and latency), which is the most but for {@code gpt-image-2}, whose calculator there
+     * gives 7,024 to a square of high quality; the one between is taken to have a quarter of that. Its larger sizes may have more.
+     */
     private static final long TOKENS_OF_LOW_QUALITY = 408;
 
-    private static final long TOKENS_OF_MEDIUM_QUALITY = 1_584;
-    private static final long TOKENS_OF_HIGH_QUALITY = 6_240;
+    private static final long TOKENS_OF_MEDIUM_QUALITY = 1_756;
+    private static final long TOKENS_OF_HIGH_QUALITY = 7_024;
+
+    /** A picture to edit, in high fidelity (API guide, "Images and vision", GPT Image 1): 65, 129 for each of four tiles, and 6,240. */
+    private static final long MOST_TOKENS_OF_A_PICTURE = 6_821;
 
     private static final long BYTES_A_TOKEN = 1_000;
 
-    private static final JsonPaths REQUEST =
-            JsonPaths.of("model", "prompt", "n", "quality", "images[].image_url", "images[].file_id");
+    private static final JsonPaths REQUEST = JsonPaths.of(
+                    "model", "prompt", "n", "quality", "input_fidelity", "images[].file_id")
+            .andFiles("images[].image_url");
     private static final JsonPaths RESPONSE = paths(List.of("usage"), "type");
 
     OpenAiImages() {
@@ -45,13 +53,15 @@ final class OpenAiImages extends OpenAi {
                     default -> {}
                 }
             }
-            default -> request.tokens(TOKENS_A_PICTURE);
+            case "input_fidelity" -> request.detailOfAll(field.text());
+            case "images[].file_id" -> request.media(Media.elsewhere(Media.Kind.PICTURE));
+            default -> request.media(Media.of(field.value(), Media.Kind.PICTURE));
         }
     }
 
     @Override
     public long unreadTokens(long bytes) {
-        return TOKENS_A_PICTURE + bytes / BYTES_A_TOKEN;
+        return MOST_TOKENS_OF_A_PICTURE + bytes / BYTES_A_TOKEN;
     }
 
     @Override

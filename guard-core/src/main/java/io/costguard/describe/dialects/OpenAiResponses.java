@@ -2,6 +2,7 @@ package io.costguard.describe.dialects;
 
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Media;
 import java.util.List;
 import java.util.Set;
 
@@ -17,32 +18,41 @@ final class OpenAiResponses extends OpenAi {
     private static final long ENCRYPTED_A_TOKEN = 5;
 
     private static final JsonPaths REQUEST = JsonPaths.of(
-            "model",
-            "models[]",
-            TIER,
-            "max_output_tokens",
-            "instructions",
-            "input",
-            "input[].type",
-            "input[].role",
-            "input[].content",
-            "input[].content[].text",
-            "input[].content[].refusal",
-            "input[].content[].image_url",
-            "input[].content[].file_data",
-            "input[].content[].input_audio.data",
-            "input[].encrypted_content",
-            "input[].name",
-            "input[].arguments",
-            "input[].input",
-            "input[].output",
-            "input[].output[].text",
-            "input[].output[].image_url",
-            "input[].output[].file_data",
-            "input[].output.image_url",
-            "tools.**",
-            "text.format.schema.**",
-            "text.format.description");
+                    "model",
+                    "models[]",
+                    TIER,
+                    "max_output_tokens",
+                    "instructions",
+                    "input",
+                    "input[].type",
+                    "input[].role",
+                    "input[].content",
+                    "input[].content[].text",
+                    "input[].content[].refusal",
+                    "input[].content[].detail",
+                    "input[].content[].file_id",
+                    "input[].encrypted_content",
+                    "input[].name",
+                    "input[].arguments",
+                    "input[].input",
+                    "input[].output",
+                    "input[].output[].text",
+                    "input[].output[].detail",
+                    "input[].output[].file_id",
+                    "input[].output.file_id",
+                    "tools.**",
+                    "text.format.schema.**",
+                    "text.format.description")
+            .andFiles(
+                    "input[].content[].image_url",
+                    "input[].content[].file_data",
+                    "input[].content[].file_url",
+                    "input[].content[].input_audio.data",
+                    "input[].output[].image_url",
+                    "input[].output[].file_data",
+                    "input[].output[].file_url",
+                    "input[].output.image_url")
+            .andEnds("input[].content[]", "input[].output[]");
 
     private static final JsonPaths RESPONSE = paths(
             List.of("usage"),
@@ -77,9 +87,17 @@ final class OpenAiResponses extends OpenAi {
             }
             case "input[].type", "input[].role" -> message(request);
             case "input[].content[].image_url", "input[].output[].image_url", "input[].output.image_url" ->
-                request.tokens(TOKENS_A_PICTURE);
-            case "input[].content[].file_data", "input[].output[].file_data", "input[].content[].input_audio.data" ->
-                request.tokens(Dialects.tokensOfBase64(field.text()));
+                request.media(Media.of(field.value(), Media.Kind.PICTURE));
+            case "input[].content[].file_data",
+                    "input[].content[].file_url",
+                    "input[].output[].file_data",
+                    "input[].output[].file_url" -> request.media(Media.of(field.value(), Media.Kind.DOCUMENT));
+            case "input[].content[].input_audio.data" -> request.media(Media.of(field.value(), Media.Kind.SOUND));
+            // Of a picture or of a document: the former may have more tokens than a page.
+            case "input[].content[].file_id", "input[].output[].file_id", "input[].output.file_id" ->
+                request.media(Media.elsewhere(Media.Kind.PICTURE));
+            case "input[].content[].detail", "input[].output[].detail" -> request.detail(field.text());
+            case "input[].content[]", "input[].output[]" -> request.partEnds();
             case "input[].encrypted_content" -> request.tokens(field.text().length() / ENCRYPTED_A_TOKEN);
             case "tools.**", "text.format.schema.**" -> schema(field, request);
             default -> request.text(field.text());

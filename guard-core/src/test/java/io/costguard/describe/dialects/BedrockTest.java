@@ -155,12 +155,12 @@ class BedrockTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "{'messages':[{'content':[{'image':{'format':'png','source':{'bytes':'#'}}}]}]} | 2603",
-                "{'messages':[{'content':[{'toolResult':{'content':[{'image':{'source':{'bytes':'#'}}}]}}]}]} | 2603",
-                "{'messages':[{'content':[{'type':'image','source':{'type':'base64','data':'#'}}]}]} | 2603",
-                "{'messages':[{'content':[{'type':'image_url','image_url':{'url':'data:image/png;base64,#'}}]}]} | 2603",
-                "{'messages':[{'content':[{'audio':{'format':'wav','source':{'bytes':'#'}}}]}]} | 513",
-                "{'messages':[{'content':[{'video':{'format':'mp4','source':{'bytes':'#'}}}]}]} | 5862",
+                "{'messages':[{'content':[{'image':{'format':'png','source':{'bytes':'#'}}}]}]} | 4787",
+                "{'messages':[{'content':[{'toolResult':{'content':[{'image':{'source':{'bytes':'#'}}}]}}]}]} | 4787",
+                "{'messages':[{'content':[{'type':'image','source':{'type':'base64','data':'#'}}]}]} | 4787",
+                "{'messages':[{'content':[{'type':'image_url','image_url':{'url':'data:image/png;base64,#'}}]}]} | 4787",
+                "{'messages':[{'content':[{'audio':{'format':'wav','source':{'bytes':'#'}}}]}]} | 12010",
+                "{'messages':[{'content':[{'video':{'format':'mp4','source':{'bytes':'#'}}}]}]} | 5863",
                 "{'inputText':'','inputImage':'#'} | 3",
                 "{'images':['#']} | 3"
             })
@@ -174,11 +174,11 @@ class BedrockTest {
         String anthropics = "{'messages':[{'content':[{'type':'document','source':{'data':'JVBERi0#'}}]}]}";
 
         assertThat(read(document.replace("#", "A".repeat(16_000))).inputTokens())
-                .isEqualTo(3_003);
+                .isEqualTo(3_004);
         assertThat(read(document.replace("#", "A".repeat(6_000_000))).inputTokens())
                 .isEqualTo(300_003);
         assertThat(read(anthropics.replace("#", "A".repeat(15_993))).inputTokens())
-                .isEqualTo(3_003);
+                .isEqualTo(2 * 3_000 + 3);
     }
 
     @Test

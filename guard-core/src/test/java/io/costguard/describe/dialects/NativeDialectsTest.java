@@ -158,6 +158,28 @@ class NativeDialectsTest {
                 .isLessThan(1_000_000 / 100);
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{'contents':[{'parts':[PICTURE]}]}                                                                       | 1120",
+                "{'contents':[{'parts':[PICTURE]}],'generationConfig':{'mediaResolution':'MEDIA_RESOLUTION_LOW'}}         | 280",
+                "{'generation_config':{'media_resolution':'MEDIA_RESOLUTION_LOW'},'contents':[{'parts':PICTURE}]}         | 280",
+                "{'contents':[{'parts':[PICTURE,LOW]}],'generationConfig':{'mediaResolution':'MEDIA_RESOLUTION_MEDIUM'}}  | 840",
+            })
+    void aPictureIsSeenAsCloselyAsItsPartSaysOrTheRequest(String body, long tokens) {
+        String picture = "{\"inlineData\":{\"data\":\"iVBORw0KGgoAAAANSUhEUgAABAAAAAQA\",\"mimeType\":\"image/png\"}";
+        String low = picture + ",\"mediaResolution\":{\"level\":\"media_resolution_low\"}";
+
+        assertThat(read(
+                                GEMINI.replace("2.5-flash", "3-pro-preview") + ":generateContent",
+                                body.replace('\'', '"')
+                                        .replace("LOW]", low + "}]")
+                                        .replace("PICTURE", picture + "}"))
+                        .inputTokens())
+                .isEqualTo(tokens);
+    }
+
     @Test
     void theTextOfADocumentIsCountedThough() {
         assertThat(read(

@@ -131,19 +131,56 @@ class OpenAiTest {
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "{'type':'input_image','image_url':'data:image/png;base64,DATA'}",
-                "{'type':'input_file','file_data':'data:application/pdf;base64,DATA'}",
-                "{'type':'input_audio','input_audio':{'data':'DATA','format':'wav'}}"
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{'type':'input_image','image_url':'data:image/png;base64,DATA'}          | iVBORw0KGgoAAAANSUhEUgAABAAAAAQA",
+                "{'type':'input_image','image_url':'data:image/png;base64,DATA'}          | AAAA",
+                "{'type':'input_file','file_data':'data:application/pdf;base64,DATA'}     | JVBERi0xLjcgPDwvVHlwZSAvUGFnZT4+",
+                "{'type':'input_audio','input_audio':{'data':'DATA','format':'wav'}}      | AAAA"
             })
-    void whatIsNotTextInAResponsesInputIsNotCountedAsText(String part) {
+    void whatIsNotTextInAResponsesInputIsNotCountedAsText(String part, String base64) {
         RequestFacts facts = read(
                 OPENAI + "/responses",
-                "{'model':'gpt-5','input':[{'role':'user','content':[" + part.replace("DATA", "QUJD".repeat(25_000))
-                        + "]}]}");
+                "{'model':'gpt-5','input':[{'role':'user','content':["
+                        + part.replace("DATA", base64 + "A".repeat(100_000)) + "]}]}");
 
-        assertThat(facts.inputTokens()).isBetween(50L, 1_000L);
+        assertThat(facts.inputTokens()).isBetween(50L, 1_800L);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{'type':'input_image','image_url':'DATA','detail':'low'}                          | 85",
+                "{'detail':'low','image_url':'DATA','type':'input_image'}                          | 85",
+                "{'type':'input_image','image_url':'DATA'}                                         | 765",
+                "{'detail':'low','image_url':'DATA'},{'image_url':'DATA'}                          | 850",
+                "{'image_url':'DATA'},{'image_url':'DATA','detail':'low'}                          | 850",
+                "{'detail':'low','image_url':'DATA','detail':'high'}                               | 765",
+                "{'type':'input_image','image_url':'https://example.com/a.png'}                    | 1445",
+                "{'type':'input_image','image_url':'https://example.com/a.png','detail':'low'}     | 85",
+                "{'type':'input_image','file_id':'file-1','detail':'low'}                          | 85",
+                "{'type':'input_file','file_url':'https://example.com/a.pdf'}                      | 1765",
+            })
+    void aPictureIsSeenAsCloselyAsItsPartSaysBeforeItOrAfter(String parts, long tokens) {
+        String ofAThousandSquared = "iVBORw0KGgoAAAANSUhEUgAABAAAAAQA";
+        String content = parts.replace("DATA", "data:image/png;base64," + ofAThousandSquared);
+        String inChat = content.replaceAll("'image_url':('[^']*')(,'detail':'[a-z]*')?", "'image_url':{'url':$1$2}")
+                .replaceAll("('detail':'[a-z]*'),'image_url':\\{", "'image_url':{$1,");
+
+        assertThat(read(
+                                OPENAI + "/responses",
+                                "{'model':'gpt-4.1','input':[{'role':'user','content':[" + content + "]}]}")
+                        .inputTokens())
+                .isEqualTo(tokens + 7);
+        if (!parts.contains("file_")) {
+            assertThat(read(
+                                    OPENAI + "/chat/completions",
+                                    "{'model':'gpt-4.1','messages':[{'role':'user','content':[" + inChat + "]}]}")
+                            .inputTokens())
+                    .isEqualTo(tokens + 7);
+        }
     }
 
     @Test
@@ -215,7 +252,7 @@ class OpenAiTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"low, 408", "medium, 1584", "high, 6240", "auto, 1000"})
+    @CsvSource({"low, 408", "medium, 1756", "high, 7024", "auto, 1000"})
     void aPictureHasAsManyTokensAsItsQualityTakes(String quality, long tokens) {
         RequestFacts facts = read(
                 OPENAI + "/images/generations",
@@ -235,7 +272,7 @@ class OpenAiTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"/audio/transcriptions, 16666", "/images/edits, 1765", "/chat/completions, 500000"})
+    @CsvSource({"/audio/transcriptions, 10000", "/images/edits, 7821", "/chat/completions, 500000"})
     void aFormWithAFileIsNotCountedAsText(String path, long tokens) {
         byte[] form = new byte[1_000_000];
         form[0] = '-';
