@@ -5,6 +5,7 @@ import io.costguard.describe.OutputHistory;
 import io.costguard.describe.Providers;
 import io.costguard.describe.dialects.Dialects;
 import io.costguard.http.HttpGuard;
+import io.costguard.http.StreamUsage;
 import io.costguard.limit.Admission;
 import io.costguard.limit.Fingerprint;
 import io.costguard.limit.Limiter;
@@ -226,6 +227,7 @@ public final class CostGuard implements AutoCloseable {
         private String partitionBy = "apiKey";
         private @Nullable PriceList prices;
         private Outputs outputs = Outputs.capped();
+        private StreamUsage streamUsage = StreamUsage.AS_REQUESTED;
         private Dialects dialects = Dialects.bundled();
         private Providers providers = Providers.bundled();
         private byte[] fingerprintKey = DEFAULT_FINGERPRINT_KEY;
@@ -321,6 +323,24 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
+        /**
+         * Asks providers for usage in their streams, where a request for one does not say whether it wants it: puts
+         * {@code "stream_options":{"include_usage":true}} into the body of chat completions and completions (OpenAI's API reference, "Create
+         * chat completion"), and leaves every other byte as it is. Without this the guard changes no request, and counts the text of such a
+         * stream.
+         *
+         * <p>The stream then ends with a chunk that has usage and no choices, {@code "choices":[]}, which reaches the caller like the others:
+         * its reader must not expect a first choice in each.
+         *
+         * <p>Asked are only providers that are known to take the question, which the host tells, or {@link #provider}; see
+         * docs/providers.md. A body is left as it is if it is compressed, or the request has a digest of it, or an {@code Authorization} other
+         * than a key, a bearer token or a password, which may sign it; or if the guard cannot read it.
+         */
+        public Builder streamUsage() {
+            this.streamUsage = StreamUsage.ASKED_FOR;
+            return this;
+        }
+
         /** One more wire format, which is asked before those of this library whether a request is its own. */
         public Builder dialect(Dialect dialect) {
             this.dialects = dialects.with(dialect);
@@ -390,7 +410,8 @@ public final class CostGuard implements AutoCloseable {
                     new RedisShelf(redis, keyPrefix, fingerprint, decisionTimeout),
                     ForkJoinPool.commonPool());
             return new CostGuard(
-                    limiter, HttpGuard.of(limiter, known, learned, dialects, providers, denials, unknownCalls));
+                    limiter,
+                    HttpGuard.of(limiter, known, learned, dialects, providers, denials, unknownCalls, streamUsage));
         }
 
         private void check(PriceList known) {

@@ -42,6 +42,15 @@ public interface Dialect {
     void request(Field field, RequestReader request);
 
     /**
+     * The body of a request as it is to be sent so that the provider reports usage in its stream: {@code body} with what asks for it put in,
+     * and every other byte as it is. Empty where there is nothing to ask for: no stream, a request that says itself whether it wants usage, a
+     * provider that reports it unasked or is not known to take the question, a body that is not understood.
+     */
+    default Optional<byte[]> askForUsage(Target target, byte[] body) {
+        return Optional.empty();
+    }
+
+    /**
      * About how many tokens a prompt has that is in no JSON, such as in a form with files; more rather than less.
      *
      * @param bytes of the body

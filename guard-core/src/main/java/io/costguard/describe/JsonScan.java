@@ -28,7 +28,7 @@ public final class JsonScan {
 
     private static final int HEX_DIGITS = 4;
     private static final int ESCAPED = 5;
-    private static final JsonFactory JSON = JsonFactory.builder()
+    static final JsonFactory JSON = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder()
                     .maxNestingDepth(200)
                     .maxNumberLength(100)

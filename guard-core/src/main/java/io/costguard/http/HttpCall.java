@@ -38,6 +38,7 @@ public final class HttpCall {
     private final Estimator estimator;
     private final OutputHistory outputs;
     private final Charges charges;
+    private final StreamUsage streamUsage;
     private final CallSites sites;
     /** By the thread that begins the call: what is granted later may be told on any. */
     private final @Nullable Throwable made;
@@ -53,6 +54,7 @@ public final class HttpCall {
             Estimator estimator,
             OutputHistory outputs,
             Charges charges,
+            StreamUsage streamUsage,
             CallSites sites,
             KnownCalls calls,
             Optional<Dialect> dialect,
@@ -62,6 +64,7 @@ public final class HttpCall {
         this.estimator = estimator;
         this.outputs = outputs;
         this.charges = charges;
+        this.streamUsage = streamUsage;
         this.sites = sites;
         this.made = sites.here();
         this.calls = calls;
@@ -75,16 +78,26 @@ public final class HttpCall {
         return dialect.isPresent();
     }
 
-    /** Reads the body of the request, as it will be sent. */
-    public void body(byte[] bytes) {
+    /**
+     * Reads the body of the request.
+     *
+     * @return what is to be sent: {@code bytes} itself, unless the guard asks the provider for something more
+     */
+    public byte[] body(byte[] bytes) {
         if (dialect.isEmpty()) {
-            return;
+            return bytes;
         }
         try {
             facts = estimator.read(dialect.get(), target, headers, bytes);
         } catch (RuntimeException e) {
             log.warn("a request could not be read, and is estimated by its length", e);
             facts = Estimator.unread(bytes.length);
+        }
+        try {
+            return streamUsage.sent(dialect.get(), target, headers, bytes);
+        } catch (RuntimeException e) {
+            log.warn("a provider could not be asked for usage, and gets the request as it is", e);
+            return bytes;
         }
     }
 

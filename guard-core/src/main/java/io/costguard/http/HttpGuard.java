@@ -27,6 +27,7 @@ public final class HttpGuard {
     private final Providers providers;
     private final Denials denials;
     private final UnknownCalls unknownCalls;
+    private final StreamUsage streamUsage;
 
     private HttpGuard(
             @Nullable Limiter limiter,
@@ -35,7 +36,8 @@ public final class HttpGuard {
             Dialects dialects,
             Providers providers,
             Denials denials,
-            UnknownCalls unknownCalls) {
+            UnknownCalls unknownCalls,
+            StreamUsage streamUsage) {
         this.limiter = limiter;
         this.estimator = new Estimator(prices);
         this.outputs = outputs;
@@ -44,6 +46,7 @@ public final class HttpGuard {
         this.providers = providers;
         this.denials = denials;
         this.unknownCalls = unknownCalls;
+        this.streamUsage = streamUsage;
     }
 
     public static HttpGuard of(
@@ -53,8 +56,9 @@ public final class HttpGuard {
             Dialects dialects,
             Providers providers,
             Denials denials,
-            UnknownCalls unknownCalls) {
-        return new HttpGuard(limiter, prices, outputs, dialects, providers, denials, unknownCalls);
+            UnknownCalls unknownCalls,
+            StreamUsage streamUsage) {
+        return new HttpGuard(limiter, prices, outputs, dialects, providers, denials, unknownCalls, streamUsage);
     }
 
     /** One that lets everything pass. */
@@ -66,7 +70,8 @@ public final class HttpGuard {
                 Dialects.bundled(),
                 Providers.bundled(),
                 Denials.answer(),
-                UnknownCalls.passThrough());
+                UnknownCalls.passThrough(),
+                StreamUsage.AS_REQUESTED);
     }
 
     /** How denials are shown, unless the adapter was told otherwise. */
@@ -95,6 +100,7 @@ public final class HttpGuard {
         if (limiter == null || (dialect.isEmpty() && unknownCalls == UnknownCalls.PASS_THROUGH)) {
             return Optional.empty();
         }
-        return Optional.of(new HttpCall(limiter, estimator, outputs, charges, sites, calls, dialect, target, headers));
+        return Optional.of(new HttpCall(
+                limiter, estimator, outputs, charges, streamUsage, sites, calls, dialect, target, headers));
     }
 }

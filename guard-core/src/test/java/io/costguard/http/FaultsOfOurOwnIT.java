@@ -82,6 +82,13 @@ class FaultsOfOurOwnIT {
         assertThat(settlement().outcome()).isEqualTo(Outcome.ESTIMATE_KEPT);
     }
 
+    @Test
+    void aRequestThatCannotBeAskedForUsageIsSentAsItIs() {
+        HttpCall call = call(failing("askForUsage", IllegalStateException::new), ledger, WhenRedisFails.failClosed());
+
+        assertThat(call.body(REQUEST)).isSameAs(REQUEST);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"apiKey", "provider"})
     void aCallThatCannotBeDescribedIsNotSentWhenTheGuardFailsClosed(String stage) {
@@ -218,6 +225,7 @@ class FaultsOfOurOwnIT {
                 new Estimator(prices),
                 OutputHistory.none(),
                 new Charges(prices),
+                StreamUsage.ASKED_FOR,
                 new CallSites(),
                 new KnownCalls(),
                 Optional.of(dialect),

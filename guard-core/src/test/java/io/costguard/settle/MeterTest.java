@@ -140,7 +140,7 @@ class MeterTest {
 
     @Test
     void generatedUsagesAreReadAndChargedAsAModelDoes() {
-        long seed = Long.getLong("costguard.seed", new Random().nextLong());
+        long seed = Long.getLong("costguard.seed", 1);
         System.out.println("generated usages: -Dcostguard.seed=" + seed);
         Random random = new Random(seed);
         Charges charges = new Charges(PriceList.bundled());

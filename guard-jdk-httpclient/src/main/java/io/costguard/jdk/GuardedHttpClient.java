@@ -39,9 +39,10 @@ import org.jspecify.annotations.Nullable;
  * HttpClient.Builder builder = GuardedHttpClient.newBuilder(guard);   // for libraries that take a builder
  * }</pre>
  *
- * <p>Safe for use by many threads. Bodies pass as they are; a request body is subscribed to once, and read into memory up to
- * {@link HttpCall#MOST_READ}. {@code sendAsync} never throws a denial, and holds no thread; cancelling its future cancels whatever
- * the call is at. WebSockets are not guarded. A client is closed by closing this one, on Java 21 and newer.
+ * <p>Safe for use by many threads. Bodies pass as they are, but for what {@link CostGuard.Builder#streamUsage()} puts into a request; a
+ * request body is subscribed to once, and read into memory up to {@link HttpCall#MOST_READ}. {@code sendAsync} never throws a denial, and
+ * holds no thread; cancelling its future cancels whatever the call is at. WebSockets are not guarded. A client is closed by closing this
+ * one, on Java 21 and newer.
  *
  * <p>A call is settled when its body has ended, was cut, or was cancelled. Close a body that is an {@code InputStream} or a
  * {@code Stream}: one that is forgotten is settled, and reported, once the garbage collector finds it; with the place of its call, if that is among
@@ -190,16 +191,19 @@ public final class GuardedHttpClient extends HttpClient {
             call.unreadBody(length);
             return CompletableFuture.completedFuture(request);
         }
-        return RequestBody.read(body.get(), HttpCall.MOST_READ).thenApply(read -> {
-            if (read.extent() == RequestBody.Extent.ALL) {
-                call.body(read.prefix());
-            } else {
-                call.unreadBody(read.prefix().length);
-            }
-            return HttpRequest.newBuilder(request, (name, value) -> true)
-                    .method(request.method(), read)
-                    .build();
-        });
+        return RequestBody.read(body.get(), HttpCall.MOST_READ)
+                .thenApply(read -> HttpRequest.newBuilder(request, (name, value) -> true)
+                        .method(request.method(), told(read, call))
+                        .build());
+    }
+
+    /** Tells {@code call} what was read; gives what is to be sent. */
+    private static RequestBody told(RequestBody read, HttpCall call) {
+        if (read.extent() == RequestBody.Extent.ALL) {
+            return read.with(call.body(read.prefix()));
+        }
+        call.unreadBody(read.prefix().length);
+        return read;
     }
 
     /** Says whether a call that failed can have reached the provider: not without its body, if it has one that is known. */

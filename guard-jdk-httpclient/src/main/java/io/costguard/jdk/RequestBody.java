@@ -47,6 +47,15 @@ final class RequestBody implements BodyPublisher {
         return reading.read;
     }
 
+    /** This body, of which all was read, with {@code bytes} in the place of what it held; its length stays unknown if it was. */
+    RequestBody with(byte[] bytes) {
+        if (bytes == prefix) {
+            return this;
+        }
+        long length = contentLength < 0 ? contentLength : contentLength + bytes.length - prefix.length;
+        return new RequestBody(length, bytes, BodyPublishers.ofByteArray(bytes), Extent.ALL);
+    }
+
     byte[] prefix() {
         return prefix;
     }

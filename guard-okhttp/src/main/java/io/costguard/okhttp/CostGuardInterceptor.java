@@ -23,8 +23,9 @@ import okhttp3.Response;
  *     .build();
  * }</pre>
  *
- * <p>Safe for use by many threads. Bodies pass as they are; a one-shot request body is read into memory once, up to
- * {@link HttpCall#MOST_READ}; a duplex body is not read, and its call is guarded by an estimate alone.
+ * <p>Safe for use by many threads. Bodies pass as they are, but for what {@link CostGuard.Builder#streamUsage()} puts into a request; a
+ * one-shot request body is read into memory once, up to {@link HttpCall#MOST_READ}; a duplex body is not read, and its call is guarded by
+ * an estimate alone.
  *
  * <p>A call that waits for its budgets holds its thread and, if it was enqueued, one of the dispatcher's places for its host;
  * {@link GuardedCallFactory} holds neither. It waits, for them or for Redis, no longer than its {@code callTimeout} leaves it, as far as that can be known

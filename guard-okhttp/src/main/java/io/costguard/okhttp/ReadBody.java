@@ -10,39 +10,50 @@ import okio.ForwardingSink;
 import okio.Okio;
 import org.jspecify.annotations.Nullable;
 
-/** A request body that the guard has read, if it can be read, and that is sent as it was. Knows whether it was ever sent. */
+/**
+ * A request body that the guard has read, if it can be read, and that is sent as it was, or as the guard says. Knows whether it was ever sent.
+ */
 final class ReadBody extends RequestBody {
     private final RequestBody body;
-    /** What a body that can be written once was found to hold. */
+    /** What is sent of a body that can be written once, or is not sent as it was. */
     private final byte @Nullable [] bytes;
+    /** How many of them are not the caller's. */
+    private final int added;
 
     private volatile boolean written;
 
-    private ReadBody(RequestBody body, byte @Nullable [] bytes) {
+    private ReadBody(RequestBody body, byte @Nullable [] bytes, int added) {
         this.body = body;
         this.bytes = bytes;
+        this.added = added;
+    }
+
+    private static ReadBody asItWas(RequestBody body) {
+        return new ReadBody(body, null, 0);
     }
 
     /** Reads {@code body} for {@code call}, unless it is too long, or can be written once only and might be too long. */
     static ReadBody of(RequestBody body, HttpCall call) throws IOException {
         if (!call.readsBody()) {
-            return new ReadBody(body, null);
+            return asItWas(body);
         }
         long length = body.contentLength();
         if (body.isDuplex() || length > HttpCall.MOST_READ || (body.isOneShot() && length < 0)) {
             call.unreadBody(Math.max(0, length));
-            return new ReadBody(body, null);
+            return asItWas(body);
         }
         CappedSink sink = new CappedSink(new Buffer());
         try {
             sink.fill(body);
         } catch (CappedSink.FullException e) {
             call.unreadBody(HttpCall.MOST_READ);
-            return new ReadBody(body, null);
+            return asItWas(body);
         }
         byte[] bytes = sink.buffer.readByteArray();
-        call.body(bytes);
-        return new ReadBody(body, body.isOneShot() ? bytes : null);
+        byte[] sent = call.body(bytes);
+        return sent == bytes && !body.isOneShot()
+                ? asItWas(body)
+                : new ReadBody(body, sent, sent.length - bytes.length);
     }
 
     /** Whether somebody asked for its bytes in order to send them. Until then, none has left this process. */
@@ -67,7 +78,8 @@ final class ReadBody extends RequestBody {
 
     @Override
     public long contentLength() throws IOException {
-        return body.contentLength();
+        long length = body.contentLength();
+        return length < 0 ? length : length + added;
     }
 
     @Override

@@ -32,6 +32,7 @@ import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -109,6 +110,23 @@ abstract class OkHttpContract extends AdapterContract {
             // A 421 is repeated on connections that are shared by hosts only.
             assertThat(answered).isEqualTo(421);
         }
+    }
+
+    @Test
+    void aStreamThatOkHttpRepeatsTheCallForAsksForUsageAgain() throws Exception {
+        PROVIDER.stubFor(post(anyUrl())
+                .inScenario("again")
+                .willReturn(aResponse().withStatus(503).withHeader("retry-after", "0"))
+                .willSetStateTo("second"));
+        PROVIDER.stubFor(
+                post(anyUrl()).inScenario("again").whenScenarioStateIs("second").willReturn(replay(STREAM)));
+        List<LoggedRequest> seen = record();
+
+        assertThat(send(guarded(asking()), uri(), UNASKED.getBytes(StandardCharsets.UTF_8)))
+                .isEqualTo(200);
+
+        assertThat(seen).extracting(LoggedRequest::getBodyAsString).containsExactly(ASKED, ASKED);
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.REPORTED);
     }
 
     @Test
@@ -443,10 +461,14 @@ abstract class OkHttpContract extends AdapterContract {
     }
 
     protected static int send(Call.Factory client, String url) throws IOException {
+        return send(client, url, CHAT.request());
+    }
+
+    private static int send(Call.Factory client, String url, byte[] body) throws IOException {
         Request request = new Request.Builder()
                 .url(url)
                 .header("authorization", "Bearer sk-canary")
-                .post(RequestBody.create(CHAT.request(), MediaType.get("application/json")))
+                .post(RequestBody.create(body, MediaType.get("application/json")))
                 .build();
         try (Response response = client.newCall(request).execute()) {
             body(response).bytes();

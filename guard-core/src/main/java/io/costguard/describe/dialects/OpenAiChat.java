@@ -3,7 +3,9 @@ package io.costguard.describe.dialects;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
 import io.costguard.describe.Media;
+import io.costguard.describe.Target;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Chat completions: OpenAI's ("Create chat completion", "The chat completion chunk object") and those of all who offer the same path.
@@ -94,6 +96,11 @@ final class OpenAiChat extends OpenAi {
             case "tools.**", "functions.**", "response_format.json_schema.**" -> schema(field, request);
             default -> request.text(field.text());
         }
+    }
+
+    @Override
+    public Optional<byte[]> askForUsage(Target target, byte[] body) {
+        return StreamOptions.askForUsage(target, body);
     }
 
     @Override

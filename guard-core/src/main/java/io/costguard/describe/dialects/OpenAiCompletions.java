@@ -4,6 +4,7 @@ import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
 import io.costguard.describe.Target;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Completions of a text ("Create completion", legacy), at OpenAI, vLLM, llama.cpp and others; and those that fill a gap, at Mistral ("Fill in
@@ -46,6 +47,11 @@ final class OpenAiCompletions extends OpenAi {
             }
             default -> request.text(field.text());
         }
+    }
+
+    @Override
+    public Optional<byte[]> askForUsage(Target target, byte[] body) {
+        return StreamOptions.askForUsage(target, body);
     }
 
     @Override

@@ -56,6 +56,7 @@ import java.util.TreeMap;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterAll;
@@ -86,6 +87,14 @@ public abstract class AdapterContract {
     protected static final Exchange CHAT = Recordings.of("openai-chat-n2");
     private static final Exchange MESSAGES = Recordings.of("anthropic-messages-basic");
     protected static final Exchange STREAM = Recordings.of("openai-chat-stream-include-usage");
+
+    /** The request for that stream, had it not asked for usage. */
+    protected static final String UNASKED = new String(STREAM.request(), StandardCharsets.UTF_8)
+            .replace(" \"stream_options\": {\"include_usage\": true},", "");
+
+    /** That, as a guard sends it that asks for it. */
+    protected static final String ASKED =
+            UNASKED.replaceFirst("\\{", Matcher.quoteReplacement("{\"stream_options\":{\"include_usage\":true},"));
 
     /** Of what is once enough, where the same adapter is tested on several versions of its client. */
     static final String EVERY_WIRE = "every-wire";
@@ -331,6 +340,84 @@ public abstract class AdapterContract {
         });
         assertThat(events.granted().estimate().input()).isEqualTo(11);
         assertThat(events.granted().estimate().input()).isEqualTo(11);
+    }
+
+    // --- usage in streams
+
+    @ParameterizedTest
+    @CsvSource({"SYNC, BYTES", "SYNC, ONE_SHOT", "ASYNC, BYTES", "ASYNC, ONE_SHOT"})
+    void aStreamIsAskedForUsageAndSettlesToItIfTheUserSaysSo(Mode mode, Client.Body form) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(STREAM)));
+        List<LoggedRequest> seen = record();
+
+        Client.Answer answer = client(asking(), Denials.answer(), mode).send(stream(form));
+
+        assertThat(answer.bytes()).isEqualTo(STREAM.response());
+        assertThat(seen).singleElement().satisfies(sent -> {
+            assertThat(sent.getBodyAsString()).isEqualTo(ASKED);
+            if (form == Client.Body.BYTES) {
+                assertThat(sent.getHeader("content-length")).isEqualTo(String.valueOf(ASKED.length()));
+            }
+        });
+        GuardListener.Settlement settled = events.settled();
+        assertThat(settled.outcome()).isEqualTo(Outcome.REPORTED);
+        assertThat(settled.actual().input()).isEqualTo(STREAM.reportedInput().orElseThrow());
+        assertThat(settled.actual().output()).isEqualTo(STREAM.reportedOutput().orElseThrow());
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aStreamIsSentAsItWasMadeUnlessTheUserSaysOtherwise(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(STREAM)));
+        List<LoggedRequest> seen = record();
+        CostGuard guard = opened(builder(redis.url())
+                .budget(roomy())
+                .provider(authority(), "openai")
+                .build());
+
+        for (Client.Body form : Client.Body.values()) {
+            client(guard, Denials.answer(), mode).send(stream(form)).bytes();
+        }
+
+        assertThat(seen).extracting(LoggedRequest::getBodyAsString).containsExactly(UNASKED, UNASKED);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void whatNeedNotOrMustNotBeAskedForUsageIsSentAsItWasMade(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(STREAM)));
+        List<LoggedRequest> seen = record();
+        Client client = client(asking(), Denials.answer(), mode);
+        Client.Sent digested = stream(Client.Body.BYTES);
+        digested.headers().put("content-digest", "sha-256=:abc=:");
+        byte[] larger = (UNASKED + " ".repeat(HttpCall.MOST_READ)).getBytes(StandardCharsets.UTF_8);
+        List<Client.Sent> requests =
+                List.of(request(STREAM), request(CHAT), digested, request(STREAM, larger), request(MESSAGES));
+
+        for (Client.Sent request : requests) {
+            client.send(request).bytes();
+        }
+
+        assertThat(seen).hasSameSizeAs(requests);
+        for (int i = 0; i < requests.size(); i++) {
+            assertThat(Arrays.equals(seen.get(i).getBody(), requests.get(i).body()))
+                    .as("request %d", i)
+                    .isTrue();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aRedirectedStreamAsksTheSameAgain(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(urlPathEqualTo("/v1/chat/completions"))
+                .willReturn(aResponse().withStatus(307).withHeader("location", PROVIDER.baseUrl() + "/there")));
+        PROVIDER.stubFor(post(urlPathEqualTo("/there")).willReturn(replay(STREAM)));
+        List<LoggedRequest> seen = record();
+
+        client(asking(), Denials.answer(), mode).send(stream(Client.Body.BYTES)).bytes();
+
+        assertThat(seen).extracting(LoggedRequest::getBodyAsString).containsExactly(ASKED, ASKED);
+        assertThat(events.settled().outcome()).isEqualTo(Outcome.REPORTED);
     }
 
     // --- rate-limit headers
@@ -1083,6 +1170,19 @@ public abstract class AdapterContract {
         return opened(builder.build());
     }
 
+    /** A guard that asks for usage in streams, of a provider that takes the question. */
+    protected CostGuard asking() {
+        return opened(builder(redis.url())
+                .budget(roomy())
+                .provider(authority(), "openai")
+                .streamUsage()
+                .build());
+    }
+
+    private static String authority() {
+        return URI.create(PROVIDER.baseUrl()).getAuthority();
+    }
+
     private CostGuard.Builder builder(String url) {
         // A machine that stalls fails no test.
         return CostGuard.builder()
@@ -1144,6 +1244,10 @@ public abstract class AdapterContract {
     private static Client.Sent request(Exchange exchange, Client.Body form) {
         Client.Sent request = request(exchange);
         return new Client.Sent("POST", request.uri(), request.headers(), request.body(), form);
+    }
+
+    private static Client.Sent stream(Client.Body form) {
+        return new Client.Sent("POST", chat(), headers(), UNASKED.getBytes(StandardCharsets.UTF_8), form);
     }
 
     private static Client.Sent to(URI uri) {
