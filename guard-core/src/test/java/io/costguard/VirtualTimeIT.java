@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -56,8 +57,11 @@ class VirtualTimeIT {
     @Test
     void whatIsGivenBackLetsTheNextGoAtOnce() {
         try (CostGuard guard = guard(Limit.tokens(600).perHour(), WhenExhausted.waitUpTo(Duration.ofHours(1)))) {
-            time.at(MORNING, () -> guard.acquireAsync(CALL.cost(Cost.requests(1).input(600)))
-                    .thenAccept(permit -> time.at(MORNING.plusSeconds(10), permit::release)));
+            time.at(MORNING, () -> {
+                CompletableFuture<Void> unused = guard.acquireAsync(
+                                CALL.cost(Cost.requests(1).input(600)))
+                        .thenAccept(permit -> time.at(MORNING.plusSeconds(10), permit::release));
+            });
             callAt(1, "next", guard, CALL.cost(Cost.requests(1).input(600)));
             time.run();
         }
@@ -153,14 +157,16 @@ class VirtualTimeIT {
     }
 
     private void callAt(int seconds, String name, CostGuard guard, GuardedCall call) {
-        time.at(MORNING.plusSeconds(seconds), () -> guard.acquireAsync(call).handle((permit, failure) -> {
-            Duration since = Duration.between(MORNING, time.now());
-            String at = " at " + since.toSeconds() + "." + String.format("%06d", since.toNanosPart() / 1_000);
-            String denied = failure instanceof BudgetExceededException exceeded
-                    ? ", retry after " + exceeded.denial().retryAfter()
-                    : ": " + failure;
-            return told.add(name + (failure == null ? " went" + at : " denied" + at + denied));
-        }));
+        time.at(MORNING.plusSeconds(seconds), () -> {
+            CompletableFuture<Boolean> unused = guard.acquireAsync(call).handle((permit, failure) -> {
+                Duration since = Duration.between(MORNING, time.now());
+                String at = " at " + since.toSeconds() + "." + String.format("%06d", since.toNanosPart() / 1_000);
+                String denied = failure instanceof BudgetExceededException exceeded
+                        ? ", retry after " + exceeded.denial().retryAfter()
+                        : ": " + failure;
+                return told.add(name + (failure == null ? " went" + at : " denied" + at + denied));
+            });
+        });
     }
 
     private CostGuard guard(Limit limit, WhenExhausted whenExhausted) {
