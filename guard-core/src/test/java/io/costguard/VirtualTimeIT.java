@@ -120,8 +120,7 @@ class VirtualTimeIT {
 
         time.run();
 
-        assertThat(told)
-                .containsExactly("first, as that is over", "second", "third", "fourth, as it was said last");
+        assertThat(told).containsExactly("first, as that is over", "second", "third", "fourth, as it was said last");
         assertThat(time.now()).isEqualTo(MORNING.plusSeconds(1));
     }
 
