@@ -8,6 +8,7 @@ import io.costguard.http.HttpGuard;
 import io.costguard.http.StreamUsage;
 import io.costguard.limit.Admission;
 import io.costguard.limit.Fingerprint;
+import io.costguard.limit.Ledger;
 import io.costguard.limit.Limiter;
 import io.costguard.limit.LoggingListener;
 import io.costguard.limit.Reservation;
@@ -15,6 +16,7 @@ import io.costguard.limit.Subjects;
 import io.costguard.redis.Redis;
 import io.costguard.redis.RedisLedger;
 import io.costguard.redis.RedisShelf;
+import io.costguard.redis.VirtualLedger;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
@@ -26,6 +28,7 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ForkJoinPool;
@@ -380,8 +383,7 @@ public final class CostGuard implements AutoCloseable {
          * @throws IllegalArgumentException where budgets, limits or settings make no sense; it says which, and what to do
          */
         public CostGuard build() {
-            PriceList known = prices == null ? PriceList.bundled() : prices;
-            check(known);
+            PriceList known = check();
             if (!isEnabled()) {
                 log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
                 return new CostGuard(null, HttpGuard.off());
@@ -389,15 +391,39 @@ public final class CostGuard implements AutoCloseable {
             if (budgets.isEmpty()) {
                 log.warn("the guard has no budget: no call is guarded; add one with budget(..)");
             }
-            Fingerprint fingerprint = new Fingerprint(fingerprintKey);
-            Redis redis = redisClient != null
-                    ? Redis.of(redisClient)
-                    : Redis.at(redisUrl == null ? "" : redisUrl, decisionTimeout);
+            Redis redis = redis();
             List<GuardListener> told = new ArrayList<>(listeners);
             told.add(0, new LoggingListener(budgets));
+            return guard(known, redis, keyPrefix, new RedisLedger(redis, keyPrefix, decisionTimeout), told);
+        }
+
+        /**
+         * The guard in another time than this machine's, for replays and tests: it decides as ever, by the same script in a Redis, but
+         * over balances of its own, which nobody else sees and which are gone in a day. It cannot be switched off, and logs no denials.
+         *
+         * <p>It is for the thread on which {@code time} passes, and is asked by what does not wait there: {@link CostGuard#acquireAsync}
+         * or {@link CostGuard#decide}, not {@link CostGuard#acquire}. Its Redis must be a single server.
+         *
+         * @throws IllegalArgumentException where budgets, limits or settings make no sense; it says which, and what to do
+         */
+        public CostGuard buildIn(VirtualTime time) {
+            PriceList known = check();
+            Redis redis = redis();
+            String prefix = keyPrefix + ":virtual-" + UUID.randomUUID();
+            return guard(known, redis, prefix, new VirtualLedger(redis, prefix, time, decisionTimeout), listeners);
+        }
+
+        private Redis redis() {
+            return redisClient != null
+                    ? Redis.of(redisClient)
+                    : Redis.at(redisUrl == null ? "" : redisUrl, decisionTimeout);
+        }
+
+        private CostGuard guard(PriceList known, Redis redis, String prefix, Ledger ledger, List<GuardListener> told) {
+            Fingerprint fingerprint = new Fingerprint(fingerprintKey);
             Limiter limiter = new Limiter(
-                    new Subjects(budgets, keyPrefix, partitionBy, fingerprint),
-                    new RedisLedger(redis, keyPrefix, decisionTimeout),
+                    new Subjects(budgets, prefix, partitionBy, fingerprint),
+                    ledger,
                     known,
                     fingerprint,
                     whenExhausted,
@@ -407,14 +433,15 @@ public final class CostGuard implements AutoCloseable {
                     told.toArray(GuardListener[]::new));
             OutputHistory learned = new OutputHistory(
                     outputs.percent(),
-                    new RedisShelf(redis, keyPrefix, fingerprint, decisionTimeout),
+                    new RedisShelf(redis, prefix, fingerprint, decisionTimeout),
                     ForkJoinPool.commonPool());
             return new CostGuard(
                     limiter,
                     HttpGuard.of(limiter, known, learned, dialects, providers, denials, unknownCalls, streamUsage));
         }
 
-        private void check(PriceList known) {
+        private PriceList check() {
+            PriceList known = prices == null ? PriceList.bundled() : prices;
             if ((redisUrl == null) == (redisClient == null)) {
                 throw new IllegalArgumentException(
                         "say where Redis is, once: redis(\"redis://host:6379\") or redis(client)");
@@ -426,6 +453,7 @@ public final class CostGuard implements AutoCloseable {
                 }
                 budget.check(known);
             }
+            return known;
         }
 
         private static boolean isEnabled() {

@@ -8,9 +8,14 @@ import java.util.concurrent.CompletableFuture;
 /**
  * Keeps the balances of all subjects, for the whole fleet, and decides over them.
  *
- * <p>Safe for use by many threads. Deadlines are in terms of {@link System#nanoTime()}.
+ * <p>Safe for use by many threads, unless it says otherwise. Deadlines are in terms of its {@link #nanoTime()}.
  */
 public interface Ledger extends AutoCloseable {
+
+    /** The time that it lives in: {@link System#nanoTime()}, unless that is one of its own. */
+    default long nanoTime() {
+        return System.nanoTime();
+    }
 
     /**
      * Charges all claims, or none.

@@ -44,7 +44,7 @@ public final class Limiter implements AutoCloseable {
     private final WhenRedisFails whenRedisFails;
     private final Duration timeout;
     private final Listeners listeners;
-    private final Outage outage = new Outage(System::nanoTime);
+    private final Outage outage;
 
     public Limiter(
             Subjects subjects,
@@ -57,7 +57,8 @@ public final class Limiter implements AutoCloseable {
             Duration preCheck,
             GuardListener... listeners) {
         this.askings = new Askings(subjects, prices, fingerprint);
-        this.preCheck = new PreCheck(preCheck, System::nanoTime);
+        this.preCheck = new PreCheck(preCheck, ledger::nanoTime);
+        this.outage = new Outage(ledger::nanoTime);
         this.ledger = ledger;
         this.whenExhausted = whenExhausted;
         this.whenRedisFails = whenRedisFails;
@@ -105,7 +106,7 @@ public final class Limiter implements AutoCloseable {
                 CompletableFuture<Verdict> inTime = decidedWithin(atMost, asking, patience);
                 verdict = awaited(asking, inTime, () -> inTime.cancel(false), givenUp);
             } else {
-                verdict = ledger.reserve(asking.claims(), patience, System.nanoTime() + timeout.toNanos());
+                verdict = ledger.reserve(asking.claims(), patience, ledger.nanoTime() + timeout.toNanos());
             }
             if (verdict instanceof Verdict.Waiting waiting) {
                 long began = begins(asking, patience, waiting);
@@ -130,7 +131,7 @@ public final class Limiter implements AutoCloseable {
     private CompletableFuture<Verdict> decidedWithin(Duration atMost, Asking asking, Patience patience) {
         CompletableFuture<Verdict> inTime = new CompletableFuture<>();
         CompletableFuture<Verdict> unused = ledger.reserveAsync(
-                        asking.claims(), patience, System.nanoTime() + timeout.toNanos())
+                        asking.claims(), patience, ledger.nanoTime() + timeout.toNanos())
                 .whenComplete((verdict, failure) -> {
                     if (failure != null) {
                         inTime.completeExceptionally(failure);
@@ -184,11 +185,11 @@ public final class Limiter implements AutoCloseable {
         outage.decided();
         listeners.waiting(asking.call(), denial(waiting.expected(), patience));
         waiting.place().onRegressed(() -> listeners.regressed(asking.call()));
-        return System.nanoTime();
+        return ledger.nanoTime();
     }
 
-    private static Duration since(long nanos) {
-        return Duration.ofNanos(Math.max(1, System.nanoTime() - nanos));
+    private Duration since(long nanos) {
+        return Duration.ofNanos(Math.max(1, ledger.nanoTime() - nanos));
     }
 
     private Patience patience(GuardedCall call, Duration atMost) {
@@ -209,7 +210,7 @@ public final class Limiter implements AutoCloseable {
                 PreCheck.Tickets tickets = preCheck.tickets(asking.claims());
                 CompletableFuture<Verdict> decided = atMost.compareTo(timeout) < 0
                         ? decidedWithin(atMost, asking, patience)
-                        : ledger.reserveAsync(asking.claims(), patience, System.nanoTime() + timeout.toNanos());
+                        : ledger.reserveAsync(asking.claims(), patience, ledger.nanoTime() + timeout.toNanos());
                 admission = decided.thenCompose(verdict -> awaited(asking, patience, tickets, verdict, result));
             }
         } catch (RuntimeException e) {
@@ -287,7 +288,7 @@ public final class Limiter implements AutoCloseable {
         Cost cost = priced(call, call.cost());
         List<Claim> newcomer =
                 found.stream().map(subject -> Claim.ofNewcomer(subject, cost)).toList();
-        List<List<Standing>> standings = ledger.look(newcomer, System.nanoTime() + timeout.toNanos());
+        List<List<Standing>> standings = ledger.look(newcomer, ledger.nanoTime() + timeout.toNanos());
         List<LimitStatus> statuses = new ArrayList<>();
         for (int i = 0; i < found.size(); i++) {
             for (int j = 0; j < standings.get(i).size(); j++) {
@@ -373,7 +374,7 @@ public final class Limiter implements AutoCloseable {
 
     /** Returns when all that has ended so far is in the ledger. */
     public void flush() throws GuardUnavailableException {
-        ledger.flush(System.nanoTime() + timeout.toNanos());
+        ledger.flush(ledger.nanoTime() + timeout.toNanos());
     }
 
     /** The output tokens to reserve for a call like this one, when its request sets no cap. */

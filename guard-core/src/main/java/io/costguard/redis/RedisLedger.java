@@ -79,6 +79,7 @@ public final class RedisLedger implements Ledger {
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     private static final Executor SOON = CompletableFuture.delayedExecutor(10, TimeUnit.MILLISECONDS, Runnable::run);
 
+    private final Redis redis;
     private final BatchSender sender;
     private final ServerClock clock;
     private final long timeoutNanos;
@@ -166,14 +167,15 @@ public final class RedisLedger implements Ledger {
     }
 
     RedisLedger(Redis redis, Script script, String keyPrefix, Duration timeout) {
+        this.redis = redis;
         this.timeoutNanos = timeout.toNanos();
-        this.clock = new ServerClock(System::nanoTime);
+        this.clock = new ServerClock();
         this.sender = new BatchSender(redis, script, clock, timeout);
         byte[] client = new byte[12];
         ThreadLocalRandom.current().nextBytes(client);
         String process = Base64.getUrlEncoder().encodeToString(Arrays.copyOf(client, 9));
         this.lines = new Lines(process, keyPrefix + ":turn:");
-        this.waiters = new Waiters(new AskerOfWaiters(), redis, lines, clock, timeoutNanos);
+        this.waiters = new Waiters(new AskerOfWaiters(), lines, clock, timeoutNanos);
         for (int i = 0; i < LANES; i++) {
             String lane = keyPrefix + ":{lane-" + HexFormat.of().formatHex(client) + "-" + i + "}";
             freeLanes.add(new Lane(lane, clock.nanoTime()));
@@ -261,6 +263,11 @@ public final class RedisLedger implements Ledger {
         @Override
         public void giveBack(Verdict.Granted granted) {
             RedisLedger.this.giveBack(granted);
+        }
+
+        @Override
+        public Runnable listen(Listening.Listener listener) {
+            return new Listening(redis, lines.ownChannel(), listener)::close;
         }
     }
 
@@ -657,7 +664,7 @@ public final class RedisLedger implements Ledger {
             again(ask);
         } else {
             if (!ask.untilKnown && !ask.answer.isDone()) {
-                ask.verdict = waits(ask, result);
+                ask.verdict = waiters.begins(ask.call, result);
             }
             if (ask.answer.complete(result)) {
                 ended(ask);
@@ -665,20 +672,6 @@ public final class RedisLedger implements Ledger {
                 takeBack(ask, result);
             }
         }
-    }
-
-    /** A call that is not let go yet, and waits from now on. */
-    private @Nullable Verdict waits(Ask ask, Batch.Result result) {
-        Batch.LineOperation operation = ask.call.operation();
-        if (result instanceof Batch.Result.Joined joined) {
-            return waiters.joined(ask.call, joined);
-        } else if (result instanceof Batch.Result.Decided decided
-                && decided.verdict() instanceof Verdict.Shortfall denied
-                && operation != null
-                && operation.kind() == Batch.LineOperation.Kind.LEAVING) {
-            return waiters.mayReturn(ask.call, denied);
-        }
-        return null;
     }
 
     /** Nobody wants to hear it any more. */

@@ -1,5 +1,8 @@
 package io.costguard.redis;
 
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongFunction;
 import java.util.function.LongSupplier;
 
 /**
@@ -8,12 +11,22 @@ import java.util.function.LongSupplier;
  */
 final class ServerClock {
     private final LongSupplier nanoTime;
+    private final LongFunction<CompletableFuture<Void>> after;
     private volatile Seen seen = new Seen(0, 0);
 
     private record Seen(long micros, long atNanos) {}
 
-    ServerClock(LongSupplier nanoTime) {
+    /** In the time of this machine. */
+    ServerClock() {
+        this(
+                System::nanoTime,
+                nanos -> new CompletableFuture<Void>().completeOnTimeout(null, nanos, TimeUnit.NANOSECONDS));
+    }
+
+    /** @param after what completes when so many of {@code nanoTime} have passed */
+    ServerClock(LongSupplier nanoTime, LongFunction<CompletableFuture<Void>> after) {
         this.nanoTime = nanoTime;
+        this.after = after;
     }
 
     void told(long micros) {
@@ -28,5 +41,10 @@ final class ServerClock {
 
     long nanoTime() {
         return nanoTime.getAsLong();
+    }
+
+    /** Completes after so long, unless it is completed before: then nothing of it is kept. */
+    CompletableFuture<Void> after(long nanos) {
+        return after.apply(nanos);
     }
 }

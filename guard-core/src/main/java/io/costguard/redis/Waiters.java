@@ -8,12 +8,12 @@ import io.costguard.limit.Verdict;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -49,7 +49,6 @@ final class Waiters {
     private static final int BEATS_UNTIL_DEAF = 10;
 
     private final Asker asker;
-    private final Redis redis;
     private final Lines lines;
     private final ServerClock clock;
     private final long timeoutNanos;
@@ -61,22 +60,25 @@ final class Waiters {
 
     private final Set<Waiter> leaving = ConcurrentHashMap.newKeySet();
     private final AtomicBoolean beating = new AtomicBoolean();
-    private volatile @Nullable Listening ears;
+    private volatile @Nullable Runnable stopsListening;
     private volatile boolean deaf;
     private volatile boolean closing;
     private volatile boolean closed;
 
-    /** Has something asked of the script in the next batch; the answer fails only where it is certain that it was not done. */
+    /** The ledger, as far as calls that wait need it. */
     interface Asker {
+        /** Has something asked of the script in the next batch; the answer fails only where it is certain that it was not done. */
         CompletableFuture<Batch.Result> ask(Batch.Call.Reserve call);
 
         /** For a call that was let go when nobody wanted it any more. */
         void giveBack(Verdict.Granted granted);
+
+        /** Hears what other processes tell this one, until what it answers is run. */
+        Runnable listen(Listening.Listener listener);
     }
 
-    Waiters(Asker asker, Redis redis, Lines lines, ServerClock clock, long timeoutNanos) {
+    Waiters(Asker asker, Lines lines, ServerClock clock, long timeoutNanos) {
         this.asker = asker;
-        this.redis = redis;
         this.lines = lines;
         this.clock = clock;
         this.timeoutNanos = timeoutNanos;
@@ -108,8 +110,21 @@ final class Waiters {
         return new Claim(subject, new long[subject.limits().size()]);
     }
 
+    /** What becomes of a call that is not let go, if it waits from now on. */
+    @Nullable Verdict begins(Batch.Call.Reserve call, Batch.Result result) {
+        if (result instanceof Batch.Result.Joined joined) {
+            return joined(call, joined);
+        } else if (result instanceof Batch.Result.Decided decided
+                && decided.verdict() instanceof Verdict.Shortfall denied
+                && call.operation() != null
+                && call.operation().kind() == Batch.LineOperation.Kind.LEAVING) {
+            return mayReturn(call, denied);
+        }
+        return null;
+    }
+
     /** A call that stands in line from now on. */
-    Verdict.Waiting joined(Batch.Call.Reserve call, Batch.Result.Joined joined) {
+    private Verdict.Waiting joined(Batch.Call.Reserve call, Batch.Result.Joined joined) {
         Waiter waiter = new Waiter(call, joined.expected(), joined.place());
         waiter.stands(joined);
         waiter.begin();
@@ -126,7 +141,7 @@ final class Waiters {
     }
 
     /** A call that leaves others their share, and asks again and again; it is denied if that would be too late. */
-    Verdict mayReturn(Batch.Call.Reserve call, Verdict.Shortfall denied) {
+    private Verdict mayReturn(Batch.Call.Reserve call, Verdict.Shortfall denied) {
         if (denied.waitMicros() * 1_000 >= patienceNanos(call)) {
             return denied;
         }
@@ -191,8 +206,8 @@ final class Waiters {
         return new GuardUnavailableException("the guard is closed");
     }
 
-    private static Executor after(long nanos) {
-        return CompletableFuture.delayedExecutor(nanos, TimeUnit.NANOSECONDS, Runnable::run);
+    private void after(long nanos, Runnable then) {
+        CompletableFuture<Void> unused = clock.after(nanos).thenRun(then);
     }
 
     // -------------------------------------------------------------------------------------------------- one waiter
@@ -238,8 +253,7 @@ final class Waiters {
 
         /** Nothing of a call that ends before is kept until then. */
         private void unlessEndedWithin(long nanos, Runnable then) {
-            CompletableFuture<Void> timer =
-                    new CompletableFuture<Void>().completeOnTimeout(null, nanos, TimeUnit.NANOSECONDS);
+            CompletableFuture<Void> timer = clock.after(nanos);
             CompletableFuture<Void> unused = timer.thenRun(then);
             CompletableFuture<Verdict> unusedToo = end.whenComplete((verdict, failure) -> timer.complete(null));
         }
@@ -294,7 +308,7 @@ final class Waiters {
                         if (failure == null || closed || clock.nanoTime() - deadlineNanos > LEAVING_NANOS) {
                             leaving.remove(this);
                         } else {
-                            after(RETRY_NANOS).execute(this::goAway);
+                            after(RETRY_NANOS, this::goAway);
                         }
                     });
         }
@@ -459,7 +473,7 @@ final class Waiters {
     private void beat() {
         if (beating.compareAndSet(false, true)) {
             listen();
-            after(BEAT_NANOS).execute(() -> beats(0));
+            after(BEAT_NANOS, () -> beats(0));
         }
     }
 
@@ -475,8 +489,8 @@ final class Waiters {
             }
             return;
         }
-        CompletableFuture<?> unused = all.whenComplete(
-                (nothing, failure) -> after(deaf ? LOOK_NANOS : BEAT_NANOS).execute(() -> beats(silent)));
+        CompletableFuture<?> unused =
+                all.whenComplete((nothing, failure) -> after(deaf ? LOOK_NANOS : BEAT_NANOS, () -> beats(silent)));
     }
 
     private Set<Subject> subjects() {
@@ -484,7 +498,7 @@ final class Waiters {
                 .filter(waiter -> waiter.place != 0)
                 .flatMap(waiter -> waiter.inLine().stream())
                 .map(Claim::subject)
-                .collect(Collectors.toSet());
+                .collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
     private CompletableFuture<?> beatsOf(Set<Subject> subjects) {
@@ -509,18 +523,18 @@ final class Waiters {
     }
 
     private void stopListening() {
-        Listening open = ears;
-        ears = null;
-        if (open != null) {
-            open.close();
+        Runnable stops = stopsListening;
+        stopsListening = null;
+        if (stops != null) {
+            stops.run();
         }
     }
 
     private void listen() {
-        if (ears != null) {
+        if (stopsListening != null) {
             return;
         }
-        ears = new Listening(redis, lines.ownChannel(), new Listening.Listener() {
+        stopsListening = asker.listen(new Listening.Listener() {
             @Override
             public void onMessage(String message) {
                 Matcher wake = WAKE.matcher(message);

@@ -1,0 +1,198 @@
+package io.costguard.examples.command;
+
+import io.costguard.Budget;
+import io.costguard.Limit;
+import io.costguard.Weights;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** Budgets in a JSON file, whose members are called as the steps of {@link Budget} and {@link Limit} are. */
+final class BudgetFile {
+    private BudgetFile() {}
+
+    /** @throws BadInputException that says in which line what is wrong */
+    static List<Budget> read(Path file) {
+        String text;
+        try {
+            text = Files.readString(file);
+        } catch (IOException e) {
+            throw new BadInputException(file + ": cannot be read as UTF-8 text: " + e);
+        }
+        Map<String, Json> members = Json.read(file.toString(), 1, text).members("a file of budgets");
+        List<Budget> budgets = new ArrayList<>();
+        members.forEach((name, value) -> {
+            if (!name.equals("budgets")) {
+                throw value.bad("unknown member '" + name + "'; there is 'budgets'");
+            }
+            value.elements("'budgets'").forEach(each -> budgets.add(budget(each)));
+        });
+        if (budgets.isEmpty()) {
+            throw new BadInputException(file + ": there are no budgets in it");
+        }
+        return budgets;
+    }
+
+    private static Budget budget(Json json) {
+        Map<String, Json> members = json.members("a budget");
+        Json named = members.get("name");
+        if (named == null) {
+            throw json.bad("a budget needs a 'name'");
+        }
+        Budget budget = made(named, () -> Budget.named(named.text("'name'")));
+        for (Map.Entry<String, Json> member : members.entrySet()) {
+            Budget before = budget;
+            budget = made(member.getValue(), () -> with(before, member.getKey(), member.getValue()));
+        }
+        return budget;
+    }
+
+    private static Budget with(Budget budget, String name, Json value) {
+        String what = "'" + name + "'";
+        return switch (name) {
+            case "name" -> budget;
+            case "models" -> budget.models(value.texts(what));
+            case "providers" -> budget.providers(value.texts(what));
+            case "where" -> {
+                Budget narrowed = budget;
+                for (Map.Entry<String, Json> each : value.members(what).entrySet()) {
+                    narrowed = narrowed.where(each.getKey(), each.getValue().texts(what));
+                }
+                yield narrowed;
+            }
+            case "per" -> budget.per(value.texts(what));
+            case "assumedOutput" -> budget.assumedOutput(value.count(what));
+            case "clampToCapacity" -> value.flag(what) ? budget.clampToCapacity() : budget;
+            case "dryRun" -> value.flag(what) ? budget.dryRun() : budget;
+            case "limits" -> {
+                Budget limited = budget;
+                for (Json each : value.elements(what)) {
+                    limited = limited.limit(made(each, () -> limit(each)));
+                }
+                yield limited;
+            }
+            default ->
+                throw value.bad(
+                        "unknown member " + what + " of a budget; there are name, models, providers, where, per,"
+                                + " assumedOutput, clampToCapacity, dryRun and limits");
+        };
+    }
+
+    private static Limit limit(Json json) {
+        Map<String, Json> members = new HashMap<>(json.members("a limit"));
+        Limit limit = per(amount(json, members), json, members.remove("per"));
+        Json zone = members.remove("zone");
+        Json algorithm = members.remove("algorithm");
+        Json burst = members.remove("burst");
+        Json weights = members.remove("weights");
+        if (algorithm != null) {
+            String text = algorithm.text("'algorithm'");
+            limit = switch (text) {
+                case "tokenBucket" -> limit.tokenBucket();
+                case "fixedWindow" -> limit.fixedWindow();
+                default ->
+                    throw algorithm.bad("unknown algorithm '" + text + "'; there are tokenBucket and fixedWindow");
+            };
+        }
+        if (zone != null) {
+            limit = limit.fixedWindow(zone.parsed("'zone'", "Europe/Berlin", ZoneId::of));
+        }
+        if (burst != null) {
+            limit = burst.value() instanceof String dollars
+                    ? limit.burst(dollars)
+                    : limit.burst(burst.count("'burst'"));
+        }
+        if (weights != null) {
+            limit = limit.weighing(weights(weights));
+        }
+        for (Map.Entry<String, Json> unknown : members.entrySet()) {
+            throw unknown.getValue()
+                    .bad("unknown member '" + unknown.getKey() + "' of a limit; there are requests, tokens,"
+                            + " inputTokens, outputTokens or usd, and per, algorithm, zone, burst and weights");
+        }
+        return limit;
+    }
+
+    private static Limit.Amount amount(Json json, Map<String, Json> members) {
+        Limit.Amount amount = null;
+        for (String unit : List.of("requests", "tokens", "inputTokens", "outputTokens", "usd")) {
+            Json value = members.remove(unit);
+            if (value != null && amount != null) {
+                throw value.bad("a limit counts one unit; make '" + unit + "' a limit of its own");
+            }
+            if (value != null) {
+                String what = "'" + unit + "'";
+                amount = switch (unit) {
+                    case "requests" -> Limit.requests(value.count(what));
+                    case "tokens" -> Limit.tokens(value.count(what));
+                    case "inputTokens" -> Limit.inputTokens(value.count(what));
+                    case "outputTokens" -> Limit.outputTokens(value.count(what));
+                    default -> Limit.usd(value.decimal(what));
+                };
+            }
+        }
+        if (amount == null) {
+            throw json.bad("a limit needs requests, tokens, inputTokens, outputTokens or usd");
+        }
+        return amount;
+    }
+
+    private static Limit per(Limit.Amount amount, Json json, @Nullable Json per) {
+        if (per == null) {
+            throw json.bad("a limit needs 'per': second, minute, hour, day, week, month, or a duration like PT5M");
+        }
+        return switch (per.text("'per'")) {
+            case "second" -> amount.perSecond();
+            case "minute" -> amount.perMinute();
+            case "hour" -> amount.perHour();
+            case "day" -> amount.perDay();
+            case "week" -> amount.perWeek();
+            case "month" -> amount.perMonth();
+            default ->
+                amount.per(per.parsed("'per'", "second, minute, hour, day, week, month or PT5M", Duration::parse));
+        };
+    }
+
+    private static Weights weights(Json json) {
+        if (json.value() instanceof String provider) {
+            return switch (provider) {
+                case "anthropic" -> Weights.anthropic();
+                case "openAi" -> Weights.openAi();
+                case "gemini" -> Weights.gemini();
+                default -> throw json.bad("unknown weights '" + provider + "'; there are anthropic, openAi and gemini");
+            };
+        }
+        Weights weights = Weights.none();
+        for (Map.Entry<String, Json> member : json.members("'weights'").entrySet()) {
+            String weight = member.getValue().decimal("'" + member.getKey() + "'");
+            weights = switch (member.getKey()) {
+                case "cacheRead" -> weights.cacheRead(weight);
+                case "cacheWrite" -> weights.cacheWrite(weight);
+                case "output" -> weights.output(weight);
+                case "reasoning" -> weights.reasoning(weight);
+                default ->
+                    throw member.getValue()
+                            .bad("unknown weight '" + member.getKey()
+                                    + "'; there are cacheRead, cacheWrite, output and reasoning");
+            };
+        }
+        return weights;
+    }
+
+    /** What the library says of it, with its place. */
+    private static <T> T made(Json place, Supplier<T> step) {
+        try {
+            return step.get();
+        } catch (IllegalArgumentException e) {
+            throw place.bad(String.valueOf(e.getMessage()));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+package io.costguard.examples.command;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.costguard.Budget;
+import io.costguard.Limit;
+import io.costguard.Weights;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.ZoneId;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class BudgetFileTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void aBudgetSaysWhatItsStepsSay() throws IOException {
+        Budget budget = BudgetFile.read(file("""
+                {"budgets": [{
+                  "name": "team", "models": ["gpt-4o*"], "providers": ["openai"], "where": {"user": ["a*", "b*"]},
+                  "per": ["user"], "assumedOutput": 500, "clampToCapacity": true, "dryRun": true,
+                  "limits": [{"requests": 5, "per": "second"}]
+                }]}
+                """)).get(0);
+
+        assertThat(budget.name()).isEqualTo("team");
+        assertThat(budget.countedPer()).containsExactly("user");
+        assertThat(budget.assumedOutput()).isEqualTo(500);
+        assertThat(budget.isClampedToCapacity()).isTrue();
+        assertThat(budget.isDryRun()).isTrue();
+        assertThat(budget.appliesTo(Map.of("model", "gpt-4o-mini", "provider", "openai", "user", "bob")))
+                .isTrue();
+        for (Map<String, String> other : List.of(
+                Map.of("model", "claude", "provider", "openai", "user", "bob"),
+                Map.of("model", "gpt-4o-mini", "provider", "azure", "user", "bob"),
+                Map.of("model", "gpt-4o-mini", "provider", "openai", "user", "carl"))) {
+            assertThat(budget.appliesTo(other)).isFalse();
+        }
+    }
+
+    @Test
+    void limitsSayWhatTheirStepsSay() throws IOException {
+        List<Limit> limits = BudgetFile.read(file("""
+                {"budgets": [{"name": "b", "limits": [
+                  {"requests": 5, "per": "second"},
+                  {"tokens": 10, "per": "minute", "burst": 20},
+                  {"inputTokens": 10, "per": "PT5M", "weights": "anthropic"},
+                  {"outputTokens": 10, "per": "hour", "algorithm": "fixedWindow"},
+                  {"usd": "2.50", "per": "day", "zone": "Europe/Berlin"},
+                  {"usd": 2.5, "per": "week", "algorithm": "tokenBucket", "burst": "1.25"},
+                  {"tokens": 10, "per": "month", "weights": {"cacheRead": 0.1, "output": "5"}}
+                ]}]}
+                """)).get(0).limits();
+
+        assertThat(limits)
+                .extracting(Limit::toString)
+                .containsExactlyElementsOf(List.of(
+                                Limit.requests(5).perSecond(),
+                                Limit.tokens(10).perMinute().burst(20),
+                                Limit.inputTokens(10).per(Duration.ofMinutes(5)).weighing(Weights.anthropic()),
+                                Limit.outputTokens(10).perHour().fixedWindow(),
+                                Limit.usd("2.50").perDay().fixedWindow(ZoneId.of("Europe/Berlin")),
+                                Limit.usd("2.50").perWeek().tokenBucket().burst("1.25"),
+                                Limit.tokens(10)
+                                        .perMonth()
+                                        .weighing(
+                                                Weights.none().cacheRead("0.1").output(5)))
+                        .stream()
+                        .map(Limit::toString)
+                        .toList());
+        assertThat(limits)
+                .extracting(Limit::capacity)
+                .containsExactly(5L, 20L, 10L, 10L, 2_500_000_000L, 1_250_000_000L, 10L);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\0',
+            value = {
+                "'limits': []                                                         | a budget needs a 'name'",
+                "'name': 'b', 'limit': []                                             | unknown member 'limit' of a budget",
+                "'name': ' ', 'limits': []                                            | a budget's name must be",
+                "'name': 'b', 'per': 'model'                                          | 'per' must be an array",
+                "'name': 'b', 'dryRun': 'yes'                                         | 'dryRun' must be true or false",
+                "'name': 'b', 'limits': [{'per': 'day'}]                              | a limit needs requests, tokens,",
+                "'name': 'b', 'limits': [{'tokens': 5}]                               | a limit needs 'per'",
+                "'name': 'b', 'limits': [{'tokens': 0, 'per': 'day'}]                 | must be above 0",
+                "'name': 'b', 'limits': [{'tokens': 5, 'usd': 1, 'per': 'day'}]       | a limit counts one unit",
+                "'name': 'b', 'limits': [{'tokens': 5, 'per': 'fortnight'}]           | 'per' must be like",
+                "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'zone': 'Mars'}] | 'zone' must be like Europe/Berlin",
+                "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'algorithm': 'x'}] | unknown algorithm 'x'",
+                "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'weights': 'x'}] | unknown weights 'x'",
+                "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'weights': {'x': 1}}] | unknown weight 'x'",
+                "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'bursts': 5}]    | unknown member 'bursts' of a limit"
+            })
+    void whatIsWrongIsSaidWithItsLine(String budget, String said) throws IOException {
+        Path file = file("{\"budgets\":\n[\n{" + budget.replace('\'', '"') + "}]}");
+
+        assertThatExceptionOfType(BadInputException.class)
+                .isThrownBy(() -> BudgetFile.read(file))
+                .withMessageStartingWith(file + ":3: ")
+                .withMessageContaining(said);
+    }
+
+    @Test
+    void aFileWithoutBudgetsIsRefused() throws IOException {
+        Path file = file("{\"budgets\": []}");
+
+        assertThatExceptionOfType(BadInputException.class)
+                .isThrownBy(() -> BudgetFile.read(file))
+                .withMessageContaining("there are no budgets in it");
+    }
+
+    private Path file(String text) throws IOException {
+        return Files.writeString(folder.resolve("budgets.json"), text);
+    }
+}

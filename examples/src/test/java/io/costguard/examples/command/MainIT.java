@@ -1,0 +1,89 @@
+package io.costguard.examples.command;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The command as a process of its own, with a Redis that it starts itself. */
+@Timeout(120)
+class MainIT {
+    @TempDir
+    Path folder;
+
+    @Test
+    void theSampleIsReplayedAndReported() throws IOException, InterruptedException {
+        Ran ran = run("replay", "samples/calls.jsonl", "--budgets", "samples/budgets.json", "--wait", "30s");
+
+        assertThat(ran.code()).as(ran.err()).isZero();
+        assertThat(ran.out())
+                .contains("went at once", "were denied", "rate: tokens per minute, capacity 24000", " 98 %");
+    }
+
+    @Test
+    void scriptsAreToldAsJson() throws IOException, InterruptedException {
+        Path calls = Files.writeString(folder.resolve("calls.jsonl"), """
+                {"at":"2026-03-02T08:00:00Z","model":"m","input":100,"output":0,"maxOutput":0}
+                {"at":"2026-03-02T08:00:01Z","model":"m","input":7,"output":0,"maxOutput":0}
+                """);
+        Path budgets = Files.writeString(
+                folder.resolve("budgets.json"),
+                "{\"budgets\":[{\"name\":\"b\",\"limits\":[{\"tokens\":100,\"per\":\"minute\"}]}]}");
+
+        Ran ran = run("replay", calls.toString(), "--budgets", budgets.toString(), "--json");
+
+        assertThat(ran.code()).as(ran.err()).isZero();
+        assertThat(Json.read("out", 1, ran.out()).members("all"))
+                .hasEntrySatisfying(
+                        "wentAtOnce", went -> assertThat(went.count("it")).isEqualTo(1));
+        assertThat(ran.out()).contains("\"retryAfterSeconds\" : 3.2");
+    }
+
+    @Test
+    void whatIsWrongIsSaidWithFileAndLine() throws IOException, InterruptedException {
+        Path calls = Files.writeString(folder.resolve("calls.jsonl"), "{\"at\":\"yesterday\",\"model\":\"m\"}");
+
+        Ran ran = run("replay", calls.toString(), "--budgets", "samples/budgets.json");
+
+        assertThat(ran.code()).isEqualTo(2);
+        assertThat(ran.out()).isEmpty();
+        assertThat(ran.err())
+                .isEqualToIgnoringNewLines(
+                        "costguard: " + calls + ":1: 'at' must be like 2026-03-02T08:00:00Z, not 'yesterday'");
+    }
+
+    @Test
+    void anUnknownCommandIsRefused() throws IOException, InterruptedException {
+        Ran ran = run("repaly");
+
+        assertThat(ran.code()).isEqualTo(2);
+        assertThat(ran.err()).contains("unknown command 'repaly'; --help says what there is");
+    }
+
+    private record Ran(int code, String out, String err) {}
+
+    private Ran run(String... arguments) throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                Main.class.getName()));
+        command.addAll(List.of(arguments));
+        Path out = folder.resolve("out");
+        Path err = folder.resolve("err");
+        Process process = new ProcessBuilder(command)
+                .redirectOutput(out.toFile())
+                .redirectError(err.toFile())
+                .start();
+        int code = process.waitFor();
+        return new Ran(
+                code, Files.readString(out, StandardCharsets.UTF_8), Files.readString(err, StandardCharsets.UTF_8));
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.examples.command;
+
+import org.jspecify.annotations.NullMarked;

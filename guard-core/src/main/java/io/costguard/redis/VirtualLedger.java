@@ -1,0 +1,245 @@
+package io.costguard.redis;
+
+import io.costguard.GuardUnavailableException;
+import io.costguard.VirtualTime;
+import io.costguard.limit.Charge;
+import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger;
+import io.costguard.limit.Patience;
+import io.costguard.limit.Standing;
+import io.costguard.limit.Subject;
+import io.costguard.limit.Verdict;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * The ledger in a {@link VirtualTime}: one process, whose calls are decided by the real script and wait in its lines as ever. Only what
+ * the script takes for the time, and what calls that wait take for it, is another. Each call is a batch of its own, decided at once.
+ *
+ * <p>Not safe for use by many threads. Its Redis must be a single server.
+ */
+public final class VirtualLedger implements Ledger {
+    private static final byte[] TELL_TIME = ("redis.call('SET', KEYS[1], ARGV[1], 'PX', '" + Script.A_DAY_IN_MILLIS
+                    + "')")
+            .getBytes(StandardCharsets.US_ASCII);
+    /** The latest that fits the script: nothing comes too late. */
+    private static final long NEVER_TOO_LATE = (1L << 53) - 1;
+
+    private final Redis redis;
+    private final VirtualTime time;
+    private final long timeoutNanos;
+    private final byte[] timeKey;
+    private final Script script;
+    private final Lane lane;
+    private final Lines lines;
+    private final ServerClock clock;
+    private final Waiters waiters;
+    private Instant told = Instant.MIN;
+
+    /**
+     * @param keyPrefix which nothing else may have: its balances mean nothing in another time
+     * @param timeout how long Redis may take to answer, by this machine's clock
+     */
+    public VirtualLedger(Redis redis, String keyPrefix, VirtualTime time, Duration timeout) {
+        this.redis = redis;
+        this.time = time;
+        this.timeoutNanos = timeout.toNanos();
+        String key = keyPrefix + ":time";
+        this.timeKey = key.getBytes(StandardCharsets.US_ASCII);
+        this.script = Script.load(RedisLedger.SCRIPT).inTimeAt(key);
+        this.lane = new Lane(keyPrefix + ":lane", 0);
+        this.lines = new Lines("virtual-time", keyPrefix + ":turn:");
+        this.clock = new ServerClock(this::nanoTime, this::after);
+        this.waiters = new Waiters(new AskerOfWaiters(), lines, clock, timeoutNanos);
+    }
+
+    @Override
+    public long nanoTime() {
+        return micros() * 1_000;
+    }
+
+    private long micros() {
+        return ChronoUnit.MICROS.between(Instant.EPOCH, time.now());
+    }
+
+    private CompletableFuture<Void> after(long nanos) {
+        CompletableFuture<Void> passed = new CompletableFuture<>();
+        time.at(time.now().plusNanos(nanos), () -> passed.complete(null));
+        return passed;
+    }
+
+    @Override
+    public Verdict reserve(List<Claim> claims, Patience patience, long deadlineNanos) throws GuardUnavailableException {
+        Batch.Call.Reserve call = waiters.call(claims, patience);
+        Batch.Result result = decided(call);
+        Verdict waits = waiters.begins(call, result);
+        if (waits instanceof Verdict.Waiting waiting) {
+            return new Verdict.Waiting(waiting.expected(), new PlaceInTime(waiting.place()));
+        }
+        return waits == null ? ((Batch.Result.Decided) result).verdict() : waits;
+    }
+
+    @Override
+    public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, Patience patience, long deadlineNanos) {
+        try {
+            return CompletableFuture.completedFuture(reserve(claims, patience, deadlineNanos));
+        } catch (GuardUnavailableException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    @Override
+    public void settle(List<Settled> settled, Runnable then) {
+        settled.forEach(each -> change(new Batch.Call.Settle(each)));
+        then.run();
+    }
+
+    @Override
+    public void correct(Correction correction, Runnable then) {
+        if (change(new Batch.Call.Correct(correction)) instanceof Batch.Result.Corrected) {
+            then.run();
+        }
+    }
+
+    private Batch.Result change(Batch.Call call) {
+        try {
+            return decided(call);
+        } catch (GuardUnavailableException e) {
+            // Without it, all that follows would be about another history.
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) throws GuardUnavailableException {
+        return ((Batch.Result.Looked) decided(new Batch.Call.Look(newcomer))).standings();
+    }
+
+    @Override
+    public CompletableFuture<?> hold(List<Subject> subjects, Duration hold) {
+        try {
+            return CompletableFuture.completedFuture(decided(Waiters.hold(subjects, hold)));
+        } catch (GuardUnavailableException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    /** All is settled at once. */
+    @Override
+    public void flush(long deadlineNanos) {}
+
+    @Override
+    public void close() {
+        waiters.close();
+        redis.close();
+    }
+
+    private Batch.Result decided(Batch.Call call) throws GuardUnavailableException {
+        Batch.Call asked = call;
+        Batch.Result result = run(asked);
+        while (result instanceof Batch.Result.AskAgain) {
+            asked = asked.namingLines();
+            result = run(asked);
+        }
+        if (result instanceof Batch.Result.Refused refused) {
+            throw refused.why();
+        }
+        return result;
+    }
+
+    private Batch.Result run(Batch.Call call) throws GuardUnavailableException {
+        Batch batch = new Batch(lines);
+        batch.add(call);
+        Batch.Mode mode = call instanceof Batch.Call.Look ? Batch.Mode.LOOK : Batch.Mode.RUN;
+        byte[] request = batch.request(mode, lane.number(), NEVER_TOO_LATE, Script.A_DAY_IN_MILLIS, micros());
+        Batch.Reply reply;
+        try {
+            tellTime();
+            reply = batch.read(script.run(redis, batch.keys(lane.key()), request, timeoutNanos));
+        } catch (JedisException e) {
+            throw new GuardUnavailableException("Redis could not decide: " + e.getMessage(), e);
+        }
+        if (mode == Batch.Mode.RUN) {
+            lane.advance(0);
+        }
+        clock.told(reply.micros());
+        waiters.told(reply.wakes());
+        return reply.results().get(0);
+    }
+
+    private void tellTime() {
+        if (!told.equals(time.now())) {
+            byte[] now = Long.toString(micros()).getBytes(StandardCharsets.US_ASCII);
+            Object unused = redis.eval(TELL_TIME, List.of(timeKey), now, timeoutNanos);
+            told = time.now();
+        }
+    }
+
+    private final class AskerOfWaiters implements Waiters.Asker {
+        /** Not before what is going on has ended: it may be what wakes whoever asks. */
+        @Override
+        public CompletableFuture<Batch.Result> ask(Batch.Call.Reserve call) {
+            CompletableFuture<Batch.Result> answer = new CompletableFuture<>();
+            time.at(time.now(), () -> {
+                try {
+                    answer.complete(decided(call));
+                } catch (GuardUnavailableException e) {
+                    answer.completeExceptionally(e);
+                }
+            });
+            return answer;
+        }
+
+        @Override
+        public void giveBack(Verdict.Granted granted) {
+            for (Charge charge : granted.charges()) {
+                Batch.Result unused =
+                        change(new Batch.Call.Settle(new Settled(charge, new long[charge.eras().length])));
+            }
+        }
+
+        /** All who wait are of this process, which is told by the replies to its own batches. */
+        @Override
+        public Runnable listen(Listening.Listener listener) {
+            return () -> {};
+        }
+    }
+
+    /** A place whose end is told on the thread on which time passes, whatever is to follow elsewhere: else time would go on without. */
+    private record PlaceInTime(Verdict.Place place, CompletableFuture<Verdict> end) implements Verdict.Place {
+        PlaceInTime(Verdict.Place place) {
+            this(place, new OnThisThread<>());
+            CompletableFuture<Verdict> unused = place.end().whenComplete((verdict, failure) -> {
+                if (failure == null) {
+                    end.complete(verdict);
+                } else {
+                    end.completeExceptionally(failure);
+                }
+            });
+        }
+
+        @Override
+        public void onRegressed(Runnable told) {
+            place.onRegressed(told);
+        }
+
+        @Override
+        public void leave() {
+            place.leave();
+        }
+    }
+
+    private static final class OnThisThread<T> extends CompletableFuture<@Nullable T> {
+        @Override
+        public Executor defaultExecutor() {
+            return Runnable::run;
+        }
+    }
+}
