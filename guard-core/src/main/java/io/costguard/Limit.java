@@ -27,7 +27,11 @@ import java.util.Set;
  * <p><b>Fixed window</b> (the default for a day and longer): the amount in each window of the calendar, aligned to UTC or
  * to a given zone; a week begins on Monday. Across the border of two windows up to twice the amount may go.
  *
- * <p>What is used above an estimate is charged all the same: as debt, which the refill or the windows to come pay off.
+ * <p><b>Sliding window</b> ({@link #slidingWindow()}): the amount in <em>any</em> window of that length, wherever it begins; what a
+ * provider wants that counts hard. The window is cut into fifteen slots, and the oldest counts for as long as any of it is in the window: what
+ * was used comes back up to a fifteenth of the window late.
+ *
+ * <p>What is used above an estimate is charged all the same: as debt, which the refill, the windows or the slots to come pay off.
  *
  * <p>Every token counts 1, unless {@link #weighing(Weights)} says otherwise. The amount, the capacity, and all that is told of the balance
  * ({@link Denial}, {@link LimitStatus}) are in tokens as they weigh.
@@ -74,6 +78,9 @@ public final class Limit {
 
         /** Begins anew at each border of the calendar in {@code zone}. */
         record FixedWindow(ZoneId zone) implements Algorithm {}
+
+        /** Looks back from now, whenever that is. */
+        record SlidingWindow() implements Algorithm {}
     }
 
     /** The span that an amount is for: of one length, or as long as the calendar says. */
@@ -214,6 +221,11 @@ public final class Limit {
         return with(new Algorithm.FixedWindow(zone.normalized()));
     }
 
+    /** This limit as a sliding window: no window of its length, wherever it begins, holds more than the amount. */
+    public Limit slidingWindow() {
+        return with(new Algorithm.SlidingWindow());
+    }
+
     /** This token bucket with a capacity of {@code capacity} instead of the amount: the most that may go at once. */
     public Limit burst(long capacity) {
         if (capacity <= 0 || capacity > Cost.MAX_AMOUNT) {
@@ -343,6 +355,9 @@ public final class Limit {
         if (algorithm instanceof Algorithm.FixedWindow fixed) {
             return isShort || !fixed.zone().equals(ZoneOffset.UTC) ? " (fixed window, " + fixed.zone() + ")" : "";
         }
+        if (algorithm instanceof Algorithm.SlidingWindow) {
+            return " (sliding window)";
+        }
         return isShort ? "" : " (token bucket)";
     }
 
@@ -364,9 +379,9 @@ public final class Limit {
         if (unit.isTokens() && !weights.count(unit)) {
             throw new IllegalArgumentException(this + ": by its weights, none of its tokens count");
         }
-        if (algorithm instanceof Algorithm.TokenBucket && window instanceof Window.Month) {
+        if (!(algorithm instanceof Algorithm.FixedWindow) && window instanceof Window.Month) {
             throw new IllegalArgumentException(
-                    this + ": months differ in length; a token bucket needs .per(Duration), or use .fixedWindow()");
+                    this + ": months differ in length; say .per(Duration), or use .fixedWindow()");
         }
         if (algorithm instanceof Algorithm.FixedWindow fixed
                 && !fixed.zone().equals(ZoneOffset.UTC)

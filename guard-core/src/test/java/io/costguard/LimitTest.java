@@ -39,6 +39,7 @@ class LimitTest {
                 .isEqualTo("input tokens per hour (fixed window, Z)");
         assertThat(Limit.outputTokens(5).perDay().tokenBucket().name())
                 .isEqualTo("output tokens per day (token bucket)");
+        assertThat(Limit.tokens(5).perMinute().slidingWindow().name()).isEqualTo("tokens per minute (sliding window)");
         assertThat(Limit.usd("5").perMonth().fixedWindow(BERLIN).name())
                 .isEqualTo("usd per month (fixed window, Europe/Berlin)");
         assertThat(Limit.usd("5").per(Duration.ofDays(7)).name())
@@ -146,10 +147,23 @@ class LimitTest {
     }
 
     @Test
-    void aMonthIsNoTokenBucket() {
+    void aMonthIsAWindowOfTheCalendarAndNothingElse() {
+        for (Limit limit : List.of(
+                Limit.tokens(5).perMonth().tokenBucket(),
+                Limit.tokens(5).perMonth().slidingWindow())) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(limit::check)
+                    .withMessageContaining("months differ in length; say .per(Duration), or use .fixedWindow()");
+        }
+    }
+
+    @Test
+    void aSlidingWindowHasNoBurst() {
+        Limit.tokens(5).perMinute().slidingWindow().check();
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> Limit.tokens(5).perMonth().tokenBucket().check())
-                .withMessageContaining("months differ in length");
+                .isThrownBy(() ->
+                        Limit.tokens(5).perMinute().slidingWindow().burst(9).check())
+                .withMessageContaining("a burst needs a token bucket");
     }
 
     @Test

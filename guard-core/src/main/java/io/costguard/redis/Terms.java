@@ -30,6 +30,7 @@ final class Terms {
     private static final int LONG_BUCKET = 1;
     private static final int ALIGNED = 2;
     private static final int CALENDAR = 3;
+    private static final int SLIDING = 4;
 
     private static final int VERSION = 1;
     /** A value that has a line tells its life as so much more. */
@@ -38,6 +39,8 @@ final class Terms {
     private static final int BYTES_A_NAME = 3 + 4;
     private static final int BYTES_A_BALANCE = 7 + 3;
     private static final int BOUNDS = 5;
+    /** Of a sliding window, in the length of which there is one less: the oldest counts as a whole. */
+    private static final int SLOTS = 16;
     /** A bucket that holds more parts of a unit would leave less of 2^53 for its debts than seven times as much. */
     private static final long MOST_PARTS_HELD = 1L << 50;
 
@@ -82,8 +85,8 @@ final class Terms {
             int id = id(limits.get(i), kinds[i]);
             head.put((byte) (id >> 16)).putShort((short) id).putInt((int) parts[i]);
             if (kinds[i] != BUCKET) {
-                value.append(kinds[i] == CALENDAR ? "I7I7I7" : "I7");
-                extraBytes += kinds[i] == CALENDAR ? 21 : 7;
+                value.append(kinds[i] == CALENDAR ? "I7I7I7" : kinds[i] == SLIDING ? "I7c" + 7 * (SLOTS - 1) : "I7");
+                extraBytes += 7 * (kinds[i] == CALENDAR ? 3 : kinds[i] == SLIDING ? SLOTS : 1);
                 terms.append("i8".repeat(kinds[i] == CALENDAR ? 1 + BOUNDS : 2));
                 extraFields += kinds[i] == CALENDAR ? 1 + BOUNDS : 2;
             }
@@ -146,6 +149,7 @@ final class Terms {
             out.putLong(periodMicros(limit.window()));
             switch (kinds[i]) {
                 case LONG_BUCKET -> out.putLong(limit.amount());
+                case SLIDING -> out.putLong((periodMicros(limit.window()) + SLOTS - 2) / (SLOTS - 1));
                 case ALIGNED -> out.putLong(limit.window().label().equals("week") ? EPOCH_TO_MONDAY_MICROS : 0);
                 default -> {
                     for (long bound : bounds(limit, serverMicros)) {
@@ -189,6 +193,9 @@ final class Terms {
     }
 
     private static int kind(Limit limit) {
+        if (limit.algorithm() instanceof Limit.Algorithm.SlidingWindow) {
+            return SLIDING;
+        }
         if (limit.algorithm() instanceof Limit.Algorithm.FixedWindow fixed) {
             boolean even =
                     limit.window() instanceof Limit.Window.Span && fixed.zone().equals(ZoneOffset.UTC);
@@ -232,14 +239,14 @@ final class Terms {
 
     /**
      * The same for the same unit, window and algorithm, whatever the amount: a changed amount keeps its balance. Has the kind of
-     * the limit in the lowest two bits, of which a bucket and a long one differ in nothing else.
+     * the limit in the lowest three bits, of which a bucket and a long one differ in nothing else.
      */
     private static int id(Limit limit, int kind) {
         int algorithm = kind == LONG_BUCKET ? BUCKET : kind;
         String name = limit.unit() + "/" + algorithm + "/" + periodMicros(limit.window()) + "/" + limit.name();
         try {
             byte[] digest = MessageDigest.getInstance("SHA-256").digest(name.getBytes(StandardCharsets.UTF_8));
-            return ((ByteBuffer.wrap(digest).getInt() >>> 10) << 2) | kind;
+            return ((ByteBuffer.wrap(digest).getInt() >>> 11) << 3) | kind;
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("this Java runtime has no SHA-256", e);
         }

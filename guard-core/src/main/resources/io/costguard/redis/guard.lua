@@ -13,7 +13,8 @@
 --               1 long bucket       capacity, -kind, 1
 --               2 aligned window    likewise
 --               3 calendar window   likewise
---             then of each limit that is not a bucket: period (microseconds), and amount, offset, or 5 bounds
+--               4 sliding window    likewise
+--             then of each limit that is not a bucket: period (microseconds), and amount, offset, 5 bounds, or length of a slot
 --   settles   for each: subject, and for each limit: era, actual - charged; or a correction: subject + 32768, and for each limit:
 --             0, and what its balance is at most, if it is a bucket (2^53 - 1 where that is not known)
 --   reserves  for each: count of parts, and for each part: subject, plus 32768 where it is a dry run; amount of each limit. Where
@@ -38,18 +39,20 @@
 --             wait I4; the newcomer is the only call of the request, and is not decided
 --   wakes     where lines are named: how many H, and for each a call of this process, and when to ask: number I6, moment I7 (TIME)
 --
--- A subject's value: its head: version * 32 + limits B, and for each: id I3, its kind in the lowest two bits, parts of a unit I4;
+-- A subject's value: its head: version * 32 + limits B, and for each: id I3, its kind in the lowest three bits, parts of a unit I4;
 -- life B; at I7 (TIME of what follows); for each limit: balance i7 (a bucket's in parts of a unit, so that a refill needs no
 -- division; a window's is what is used), era I3; then of each
 --   long bucket       remainder I7 (of a unit, in parts of the period)
 --   aligned window    ceiling I7 (the highest capacity while it was open: used above that is debt)
 --   calendar window   ceiling I7, start I7, stop I7
+--   sliding window    used in this slot I7, and in each of the 15 before it I7, the newest first; what is used and in none is debt
 -- then the tail: limits that the last request did not name, for each: id I3, parts I4, balance i7, era I3, what its kind adds,
 -- at I7, until I7 (TIME from which it means nothing). They belong to another configuration, and are kept until then. Where life is
 -- told as 128 more, its line's section is before the tail: see the head of line.lua.
 --
 -- An era counts the times that a bucket was full or a window was opened, from a number of its own in each new limit (24 bits of
--- TIME): a refund counts only in the era in which its charge was made.
+-- TIME): a refund counts only in the era in which its charge was made. Of a sliding window it is the number of the slot, since 1970:
+-- a refund counts in the slot of its charge, for as long as that is there.
 -- A key's TTL ends one life after the span in which it was set; spans are one life long, and the first write in each sets it.
 -- The lane's value is the last reply; expires is when its TTL ends, in steps of 2^24 microseconds.
 --
@@ -72,7 +75,7 @@ local HEAD = '>Bi8I4Bi8'
 local RUN, CANCEL, LOOK, WITH_LINES = 1, 2, 3, 8
 local DONE, LATE, LANE_REFUSED, CANCELLED_AFTER, CANCELLED_BEFORE = 1, 2, 3, 4, 5
 local WRONG_TYPE, DAMAGED, LINE_NEEDED = 1, 3, 5
-local ALIGNED, CALENDAR = -2, -3
+local ALIGNED, CALENDAR, SLIDING = -2, -3, -4
 
 local pack, unpack, list = struct.pack, struct.unpack, unpack
 
@@ -123,29 +126,134 @@ elseif mode == CANCEL then
 end
 
 ---------------------------------------------------------------------------------------------------- what few batches need
--- Waits; long buckets, windows that open, and values that were written under other terms.
+-- Sliding windows; waits; long buckets, windows that open, and values that were written under other terms.
+
+-- Where a value has what the kind of limit j adds, and where the request has its period.
+local function extra(q, o, j)
+  local x, y = 4 + q[o] * 2, o + 5 + q[o] * 3
+  for m = o + 6, o + j * 3, 3 do
+    local rate = q[m]
+    if rate == -3 then
+      x, y = x + 3, y + 6
+    elseif rate == -4 then
+      x, y = x + 2, y + 2
+    elseif rate < 0 then
+      x, y = x + 1, y + 2
+    end
+  end
+  return x, y
+end
+
+-- What is used enters the slot of its time, as far as the window has room for it. The rest is debt, and enters as room is made: so
+-- the slots together never hold more than the limit, and a window of any offset is covered by them.
+local function slotFunctions(q)
+  local MAX, ERAS, LONGEST, SLOTS = 9007199254740991, 16777216, 3155760000000000, 16
+  local OLDER = '>I7I7I7I7I7I7I7I7I7I7I7I7I7I7I7'
+  local unpack, pack, min, max = struct.unpack, struct.pack, math.min, math.max
+
+  local function opened(f, x, used, capacity)
+    local slots, sum = { f[x], unpack(OLDER, f[x + 1]) }, 0
+    slots[SLOTS + 1] = nil
+    for i = 1, SLOTS do
+      sum = sum + slots[i]
+    end
+    local debt = used - sum
+    local entering = max(0, min(debt, capacity - sum))
+    slots[1] = slots[1] + entering
+    return slots, sum + entering, debt - entering
+  end
+
+  local function close(f, x, slots)
+    f[x], f[x + 1] = slots[1], pack(OLDER, list(slots, 2, SLOTS))
+  end
+
+  -- Lets slots leave until so many have, or so much; says what is left, and how many did.
+  local function pass(slots, sum, debt, capacity, most, much)
+    local passed = 0
+    while passed < most and much > 0 and sum + debt > 0 do
+      local rounds = 0
+      if sum == capacity and debt >= capacity then
+        -- What leaves is replaced by as much: the slots look the same after each round.
+        local rest = min(debt, much - 1)
+        rounds = min((most - passed - (most - passed) % SLOTS) / SLOTS, (rest - rest % capacity) / capacity)
+      end
+      if rounds > 0 then
+        debt, much, passed = debt - rounds * capacity, much - rounds * capacity, passed + rounds * SLOTS
+      else
+        local leaving = table.remove(slots)
+        local entering = max(0, min(debt, capacity - sum + leaving))
+        table.insert(slots, 1, entering)
+        sum, debt, much, passed = sum - leaving + entering, debt - entering, much - leaving, passed + 1
+      end
+    end
+    return sum, debt, passed
+  end
+
+  -- Brings a limit, of which the balance tells what is used, to a time; nothing if it is damaged.
+  local function advance(f, o, j, from, at)
+    local k, x, y = j * 2 + 2, extra(q, o, j)
+    local capacity, used, width = q[o + 2 + j * 3], f[k], q[y + 1]
+    local slots, sum, debt = opened(f, x, used, capacity)
+    if used > MAX or used < 0 or debt < 0 then
+      return nil
+    end
+    sum, debt = pass(slots, sum, debt, capacity, (at - at % width - from + from % width) / width, used + 1)
+    close(f, x, slots)
+    f[k], f[k + 1] = capacity - sum - debt, (at - at % width) / width % ERAS
+    return true
+  end
+
+  -- Before the balance is charged.
+  local function charge(f, o, j, amount)
+    local x, balance, capacity = extra(q, o, j), f[j * 2 + 2], q[o + 2 + j * 3]
+    if amount <= balance then
+      f[x] = f[x] + amount
+    else
+      local slots, sum = opened(f, x, capacity - balance, capacity)
+      slots[1] = slots[1] + max(0, min(amount, capacity - sum))
+      close(f, x, slots)
+    end
+  end
+
+  -- Gives back to the slot of that number, and to debt what did not enter it; says whether there was anything to give back to.
+  local function refund(f, o, j, era, amount)
+    local k, x, capacity = j * 2 + 2, extra(q, o, j), q[o + 2 + j * 3]
+    local age = (f[k + 1] - era) % ERAS
+    if age >= SLOTS then
+      return false
+    end
+    local slots, sum, debt = opened(f, x, capacity - f[k], capacity)
+    local given = min(amount, slots[age + 1])
+    local paid = min(amount - given, debt)
+    slots[age + 1] = slots[age + 1] - given
+    slots[1] = slots[1] + max(0, min(debt - paid, capacity - sum + given))
+    close(f, x, slots)
+    f[k] = f[k] + given + paid
+    return given + paid > 0
+  end
+
+  -- How long until the balance covers `need`, if nothing more is used.
+  local function wait(f, o, j, need)
+    local k, x, y = j * 2 + 2, extra(q, o, j)
+    local capacity, width = q[o + 2 + j * 3], q[y + 1]
+    local lacking, slots, sum, debt = need - f[k], opened(f, x, capacity - f[k], capacity)
+    -- What goes before it enters the slots too, as there is room.
+    local _, _, passed = pass(slots, sum, max(debt, lacking - sum), capacity, MAX, lacking)
+    return min(LONGEST, f[3] - f[3] % width + passed * width - f[3])
+  end
+
+  return { advance = advance, charge = charge, refund = refund, wait = wait }
+end
+
+local slots
 
 local function waitFunctions(q)
-  local MAX, LONGEST, BUCKET, LONG, ALIGNED, CALENDAR, BOUNDS = 9007199254740991, 3155760000000000, 0, 1, 2, 3, 5
+  local MAX, LONGEST, BUCKET, LONG, ALIGNED, CALENDAR, SLIDING, BOUNDS = 9007199254740991, 3155760000000000, 0, 1, 2, 3, 4, 5
   local fmod = math.fmod
 
   local function kind(o, j)
     local rate = q[o + 3 + j * 3]
     return rate > 0 and BUCKET or -rate
-  end
-
-  -- Where a value has what the kind of limit j adds, and where the request has its period.
-  local function extra(o, j)
-    local x, y = 4 + q[o] * 2, o + 5 + q[o] * 3
-    for other = 1, j - 1 do
-      local its = kind(o, other)
-      if its == CALENDAR then
-        x, y = x + 3, y + 1 + BOUNDS
-      elseif its ~= BUCKET then
-        x, y = x + 1, y + 2
-      end
-    end
-    return x, y
   end
 
   -- (micros * amount + remainder) / period as quotient and rest, exact although the product may have 98 bits;
@@ -173,7 +281,7 @@ local function waitFunctions(q)
 
   -- Where the window begins and ends in which `at` lies.
   local function bounds(o, j, at)
-    local _, y = extra(o, j)
+    local _, y = extra(q, o, j)
     if kind(o, j) == ALIGNED then
       local start = at - fmod(at - q[y + 1], q[y])
       return start, start + q[y]
@@ -192,7 +300,11 @@ local function waitFunctions(q)
     if its == BUCKET then
       return math.min(LONGEST, math.ceil((need * q[m + 2] - f[k]) / q[m + 1]))
     end
-    local x, y = extra(o, j)
+    if its == SLIDING then
+      slots = slots or slotFunctions(q)
+      return slots.wait(f, o, j, need)
+    end
+    local x, y = extra(q, o, j)
     if its ~= LONG then
       local capacity, period, balance, ceiling = q[m], q[y], f[k], f[x]
       local debt = math.max(0, capacity - balance - ceiling)
@@ -220,19 +332,19 @@ local function waitFunctions(q)
     return micros
   end
 
-  return wait, kind, extra, refill, bounds
+  return wait, kind, refill, bounds
 end
 
 local function rareFunctions(q, now)
   local MAX, ERAS, LONGEST = 9007199254740991, 16777216, 3155760000000000
   local DEEPEST = -7881299347898368
   local OTHER_VERSION, DAMAGED, BOUNDS_NEEDED = 2, 3, 4
-  local BUCKET, LONG, ALIGNED, CALENDAR = 0, 1, 2, 3
+  local BUCKET, LONG, ALIGNED, CALENDAR, SLIDING = 0, 1, 2, 3, 4
   local pack, unpack, byte, fmod = struct.pack, struct.unpack, string.byte, math.fmod
-  local _, kind, extra, refill, bounds = waitFunctions(q)
+  local _, kind, refill, bounds = waitFunctions(q)
 
   local function advanceLong(f, o, j, micros)
-    local k, x, y = j * 2 + 2, extra(o, j)
+    local k, x, y = j * 2 + 2, extra(q, o, j)
     local capacity, period, amount = q[o + 2 + j * 3], q[y], q[y + 1]
     local balance, rest = f[k], f[x]
     if balance > MAX or balance < -MAX or rest >= period then
@@ -259,7 +371,7 @@ local function rareFunctions(q, now)
   end
 
   local function advanceWindow(f, o, j, from, at)
-    local k, m, x, y = j * 2 + 2, o + 2 + j * 3, extra(o, j)
+    local k, m, x, y = j * 2 + 2, o + 2 + j * 3, extra(q, o, j)
     local capacity, used, ceiling = q[m], f[k], f[x]
     local calendar = kind(o, j) == CALENDAR
     local start, stop
@@ -293,7 +405,11 @@ local function rareFunctions(q, now)
 
   -- Brings a limit that is not a bucket to a time, and a window's balance to where its use is; says what is wrong, if something is.
   local function advance(f, o, j, from, at, setBack)
-    if kind(o, j) ~= LONG then
+    local its = kind(o, j)
+    if its == SLIDING then
+      slots = slots or slotFunctions(q)
+      return not slots.advance(f, o, j, from, at) and DAMAGED or nil
+    elseif its ~= LONG then
       return advanceWindow(f, o, j, from, at)
     elseif setBack then
       f[j * 2 + 3] = (f[j * 2 + 3] + 1) % ERAS
@@ -304,7 +420,7 @@ local function rareFunctions(q, now)
   -- A limit was given back so much that it is full.
   local function filled(f, o, j)
     if kind(o, j) == LONG then
-      f[extra(o, j)], f[j * 2 + 3] = 0, (f[j * 2 + 3] + 1) % ERAS
+      f[extra(q, o, j)], f[j * 2 + 3] = 0, (f[j * 2 + 3] + 1) % ERAS
     end
   end
 
@@ -312,14 +428,15 @@ local function rareFunctions(q, now)
   local function life(f, o)
     local till = f.tailUntil or 0
     for j = 1, q[o] do
-      local k, m, _, y = j * 2 + 2, o + 2 + j * 3, extra(o, j)
+      local k, m, _, y = j * 2 + 2, o + 2 + j * 3, extra(q, o, j)
       local lacking, its = q[m] - f[k], kind(o, j)
       if its == BUCKET then
         till = math.max(till, now + lacking / q[m + 1] + 1)
       elseif its == LONG then
         till = math.max(till, now + lacking * q[y] / q[y + 1] + 1)
       else
-        till = math.max(till, now + (lacking / q[m] + 2) * q[y])
+        local period = its == SLIDING and q[y + 1] * 16 or q[y]
+        till = math.max(till, now + (lacking / q[m] + 2) * period)
       end
     end
     local exponent, span = q[o + 4], 2 ^ q[o + 4]
@@ -329,7 +446,7 @@ local function rareFunctions(q, now)
     return exponent
   end
 
-  local ADDED = { [LONG] = '>I7', [ALIGNED] = '>I7', [CALENDAR] = '>I7I7I7' }
+  local ADDED = { [LONG] = '>I7', [ALIGNED] = '>I7', [CALENDAR] = '>I7I7I7', [SLIDING] = '>I7c105' }
 
   -- A bucket's balance in units, and what is left over in parts of a unit.
   local function units(balance, parts)
@@ -358,10 +475,10 @@ local function rareFunctions(q, now)
         return fields
       end
       local function add(named, balance, added)
-        local its = named[1] and named[1] % 4
+        local its = named[1] and named[1] % 8
         local limit = { id = named[1], kind = its, parts = named[2], balance = balance[1], era = balance[2], added = added }
         if its then
-          order[#order + 1], known[named[1] - named[1] % 4 + (its == LONG and BUCKET or its)] = limit, limit
+          order[#order + 1], known[named[1] - its + (its == LONG and BUCKET or its)] = limit, limit
         end
         return limit
       end
@@ -404,9 +521,9 @@ local function rareFunctions(q, now)
 
     local f, from = { q[o + 3], 0, at }, {}
     for j = 1, q[o] do
-      local k, m, x, y = j * 2 + 2, o + 2 + j * 3, extra(o, j)
+      local k, m, x, y = j * 2 + 2, o + 2 + j * 3, extra(q, o, j)
       local id, parts = unpack('>I3I4', q[o + 3], j * 7 - 5)
-      local its = id % 4
+      local its = id % 8
       local bucket = its == BUCKET or its == LONG
       local name = bucket and id - its or id
       local limit = known[name]
@@ -434,6 +551,8 @@ local function rareFunctions(q, now)
         f[k], f[k + 1], from[j] = bucket and q[m] or 0, now % ERAS, at
         if its == LONG then
           f[x] = 0
+        elseif its == SLIDING then
+          f[x], f[x + 1] = 0, string.rep('\0', 105)
         elseif its ~= BUCKET then
           f[x] = q[m]
           if its == CALENDAR then
@@ -453,7 +572,7 @@ local function rareFunctions(q, now)
       if not limit.named and till > now then
         tail[#tail + 1] = pack('>I3I4i7I3', limit.id, limit.parts, limit.balance, limit.era)
         for _, added in ipairs(limit.added or {}) do
-          tail[#tail + 1] = pack('>I7', added)
+          tail[#tail + 1] = type(added) == 'string' and added or pack('>I7', added)
         end
         tail[#tail + 1] = pack('>I7I7', limit.at, till)
         f.tailUntil = math.max(f.tailUntil or 0, till)
@@ -563,7 +682,9 @@ for i = 1, subjects do
         if rate == ALIGNED then
           start = since - (since - q[y + 1]) % period
         end
-        if start and at >= start and at < start + period and balance >= 0 and balance <= MAX and f[x] <= MAX then
+        if rate == SLIDING and at >= since and since - since % q[y + 1] == at - at % q[y + 1] and balance >= 0 and balance <= MAX then
+          f[k], f[k + 1] = capacity - balance, (at - at % q[y + 1]) / q[y + 1] % ERAS
+        elseif start and at >= start and at < start + period and balance >= 0 and balance <= MAX and f[x] <= MAX then
           f[k] = capacity - balance
           if f[x] < capacity then
             f[x] = capacity
@@ -575,7 +696,7 @@ for i = 1, subjects do
         if rate == CALENDAR then
           x, y = x + 3, y + 6
         else
-          x, y = x + 1, y + 2
+          x, y = rate == SLIDING and x + 2 or x + 1, y + 2
         end
       end
       k, m = k + 2, m + 3
@@ -675,10 +796,18 @@ for _ = 1, settles do
     local k, m = 4, o + 5
     for more = n + 2, last, 2 do
       local over, balance, capacity = calls[more], f[k], q[m]
+      if over ~= 0 and q[m + 1] == SLIDING then
+        slots = slots or slotFunctions(q)
+        if over > 0 then
+          slots.charge(f, o, (k - 2) / 2, over)
+        elseif slots.refund(f, o, (k - 2) / 2, calls[more - 1], -over) then
+          changed[i] = true
+        end
+      end
       if over > 0 then
         local left, least = balance - over * q[m + 2], q[m + 1] > 0 and DEEPEST or capacity - MAX
         f[k], changed[i] = left < least and least or left, true
-      elseif over < 0 and calls[more - 1] == f[k + 1] and balance < capacity then
+      elseif over < 0 and calls[more - 1] == f[k + 1] and balance < capacity and q[m + 1] ~= SLIDING then
         local left = balance - over * q[m + 2]
         changed[i] = true
         if left < capacity then
@@ -810,6 +939,10 @@ for _ = 1, reserves do
         local k, m = 4, o + 5
         for at = n + 1, last do
           local left = f[k] - calls[at] * q[m + 2]
+          if q[m + 1] == SLIDING and calls[at] > 0 then
+            slots = slots or slotFunctions(q)
+            slots.charge(f, o, at - n, calls[at])
+          end
           if left < 0 then
             local least = q[m + 1] > 0 and DEEPEST or q[m] - MAX
             left = left < least and least or left

@@ -38,7 +38,7 @@ local function readLine(value, from)
   line.turn, line.sums, line.told = string.sub(value, at, told - 1), {}, {}
   for j = 0, count - 1 do
     local id = unpack('>I3', value, j * 7 + 2)
-    local name = id % 4 == 1 and id - 1 or id
+    local name = id % 8 == 1 and id - 1 or id
     line.sums[name], line.told[name] = unpack('>I7', value, rest - (count - j) * 7), unpack('>I7', value, told + j * 7)
   end
   for other = others + 1, ends - 1, 17 do
@@ -70,7 +70,7 @@ local function newcomerLacks(q, now, f, o, n, at, share, wait)
         before = f[at + 3 + j]
       else
         local id = struct.unpack('>I3', q[o + 3], j * 7 - 5)
-        before = line.sums[id % 4 == 1 and id - 1 or id] or 0
+        before = line.sums[id % 8 == 1 and id - 1 or id] or 0
       end
       if amount > capacity then
         amount = capacity
@@ -118,7 +118,7 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
       named = {}
       for j = 1, q[o] do
         local id = unpack('>I3', q[o + 3], j * 7 - 5)
-        named[j] = id % 4 == 1 and id - 1 or id
+        named[j] = id % 8 == 1 and id - 1 or id
       end
       namesOf[o] = named
     end

@@ -38,7 +38,8 @@ final class LedgerModel {
     private record Remembered(long number, List<Result> results) {}
 
     /**
-     * @param kind 0 a bucket, 1 a long one, 2 an aligned window, 3 a calendar window
+     * @param kind 0 a bucket, 1 a long one, 2 an aligned window, 3 a calendar window, 4 a sliding window
+     * @param offset of an aligned window; of a sliding one, the length of a slot
      * @param period of a bucket, in how many parts a unit is told, of which {@code amount} come in a microsecond
      */
     private record Terms(
@@ -273,10 +274,7 @@ final class LedgerModel {
                 if (over > 0) {
                     balance.charge(terms.get(j), over);
                     changed.add(part.terms());
-                } else if (part.eras()[j] == balance.era
-                        && over < 0
-                        && balance.balance() < terms.get(j).capacity()) {
-                    balance.refund(terms.get(j), -over);
+                } else if (over < 0 && balance.takesBack(terms.get(j), part.eras()[j], -over)) {
                     changed.add(part.terms());
                     count(j, part.eras()[j], over);
                 }
@@ -314,10 +312,7 @@ final class LedgerModel {
             List<Terms> terms = limits.get(part.terms());
             for (int j = 0; j < terms.size(); j++) {
                 Balance balance = balance(states, part, terms.get(j));
-                if (eras[j] == balance.era
-                        && part.amounts()[j] > 0
-                        && balance.balance() < terms.get(j).capacity()) {
-                    balance.refund(terms.get(j), part.amounts()[j]);
+                if (part.amounts()[j] > 0 && balance.takesBack(terms.get(j), eras[j], part.amounts()[j])) {
                     changed.add(part.terms());
                     count(j, eras[j], -part.amounts()[j]);
                 }
@@ -381,6 +376,8 @@ final class LedgerModel {
                 same("balance", bucket.balance, amount);
             } else if (balance instanceof Window window) {
                 same("used", window.used, amount);
+            } else if (balance instanceof Slots slots) {
+                same("used", slots.used(), amount);
             }
             same("era", balance.era, number(in, 3));
         }
@@ -394,6 +391,10 @@ final class LedgerModel {
                     same("start", window.start, number(in, 7));
                     same("stop", window.stop, number(in, 7));
                 }
+            } else if (balance instanceof Slots slots) {
+                for (int age = 0; age < Slots.COUNT; age++) {
+                    same("slot " + age, slots.ofAge(age), number(in, 7));
+                }
             }
         }
     }
@@ -401,7 +402,13 @@ final class LedgerModel {
     private static int bytes(List<Terms> limits) {
         return 9
                 + limits.stream()
-                        .mapToInt(terms -> 17 + (terms.kind() == 0 ? 0 : terms.kind() == 3 ? 21 : 7))
+                        .mapToInt(terms -> 17
+                                + switch (terms.kind()) {
+                                    case 0 -> 0;
+                                    case 3 -> 21;
+                                    case 4 -> 7 * Slots.COUNT;
+                                    default -> 7;
+                                })
                         .sum();
     }
 
@@ -438,11 +445,11 @@ final class LedgerModel {
         }
         List<Terms> limits = new ArrayList<>();
         for (int j = 0; j < count; j++) {
-            int kind = (int) (ids[j] & 3);
+            int kind = (int) (ids[j] & 7);
             long parts = told[j][2];
             long period = kind == 0 ? parts : in.getLong();
             long amount = kind == 0 ? told[j][1] : kind == 1 ? in.getLong() : 0;
-            long offset = kind == 2 ? in.getLong() : 0;
+            long offset = kind == 2 || kind == 4 ? in.getLong() : 0;
             long[] bounds = new long[kind == 3 ? 5 : 0];
             for (int i = 0; i < bounds.length; i++) {
                 bounds[i] = in.getLong();
@@ -492,9 +499,11 @@ final class LedgerModel {
         long era;
 
         static Balance fresh(Terms terms, long now) {
-            Balance balance = terms.isBucket() ? new Bucket(terms) : new Window(terms, now);
+            Balance balance = terms.isBucket()
+                    ? new Bucket(terms)
+                    : terms.kind() == 4 ? new Slots(terms, now) : new Window(terms, now);
             balance.at = now;
-            balance.era = now % ERAS;
+            balance.era = balance instanceof Slots slots ? slots.newest % ERAS : now % ERAS;
             return balance;
         }
 
@@ -519,6 +528,15 @@ final class LedgerModel {
         abstract void charge(Terms terms, long amount);
 
         abstract void refund(Terms terms, long amount);
+
+        /** Says whether anything could be given back of what was charged then. */
+        boolean takesBack(Terms terms, long then, long amount) {
+            boolean counts = then == era && balance() < terms.capacity();
+            if (counts) {
+                refund(terms, amount);
+            }
+            return counts;
+        }
     }
 
     private static final class Bucket extends Balance {
@@ -747,6 +765,161 @@ final class LedgerModel {
         @Override
         void refund(Terms terms, long amount) {
             used = Math.max(0, used - amount);
+        }
+    }
+
+    /** A sliding window: what was used by slot, of which those there are hold no more than the limit; the rest is debt. */
+    private static final class Slots extends Balance {
+        static final int COUNT = 16;
+
+        private TreeMap<Long, Long> usedIn = new TreeMap<>();
+        private long debt;
+        private long newest;
+        private long capacity;
+
+        Slots(Terms terms, long now) {
+            capacity = terms.capacity();
+            newest = now / terms.offset();
+        }
+
+        @Override
+        Slots copy() {
+            Slots copy = (Slots) super.copy();
+            copy.usedIn = new TreeMap<>(usedIn);
+            return copy;
+        }
+
+        private long inSlots() {
+            return usedIn.values().stream().mapToLong(Long::longValue).sum();
+        }
+
+        long used() {
+            return inSlots() + debt;
+        }
+
+        long ofAge(int age) {
+            return usedIn.getOrDefault(newest - age, 0L);
+        }
+
+        @Override
+        long balance() {
+            return capacity - used();
+        }
+
+        @Override
+        void advance(Terms terms, long now) {
+            capacity = terms.capacity();
+            long time = now < at && at - now <= STANDS_STILL ? at : now;
+            long slot = time / terms.offset();
+            if (slot != newest || time < at) {
+                enter();
+                if (time < at) {
+                    TreeMap<Long, Long> kept = new TreeMap<>();
+                    usedIn.forEach((each, amount) -> kept.put(each - newest + slot, amount));
+                    usedIn = kept;
+                    newest = slot;
+                } else {
+                    move(slot - newest);
+                }
+            }
+            at = time;
+            era = newest % ERAS;
+        }
+
+        /** Debt takes what room there is. */
+        private void enter() {
+            long entering = Math.max(0, Math.min(debt, capacity - inSlots()));
+            debt -= entering;
+            usedIn.merge(newest, entering, Long::sum);
+        }
+
+        private void move(long slots) {
+            for (long left = slots; left > 0; left--) {
+                long rounds = Math.min(left / COUNT, debt / capacity);
+                if (debt == 0 && left >= COUNT) {
+                    usedIn.clear();
+                    newest += left;
+                    return;
+                } else if (rounds > 1 && inSlots() == capacity) {
+                    // All of it leaves and is replaced by as much debt, in the same places, so many times.
+                    TreeMap<Long, Long> moved = new TreeMap<>();
+                    usedIn.forEach((each, amount) -> moved.put(each + rounds * COUNT, amount));
+                    usedIn = moved;
+                    debt -= rounds * capacity;
+                    newest += rounds * COUNT;
+                    left -= rounds * COUNT;
+                    if (left == 0) {
+                        return;
+                    }
+                }
+                newest++;
+                usedIn.remove(newest - COUNT);
+                enter();
+            }
+        }
+
+        @Override
+        long waitFor(Terms terms, long need) {
+            Slots later = copy();
+            later.enter();
+            long enough = COUNT * (used() / capacity + 2);
+            long tooFew = 0;
+            while (enough - tooFew > 1) {
+                long middle = tooFew + (enough - tooFew) / 2;
+                Slots then = later.copy();
+                then.move(middle);
+                if (then.balance() >= need) {
+                    enough = middle;
+                } else {
+                    tooFew = middle;
+                }
+            }
+            return BigInteger.valueOf(newest)
+                    .add(BigInteger.valueOf(enough))
+                    .multiply(BigInteger.valueOf(terms.offset()))
+                    .subtract(BigInteger.valueOf(at))
+                    .min(BigInteger.valueOf(LONGEST))
+                    .longValueExact();
+        }
+
+        @Override
+        void charge(Terms terms, long amount) {
+            long balance = balance();
+            long total = BigInteger.valueOf(used())
+                    .add(BigInteger.valueOf(amount))
+                    .min(MAX)
+                    .longValueExact();
+            if (amount > balance) {
+                enter();
+            }
+            long entering = Math.max(0, Math.min(amount, capacity - inSlots()));
+            usedIn.merge(newest, entering, Long::sum);
+            debt = total - inSlots();
+        }
+
+        @Override
+        boolean takesBack(Terms terms, long then, long amount) {
+            long age = Math.floorMod(era - then, ERAS);
+            if (age >= COUNT) {
+                return false;
+            }
+            enter();
+            long given = Math.min(amount, ofAge((int) age));
+            long paid = Math.min(amount - given, debt);
+            usedIn.merge(newest - age, -given, Long::sum);
+            debt -= paid;
+            enter();
+            return given + paid > 0;
+        }
+
+        @Override
+        void refund(Terms terms, long amount) {
+            throw new AssertionError("a slot takes back what was used in it");
+        }
+
+        @Override
+        public String toString() {
+            return "slots " + usedIn + " debt " + debt + " newest " + newest + " at " + at;
         }
     }
 }

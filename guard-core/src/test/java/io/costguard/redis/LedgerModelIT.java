@@ -109,7 +109,8 @@ class LedgerModelIT {
                     limit.tokenBucket(),
                     limit.tokenBucket().burst(Cost.MAX_AMOUNT),
                     limit.tokenBucket().burst(1),
-                    limit.fixedWindow());
+                    limit.fixedWindow(),
+                    limit.slidingWindow());
             for (int i = 0; i < limits.size(); i++) {
                 Subject subject = subject(amount + "-" + micros + "-" + i, limits.get(i));
                 long capacity = limits.get(i).capacity();
@@ -169,7 +170,8 @@ class LedgerModelIT {
             long amount = amount();
             Limit.Amount of =
                     which == 0 ? Limit.requests(amount) : which == 1 ? Limit.tokens(amount) : Limit.inputTokens(amount);
-            return switch (random.nextInt(7)) {
+            return switch (random.nextInt(9)) {
+                case 7, 8 -> of.per(sliding()).slidingWindow();
                 case 0 -> of.perSecond().burst(amount());
                 case 1 -> of.per(Duration.ofMillis(1 + random.nextInt(100_000)));
                 case 2 -> of.per(Duration.ofDays(1 + random.nextInt(366))).tokenBucket();
@@ -181,6 +183,12 @@ class LedgerModelIT {
                             ? of.perDay().fixedWindow(zone())
                             : of.perMonth().fixedWindow(zone());
             };
+        }
+
+        private Duration sliding() {
+            return random.nextInt(4) == 0
+                    ? Duration.ofDays(1 + random.nextInt(366))
+                    : Duration.ofMillis(1 + random.nextInt(100_000));
         }
 
         private ZoneId zone() {
@@ -217,7 +225,11 @@ class LedgerModelIT {
                     ? Limit.requests(amount)
                             .per(Duration.ofNanos(micros(limit) * 1_000))
                             .tokenBucket()
-                    : fixed(Limit.requests(amount), limit);
+                    : limit.algorithm() instanceof Limit.Algorithm.SlidingWindow
+                            ? Limit.requests(amount)
+                                    .per(Duration.ofNanos(micros(limit) * 1_000))
+                                    .slidingWindow()
+                            : fixed(Limit.requests(amount), limit);
             Subject fresh = subject(old.key(), changed);
             subjects.set(which, new Subject(old.key(), fresh.budget()));
             history.add("changed " + old.limits() + " to " + fresh.limits());

@@ -6,7 +6,9 @@ import io.costguard.Budget;
 import io.costguard.Limit;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -158,8 +160,12 @@ final class LineAudit {
                 value.length == 0 ? Value.NONE : Value.of(value));
     }
 
-    /** What a value tells of one limit. */
-    record Stored(long limit, int kind, long parts, long balance, long added) {}
+    /**
+     * What a value tells of one limit.
+     *
+     * @param slots of a sliding window, the newest first
+     */
+    record Stored(long limit, int kind, long parts, long balance, long added, List<Long> slots) {}
 
     /** What a value tells of its line; {@code sums} and {@code told} by limit. */
     record Line(
@@ -198,13 +204,17 @@ final class LineAudit {
             }
             List<Stored> limits = new ArrayList<>();
             for (int i = 0; i < count; i++) {
-                int kind = (int) (ids[i] & 3);
+                int kind = (int) (ids[i] & 7);
                 long added = kind == 0 ? 0 : unsigned(in, 7);
                 if (kind == 3) {
                     unsigned(in, 7);
                     unsigned(in, 7);
                 }
-                limits.add(new Stored(kind == 1 ? ids[i] - 1 : ids[i], kind, parts[i], balances[i], added));
+                List<Long> slots = new ArrayList<>(List.of(added));
+                for (int older = 0; kind == 4 && older < 15; older++) {
+                    slots.add(unsigned(in, 7));
+                }
+                limits.add(new Stored(kind == 1 ? ids[i] - 1 : ids[i], kind, parts[i], balances[i], added, slots));
             }
             return new Value(at, limits, hasLine ? line(in, limits) : NO_LINE);
         }
@@ -217,6 +227,8 @@ final class LineAudit {
             long period = ((Limit.Window.Span) limit.window()).micros();
             if (stored.kind == 2) {
                 return coveredInWindow(limit, stored, need, now, period);
+            } else if (stored.kind == 4) {
+                return coveredInSlots(limit, stored, need, now, (period + 14) / 15);
             } else if (stored.kind == 1) {
                 long lacks = (need - stored.balance) * period - stored.added;
                 return lacks <= 0 ? now : Math.max(now, at + -Math.floorDiv(-lacks, limit.amount()));
@@ -237,6 +249,23 @@ final class LineAudit {
                 if (limit.capacity() - used >= need) {
                     return Math.max(now, window * period);
                 }
+            }
+            return NEVER;
+        }
+
+        private long coveredInSlots(Limit limit, Stored stored, long need, long now, long width) {
+            Deque<Long> slots = new ArrayDeque<>(stored.slots);
+            long inSlots = slots.stream().mapToLong(Long::longValue).sum();
+            long debt = stored.balance - inSlots;
+            for (long slot = at / width; slot < at / width + 10_000; slot++) {
+                if (slot >= now / width && limit.capacity() - inSlots - debt >= need) {
+                    return Math.max(now, slot * width);
+                }
+                inSlots -= slots.removeLast();
+                long entering = Math.min(debt, limit.capacity() - inSlots);
+                slots.addFirst(entering);
+                inSlots += entering;
+                debt -= entering;
             }
             return NEVER;
         }

@@ -251,7 +251,9 @@ final class LineHistory {
             long amount = large ? 999_999_937 : 20 + random.nextInt(200);
             Limit.Amount of =
                     which == 0 ? Limit.requests(amount) : which == 1 ? Limit.tokens(amount) : Limit.inputTokens(amount);
-            return switch (random.nextInt(4)) {
+            return switch (random.nextInt(5)) {
+                case 4 ->
+                    of.per(Duration.ofMillis(1_000 + random.nextInt(3_000))).slidingWindow();
                 case 0 -> of.per(Duration.ofMillis(500 + random.nextInt(2_500))).fixedWindow();
                 case 1 ->
                     of.per(Duration.ofSeconds(1 + random.nextInt(3)))
@@ -373,6 +375,18 @@ final class LineHistory {
                     if (amount > 0) {
                         assertThat(inWindow).as("let go in one window").isLessThanOrEqualTo(limit.capacity());
                     }
+                }
+                return;
+            }
+            if (limit.algorithm() instanceof Limit.Algorithm.SlidingWindow) {
+                outByWindow.get(which).merge(from, amount, Long::sum);
+                if (amount > 0) {
+                    assertThat(outByWindow.get(which).entrySet().stream()
+                                    .filter(each -> each.getKey() > now - period)
+                                    .mapToLong(Map.Entry::getValue)
+                                    .sum())
+                            .as("let go in a window that ends now")
+                            .isLessThanOrEqualTo(limit.capacity());
                 }
                 return;
             }

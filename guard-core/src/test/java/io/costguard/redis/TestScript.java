@@ -96,7 +96,7 @@ final class TestScript {
                   text[4] = key
                   for j = 1, q[o] do
                     local m, name = o + 2 + j * 3, unpack('>I3', q[o + 3], j * 7 - 5)
-                    text[4 + j] = pack('>I3i8i8i8I4', name % 4 == 1 and name - 1 or name, f[j * 2 + 2], calls[audited + j], q[m], q[m + 2])
+                    text[4 + j] = pack('>I3i8i8i8I4', name % 8 == 1 and name - 1 or name, f[j * 2 + 2], calls[audited + j], q[m], q[m + 2])
                   end
                   local before = placed and '(' .. string.format('%.0f', op.place) or '+inf'
                   for _, member in ipairs(f.line and redis.call('ZRANGEBYSCORE', f.line.key, '(0', before) or {}) do

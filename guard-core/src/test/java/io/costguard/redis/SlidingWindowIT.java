@@ -1,0 +1,290 @@
+package io.costguard.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.costguard.Budget;
+import io.costguard.Limit;
+import io.costguard.PatientRedis;
+import io.costguard.limit.Charge;
+import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger.Settled;
+import io.costguard.limit.Subject;
+import io.costguard.limit.Verdict;
+import io.costguard.testing.RedisForTests;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import redis.clients.jedis.RedisClient;
+
+/** The real script in virtual time. */
+class SlidingWindowIT {
+    private static final int AT_ONCE = 50;
+    private static final int GROUPS = 200;
+    private static final int STEPS = 40;
+    private static final long START = 1_760_000_000_000_000L;
+
+    private final String prefix = RedisForTests.shared().keyPrefix();
+    private final RedisClient jedis = PatientRedis.client(RedisForTests.shared().url());
+    private final Redis redis = Redis.of(jedis);
+    private final Script script =
+            TestScript.ofTheRealOne().withTimeAt(prefix + ":time").build();
+    private final Lane lane = new Lane(prefix + ":{lane}", 0);
+    private long now = START;
+
+    @AfterEach
+    void close() {
+        jedis.close();
+    }
+
+    /** Ten thousand in all, fifty at a time. */
+    @ParameterizedTest(name = "seed {0}")
+    @ValueSource(longs = 1)
+    void noWindowOfItsLengthEverHoldsMoreThanTheLimitWhereverItBegins(long seed) {
+        long let = 0;
+        for (int group = 0; group < GROUPS; group++) {
+            Random random = new Random(seed * GROUPS + group);
+            List<History> histories = new ArrayList<>();
+            for (int i = 0; i < AT_ONCE; i++) {
+                histories.add(new History(group + "-" + i, random));
+            }
+            for (int step = 0; step < STEPS; step++) {
+                tick(random.nextInt(3) == 0 ? random.nextInt(100_000) : random.nextInt(4_000));
+                List<Batch.Call> calls = histories.stream().map(History::next).toList();
+                List<Batch.Result> results = run(calls.toArray(Batch.Call[]::new));
+                for (int i = 0; i < AT_ONCE; i++) {
+                    histories.get(i).happened(results.get(i));
+                }
+            }
+            for (History history : histories) {
+                history.check();
+                let += history.let.size();
+            }
+        }
+        assertThat(let).as("calls let go").isGreaterThan(50_000);
+    }
+
+    @Test
+    void whatWasUsedIsBackOnceItsSlotIsOutsideOfTheWindowAndNotBefore() {
+        Subject subject =
+                subject("back", Limit.requests(10).per(Duration.ofMillis(15)).slidingWindow());
+        now = START - START % 1_000 + 999;
+        assertThat(isGranted(reserve(subject, 10))).isTrue();
+
+        tick(15_000);
+        assertThat(waitOf(reserve(subject, 1))).isEqualTo(1);
+        tick(1);
+        assertThat(isGranted(reserve(subject, 10))).isTrue();
+    }
+
+    @Test
+    void whatWasUsedBitByBitComesBackBitByBit() {
+        Subject subject =
+                subject("bits", Limit.requests(10).per(Duration.ofMillis(15)).slidingWindow());
+        now = START - START % 1_000;
+        for (int i = 0; i < 10; i++) {
+            assertThat(isGranted(reserve(subject, 1))).isTrue();
+            tick(1_000);
+        }
+
+        assertThat(waitOf(reserve(subject, 1))).isEqualTo(6_000);
+        assertThat(waitOf(reserve(subject, 4))).isEqualTo(9_000);
+        tick(9_000);
+        assertThat(isGranted(reserve(subject, 4))).isTrue();
+        assertThat(waitOf(reserve(subject, 1))).isEqualTo(1_000);
+    }
+
+    @Test
+    void whatIsUsedAboveTheLimitIsPaidOffByTheWindowsToCome() {
+        Subject subject =
+                subject("debt", Limit.requests(10).per(Duration.ofMillis(15)).slidingWindow());
+        now = START - START % 1_000;
+        Charge charge = charge(reserve(subject, 10));
+        run(new Batch.Call.Settle(new Settled(charge, new long[] {25})));
+
+        tick(16_000);
+        assertThat(waitOf(reserve(subject, 1))).isEqualTo(16_000);
+        tick(16_000);
+        assertThat(waitOf(reserve(subject, 6))).isEqualTo(16_000);
+        assertThat(isGranted(reserve(subject, 5))).isTrue();
+    }
+
+    @Test
+    void whatIsGivenBackMakesRoomAtOnceAndNothingIsGivenBackToASlotThatIsGone() {
+        Subject subject =
+                subject("refund", Limit.requests(10).per(Duration.ofMillis(15)).slidingWindow());
+        now = START - START % 1_000;
+        Charge first = charge(reserve(subject, 6));
+        tick(3_000);
+        Charge second = charge(reserve(subject, 4));
+        tick(3_000);
+        run(new Batch.Call.Settle(new Settled(first, new long[] {1})));
+        assertThat(isGranted(reserve(subject, 5))).isTrue();
+        assertThat(isGranted(reserve(subject, 1))).isFalse();
+
+        tick(13_000);
+        assertThat(isGranted(reserve(subject, 5))).isTrue();
+        run(new Batch.Call.Settle(new Settled(second, new long[] {0})));
+        assertThat(isGranted(reserve(subject, 1))).isFalse();
+    }
+
+    @Test
+    void whoStandsBehindOthersWaitsForWholeWindowsOnceTheyTakeAllOfOne() {
+        Subject subject =
+                subject("line", Limit.requests(10).per(Duration.ofMillis(15)).slidingWindow());
+        now = START - START % 1_000;
+        reserve(subject, 10);
+        Batch.LineOperation join = new Batch.LineOperation(Batch.LineOperation.Kind.JOIN, 1, 0, 1_000_000);
+        assertThat(run(new Batch.Call.Reserve(List.of(new Claim(subject, new long[] {10})), join)))
+                .first()
+                .isInstanceOf(Batch.Result.Joined.class);
+
+        assertThat(waitOf(reserve(subject, 1))).isEqualTo(2 * 16_000);
+    }
+
+    @Test
+    void aBudgetThatLeavesItOutForAWhileFindsItsSlotsAgain() {
+        Limit sliding = Limit.tokens(10).per(Duration.ofMillis(15)).slidingWindow();
+        Limit other = Limit.requests(99).perDay();
+        now = START - START % 1_000;
+        reserve(subject("both", sliding, other), 4, 1);
+        tick(2_000);
+        reserve(subject("both", sliding, other), 3, 1);
+        tick(2_000);
+        reserve(subject("both", other), 1);
+        tick(2_000);
+
+        assertThat(waitOf(reserve(subject("both", sliding, other), 4, 1))).isEqualTo(10_000);
+        assertThat(isGranted(reserve(subject("both", sliding, other), 3, 1))).isTrue();
+    }
+
+    @Test
+    void slotsThatHoldMoreThanWasUsedAreRefusedByName() {
+        Subject subject =
+                subject("damaged", Limit.requests(10).per(Duration.ofMillis(15)).slidingWindow());
+        reserve(subject, 1);
+        byte[] key = subject.key().getBytes(StandardCharsets.UTF_8);
+        byte[] value = jedis.get(key);
+        value[value.length - 1] = 9;
+        jedis.set(key, value);
+        tick(1_000);
+
+        assertThat(reserve(subject, 1))
+                .isInstanceOfSatisfying(
+                        Batch.Result.Refused.class,
+                        refused -> assertThat(refused.why())
+                                .hasMessageContaining("damaged")
+                                .hasMessageContaining(subject.key()));
+    }
+
+    /** What one subject saw. */
+    private final class History {
+        private final Random random;
+        private final Subject subject;
+        private final long limit;
+        private final long window;
+        private final List<Let> let = new ArrayList<>();
+        private final List<Let> open = new ArrayList<>();
+
+        private final class Let {
+            final long at = now;
+            final Charge charge;
+            long used;
+
+            Let(Charge charge) {
+                this.charge = charge;
+                this.used = charge.claim().amounts()[0];
+            }
+        }
+
+        History(String name, Random random) {
+            this.random = random;
+            this.limit = 1 + random.nextInt(50);
+            Duration length = Duration.ofMillis(1 + random.nextInt(100));
+            this.window = length.toNanos() / 1_000;
+            this.subject = subject(name, Limit.requests(limit).per(length).slidingWindow());
+        }
+
+        /** A call, which asks nothing where something is settled in its place. */
+        Batch.Call next() {
+            if (!open.isEmpty() && random.nextInt(3) == 0) {
+                Let ended = open.remove(random.nextInt(open.size()));
+                long reserved = ended.used;
+                long used = random.nextInt(5) == 0 ? reserved + random.nextInt(9) : random.nextLong(reserved + 1);
+                run(new Batch.Call.Settle(new Settled(ended.charge, new long[] {used})));
+                ended.used = Math.min(reserved, used);
+            }
+            return new Batch.Call.Reserve(List.of(new Claim(subject, new long[] {1 + random.nextLong(limit)})));
+        }
+
+        void happened(Batch.Result result) {
+            if (isGranted(result)) {
+                Let one = new Let(charge(result));
+                let.add(one);
+                open.add(one);
+            }
+        }
+
+        void check() {
+            for (Let first : let) {
+                long held = let.stream()
+                        .filter(each -> each.at >= first.at && each.at < first.at + window)
+                        .mapToLong(each -> each.used)
+                        .sum();
+                assertThat(held)
+                        .as("%s in a window that begins at %d", subject, first.at)
+                        .isLessThanOrEqualTo(limit);
+            }
+        }
+    }
+
+    private static boolean isGranted(Batch.Result result) {
+        return verdict(result) instanceof Verdict.Granted;
+    }
+
+    private static Charge charge(Batch.Result result) {
+        return ((Verdict.Granted) verdict(result)).charges().get(0);
+    }
+
+    private static long waitOf(Batch.Result result) {
+        return ((Verdict.Shortfall) verdict(result)).waitMicros();
+    }
+
+    private static Verdict verdict(Batch.Result result) {
+        return ((Batch.Result.Decided) result).verdict();
+    }
+
+    private void tick(long micros) {
+        now += micros;
+    }
+
+    private Subject subject(String name, Limit... limits) {
+        Budget budget = Budget.named("b");
+        for (Limit limit : limits) {
+            budget = budget.limit(limit);
+        }
+        return new Subject(prefix + ":{x}:" + name, budget);
+    }
+
+    private Batch.Result reserve(Subject subject, long... amounts) {
+        return run(new Batch.Call.Reserve(List.of(new Claim(subject, amounts)))).get(0);
+    }
+
+    private List<Batch.Result> run(Batch.Call... calls) {
+        jedis.set(prefix + ":time", Long.toString(now));
+        Batch batch = new Batch(new Lines("process-0000", "turn:"));
+        for (Batch.Call call : calls) {
+            batch.add(call);
+        }
+        byte[] request = batch.request(Batch.Mode.RUN, lane.number(), Long.MAX_VALUE >> 10, 60_000, now);
+        byte[] reply = script.run(
+                redis, batch.keys(lane.key()), request, Duration.ofMinutes(1).toNanos());
+        lane.advance(0);
+        return batch.read(reply).results();
+    }
+}
