@@ -16,6 +16,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Pattern;
 
 /**
  * An LLM provider on the loopback interface, which answers each call at once, as OpenAI once answered it: whole, or as a stream, each event
@@ -26,6 +27,8 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 final class LocalProvider implements AutoCloseable {
     /** How often each event of the recorded stream comes: an answer of some hundred tokens. */
+    private static final Pattern EVENT_ENDS = Pattern.compile("(?<=\n\n)");
+
     private static final int REPEATED = 20;
 
     private static final String CONTENT_LENGTH = "content-length:";
@@ -60,7 +63,8 @@ final class LocalProvider implements AutoCloseable {
     static LocalProvider streaming() throws IOException {
         Recordings.Exchange recorded = Recordings.of("openai-chat-stream-include-usage");
         List<byte[]> events = new ArrayList<>();
-        for (String event : new String(recorded.response(), StandardCharsets.UTF_8).split("(?<=\n\n)")) {
+        String stream = new String(recorded.response(), StandardCharsets.UTF_8);
+        for (String event : EVENT_ENDS.splitAsStream(stream).toList()) {
             boolean last = event.contains("[DONE]");
             events.addAll(Collections.nCopies(last ? 1 : REPEATED, event.getBytes(StandardCharsets.UTF_8)));
         }

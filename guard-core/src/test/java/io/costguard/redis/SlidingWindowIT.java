@@ -204,7 +204,7 @@ class SlidingWindowIT {
 
         History(String name, Random random) {
             this.random = random;
-            this.limit = 1 + random.nextInt(50);
+            this.limit = 1L + random.nextInt(50);
             Duration length = Duration.ofMillis(1 + random.nextInt(100));
             this.window = length.toNanos() / 1_000;
             this.subject = subject(name, Limit.requests(limit).per(length).slidingWindow());

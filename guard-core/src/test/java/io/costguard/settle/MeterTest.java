@@ -150,7 +150,12 @@ class MeterTest {
             UsageModel model = new UsageModel(random);
             Metered metered = metered(ANTHROPIC, "text/event-stream", model.stream());
             Charges.Charged charged = charges.of(
-                    new Ending.Answered(200, metered), estimate, Optional.of(ANTHROPIC), "anthropic", "claude", Set.of(ServiceTier.STANDARD));
+                    new Ending.Answered(200, metered),
+                    estimate,
+                    Optional.of(ANTHROPIC),
+                    "anthropic",
+                    "claude",
+                    Set.of(ServiceTier.STANDARD));
 
             assertThat(metered.usage()).as("seed %d: %s", seed, model.stream()).isEqualTo(model.usage());
             long input =

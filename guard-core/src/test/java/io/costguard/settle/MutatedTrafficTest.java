@@ -2,7 +2,6 @@ package io.costguard.settle;
 
 import io.costguard.testing.JavaProcess;
 import java.util.List;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class MutatedTrafficTest {

@@ -98,8 +98,10 @@ final class BudgetFile {
             limit = switch (text) {
                 case "tokenBucket" -> limit.tokenBucket();
                 case "fixedWindow" -> limit.fixedWindow();
+                case "slidingWindow" -> limit.slidingWindow();
                 default ->
-                    throw algorithm.bad("unknown algorithm '" + text + "'; there are tokenBucket and fixedWindow");
+                    throw algorithm.bad(
+                            "unknown algorithm '" + text + "'; there are tokenBucket, fixedWindow and slidingWindow");
             };
         }
         if (zone != null) {
