@@ -40,7 +40,7 @@ public final class JsonScan {
 
     private final JsonParser parser;
     private final JsonPaths.Node root;
-    private final Consumer<Field> fields;
+    private final Listener listener;
     private final Runnable itemEnds;
     /** What is wanted in each object or array that is open. */
     private JsonPaths.@Nullable Node[] open = new JsonPaths.@Nullable Node[16];
@@ -53,6 +53,7 @@ public final class JsonScan {
     private byte[] document = {};
 
     private int offset;
+    private boolean tellsPlaces;
     private boolean readable = true;
     private boolean complete;
     private long fedSinceToken;
@@ -64,10 +65,19 @@ public final class JsonScan {
     /** Whether it is beyond what is read of it. */
     private boolean passingOver;
 
-    private JsonScan(JsonParser parser, JsonPaths paths, Consumer<Field> fields, Runnable itemEnds) {
+    /**
+     * Told what is wanted; and where in the document it begins, if it is a string, without its quote: -1 where that is not known, or not
+     * asked for.
+     */
+    @FunctionalInterface
+    interface Listener {
+        void field(Field field, int place);
+    }
+
+    private JsonScan(JsonParser parser, JsonPaths paths, Listener listener, Runnable itemEnds) {
         this.parser = parser;
         this.root = paths.root;
-        this.fields = fields;
+        this.listener = listener;
         this.itemEnds = itemEnds;
         this.next = root;
     }
@@ -79,7 +89,8 @@ public final class JsonScan {
      */
     public static JsonScan incremental(JsonPaths paths, Consumer<Field> fields, Runnable itemEnds) {
         try {
-            return new JsonScan(JSON.createNonBlockingByteArrayParser(), paths, fields, itemEnds);
+            return new JsonScan(
+                    JSON.createNonBlockingByteArrayParser(), paths, (field, place) -> fields.accept(field), itemEnds);
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
@@ -94,14 +105,30 @@ public final class JsonScan {
     public static boolean read(
             byte[] document, int offset, int length, JsonPaths paths, Consumer<Field> fields, Runnable itemEnds) {
         try (JsonParser parser = JSON.createParser(document, offset, length)) {
-            JsonScan scan = new JsonScan(parser, paths, fields, itemEnds);
+            JsonScan scan = new JsonScan(parser, paths, (field, place) -> fields.accept(field), itemEnds);
             scan.document = document;
             scan.offset = offset;
-            scan.advance();
-            return scan.readable && scan.complete;
+            return scan.readWhole();
         } catch (IOException e) {
             return false;
         }
+    }
+
+    /** {@link #read(byte[], int, int, JsonPaths, Consumer)} that tells where each string begins, too. */
+    static boolean read(byte[] document, int length, JsonPaths paths, Listener listener) {
+        try (JsonParser parser = JSON.createParser(document, 0, length)) {
+            JsonScan scan = new JsonScan(parser, paths, listener, () -> {});
+            scan.document = document;
+            scan.tellsPlaces = true;
+            return scan.readWhole();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private boolean readWhole() {
+        advance();
+        return readable && complete;
     }
 
     /** The next piece. */
@@ -196,14 +223,14 @@ public final class JsonScan {
                 JsonPaths.Node object = open[depth - 1];
                 next = object == null ? null : object.member(parser.currentName());
                 if (object != null && object.everything != null) {
-                    fields.accept(new Field(object.everything, Field.Kind.NAME, parser.currentName()));
+                    listener.field(new Field(object.everything, Field.Kind.NAME, parser.currentName()), -1);
                 }
             }
             case START_OBJECT, START_ARRAY -> open();
             case END_OBJECT, END_ARRAY -> {
                 JsonPaths.Node ended = open[--depth];
                 if (token == JsonToken.END_OBJECT && ended != null && ended.end != null) {
-                    fields.accept(new Field(ended.end, Field.Kind.END, ""));
+                    listener.field(new Field(ended.end, Field.Kind.END, ""), -1);
                 }
                 nextInArray();
                 if (depth == 1 && token == JsonToken.END_OBJECT && next == root) {
@@ -222,14 +249,14 @@ public final class JsonScan {
         String path = wanted.everything != null ? wanted.everything : wanted.path;
         if (path != null) {
             boolean isFile = wanted.isFile() && token == JsonToken.VALUE_STRING;
-            fields.accept(new Field(path, kind(token), isFile ? file() : parser.getText()));
+            int place = tellsPlaces && token == JsonToken.VALUE_STRING ? quote() + 1 : -1;
+            listener.field(new Field(path, kind(token), isFile ? file() : parser.getText()), place);
         }
     }
 
     /** The string that the parser is at, which it passes over unread; where the document is not of bytes of ASCII, a copy. */
     private CharSequence file() throws IOException {
-        long at = parser.currentTokenLocation().getByteOffset();
-        int quote = at < 0 ? -1 : offset + (int) at;
+        int quote = quote();
         if (quote < 0 || quote >= document.length || document[quote] != '"') {
             return parser.getText();
         }
@@ -237,7 +264,14 @@ public final class JsonScan {
         while (end < document.length && document[end] != '"') {
             end += document[end] == '\\' ? 2 : 1;
         }
-        return new Written(document, quote + 1, Math.min(end, document.length));
+        // One that does not end is no string.
+        return end < document.length ? new Written(document, quote + 1, end) : parser.getText();
+    }
+
+    /** Where in the document the string begins that the parser is at; -1 where that cannot be known. */
+    private int quote() {
+        long at = parser.currentTokenLocation().getByteOffset();
+        return at < 0 ? -1 : offset + (int) at;
     }
 
     /** A string as it is written in a document, between its quotes. */

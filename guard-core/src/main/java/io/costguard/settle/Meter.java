@@ -5,6 +5,7 @@ import io.costguard.ServiceTier;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonScan;
+import io.costguard.describe.JsonSequence;
 import io.costguard.describe.Tokenizers;
 import io.costguard.describe.Usage;
 import java.io.ByteArrayOutputStream;
@@ -44,6 +45,7 @@ public final class Meter implements Dialect.ResponseReader {
     private final Dialect dialect;
     private final String model;
     private final @Nullable Decoder decoder;
+    private final JsonSequence events;
     private final Map<String, Long> counts = new HashMap<>();
     private final Map<String, Long> countsOfEvent = new HashMap<>();
     /** What was reported last as something that is no count. */
@@ -68,6 +70,7 @@ public final class Meter implements Dialect.ResponseReader {
         this.dialect = dialect;
         this.model = model;
         this.decoder = Decoder.of(contentEncoding).orElse(null);
+        this.events = new JsonSequence(dialect.eventPaths());
         this.off = decoder == null;
         String type = contentType.toLowerCase(Locale.ROOT);
         if (type.startsWith("text/event-stream")) {
@@ -169,7 +172,7 @@ public final class Meter implements Dialect.ResponseReader {
             ended = true;
             return;
         }
-        sense = JsonScan.read(data, 0, length, dialect.eventPaths(), this::field);
+        sense = events.read(data, length, this::field);
         if (!sense) {
             countsOfEvent.clear();
         }

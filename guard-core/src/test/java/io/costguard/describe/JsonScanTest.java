@@ -102,6 +102,22 @@ class JsonScanTest {
         assertThat(told).containsExactly("QUJD is QUJD");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"QUJD", "QUJD\\", "QUJD\\\""})
+    void aFileThatDoesNotEndIsNoJson(String broken) {
+        byte[] document = ("{\"n\":1,\"file\":\"" + broken).getBytes(StandardCharsets.UTF_8);
+        List<String> told = new ArrayList<>();
+
+        assertThat(JsonScan.read(
+                        document,
+                        0,
+                        document.length,
+                        JsonPaths.of("n").andFiles("file"),
+                        field -> told.add(field.text())))
+                .isFalse();
+        assertThat(told).containsExactly("1");
+    }
+
     @Test
     void theEndsOfObjectsAreToldWhereTheyAreWanted() {
         JsonPaths paths = JsonPaths.of("list[].a").andEnds("list[]", "deep.one");

@@ -1,0 +1,149 @@
+package io.costguard.describe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.costguard.describe.dialects.Dialects;
+import io.costguard.testing.Recordings;
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class JsonSequenceTest {
+    private static final JsonPaths PATHS = JsonPaths.of("model", "choices[].delta.content", "usage.**", "n");
+    private static final String EVENT =
+            "{'id':'a','model':'m','choices':[{'index':0,'delta':{'content':'%s'},'end':null}],'salt':'%s','n':1}";
+
+    private final JsonSequence sequence = new JsonSequence(PATHS);
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "x",
+                "a longer text than that before it",
+                "Grüße, 你好 🎉",
+                "a \\n newline",
+                "a \\\"quote\\\"",
+                "\\u00e9",
+                "\\",
+                "\u0001",
+                "' , 'content':'",
+                "\ufffd"
+            })
+    void anEventIsReadAsByItselfWhateverItsTextIs(String text) {
+        same(event("first", "s"));
+        same(event(text, "salt"));
+        same(event("and on", text));
+        same(event(text, text));
+        same(event("last", "s"));
+    }
+
+    @Test
+    void whatDiffersInMoreThanAStringIsReadAsByItself() {
+        same(event("first", "s"));
+        same(event("first", "s").replace("'n':1", "'n':12"));
+        same(event("first", "s").replace("null", "'stop'"));
+        same(event("first", "s").replace("'content'", "'refusal'"));
+        same(event("first", "s") + " ");
+        same(event("first", "s").replace("}]", "}"));
+        same(event("first", "s").replace("'salt'", "'usage':{'a':'b'},'salt'"));
+        same(event("first", "s").replace("'salt'", "'usage':{'c':'d'},'salt'"));
+        same("'only a text'");
+        same("");
+    }
+
+    @Test
+    void bytesThatAreNotUtf8AreRefusedAsByTheParser() {
+        same(event("first", "s"));
+        for (byte[] wrong : new byte[][] {{(byte) 0xff}, {(byte) 0xc3}, {(byte) 0xed, (byte) 0xa0, (byte) 0x80}}) {
+            for (String place : List.of("first", "salty")) {
+                byte[] document = event("first", "salty").getBytes(StandardCharsets.UTF_8);
+                int at = new String(document, StandardCharsets.UTF_8).lastIndexOf(place);
+                System.arraycopy(wrong, 0, document, at, wrong.length);
+                same(document);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"UTF-8", "UTF-16LE", "UTF-16BE"})
+    void eventsBehindAByteOrderMarkAreReadAsByThemselves(String charset) {
+        for (String text : List.of("first", "second", "first", "\u4f60")) {
+            same(("\ufeff" + event(text, text)).getBytes(Charset.forName(charset)));
+        }
+    }
+
+    /** Each recorded event after each kind of change to it or to another. */
+    @Test
+    void recordedEventsAreReadAsByThemselvesHoweverTheyAreChanged() {
+        Random random = new Random(1);
+        for (Recordings.Exchange exchange : Recordings.all()) {
+            List<byte[]> events = events(exchange);
+            Dialect dialect =
+                    Dialects.bundled().of(Target.of("POST", exchange.url())).orElseThrow();
+            JsonSequence read = new JsonSequence(dialect.eventPaths());
+            for (int i = 0; i < 300 && !events.isEmpty(); i++) {
+                byte[] event = events.get(random.nextInt(events.size()));
+                same(read, dialect.eventPaths(), random.nextInt(3) == 0 ? event : changed(event, random));
+            }
+        }
+    }
+
+    private static List<byte[]> events(Recordings.Exchange exchange) {
+        return new String(exchange.response(), StandardCharsets.UTF_8)
+                .lines()
+                .map(line -> line.startsWith("data: ") ? line.substring(6) : line)
+                .filter(line -> line.startsWith("{"))
+                .map(line -> line.getBytes(StandardCharsets.UTF_8))
+                .toList();
+    }
+
+    private static byte[] changed(byte[] event, Random random) {
+        byte[] some = "x\"\\{}[]:,0 \n\u00e4".getBytes(StandardCharsets.UTF_8);
+        int at = random.nextInt(event.length);
+        byte[] changed = event.clone();
+        switch (random.nextInt(3)) {
+            case 0 -> changed[at] = some[random.nextInt(some.length)];
+            case 1 -> {
+                changed = Arrays.copyOf(event, event.length + 1);
+                System.arraycopy(event, at, changed, at + 1, event.length - at);
+            }
+            default -> {
+                changed = Arrays.copyOf(event, event.length - 1);
+                System.arraycopy(event, at + 1, changed, at, event.length - at - 1);
+            }
+        }
+        return changed;
+    }
+
+    private static String event(String content, String salt) {
+        return String.format(EVENT.replace('\'', '"'), content, salt);
+    }
+
+    private void same(String document) {
+        same(document.replace('\'', '"').getBytes(StandardCharsets.UTF_8));
+    }
+
+    private void same(byte[] document) {
+        same(sequence, PATHS, document);
+    }
+
+    private static void same(JsonSequence read, JsonPaths paths, byte[] document) {
+        List<Field> alone = new ArrayList<>();
+        boolean whole = JsonScan.read(document, 0, document.length, paths, alone::add);
+        List<Field> told = new ArrayList<>();
+        // In a buffer that has room, as framings give it.
+        byte[] buffer = Arrays.copyOf(document, document.length + 9);
+
+        assertThat(read.read(buffer, document.length, told::add))
+                .as(() -> new String(document, StandardCharsets.UTF_8))
+                .isEqualTo(whole);
+        assertThat(told).as(() -> new String(document, StandardCharsets.UTF_8)).isEqualTo(alone);
+    }
+}
