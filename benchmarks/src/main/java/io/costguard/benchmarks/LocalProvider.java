@@ -12,7 +12,6 @@ import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
@@ -27,6 +26,8 @@ import java.util.regex.Pattern;
  */
 final class LocalProvider implements AutoCloseable {
     /** How often each event of the recorded stream comes: an answer of some hundred tokens. */
+    private static final String TEXT = "\"delta\":{\"content\":";
+
     private static final Pattern EVENT_ENDS = Pattern.compile("(?<=\n\n)");
 
     private static final int REPEATED = 20;
@@ -62,12 +63,17 @@ final class LocalProvider implements AutoCloseable {
     /** One whose answers are streams. */
     static LocalProvider streaming() throws IOException {
         Recordings.Exchange recorded = Recordings.of("openai-chat-stream-include-usage");
-        List<byte[]> events = new ArrayList<>();
         String stream = new String(recorded.response(), StandardCharsets.UTF_8);
-        for (String event : EVENT_ENDS.splitAsStream(stream).toList()) {
-            boolean last = event.contains("[DONE]");
-            events.addAll(Collections.nCopies(last ? 1 : REPEATED, event.getBytes(StandardCharsets.UTF_8)));
+        List<String> once = EVENT_ENDS.splitAsStream(stream).toList();
+        List<String> texts = once.stream().filter(event -> event.contains(TEXT)).toList();
+        List<String> longer = new ArrayList<>(once);
+        int at = once.indexOf(texts.get(0));
+        for (int i = 1; i < REPEATED; i++) {
+            longer.addAll(at, texts);
         }
+        List<byte[]> events = longer.stream()
+                .map(event -> event.getBytes(StandardCharsets.UTF_8))
+                .toList();
         List<byte[]> packets = new ArrayList<>();
         for (byte[] event : events) {
             String head = packets.isEmpty() ? head(recorded, "Transfer-Encoding: chunked") : "";

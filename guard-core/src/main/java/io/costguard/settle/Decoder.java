@@ -46,7 +46,7 @@ final class Decoder {
         OVER
     }
 
-    /** Takes what was decoded. */
+    /** Takes what was decoded, and leaves it as it is: it may be the body's own. */
     @FunctionalInterface
     interface Sink {
         void accept(byte[] bytes, int offset, int length);
@@ -69,7 +69,13 @@ final class Decoder {
 
     /** @throws DataFormatException where the bytes are not what the encoding says, or far too many */
     void decode(ByteBuffer in, Sink sink) throws DataFormatException {
-        if (inflater == null) {
+        if (inflater == null && in.hasArray()) {
+            int offset = in.arrayOffset() + in.position();
+            int length = in.remaining();
+            in.position(in.limit());
+            sink.accept(in.array(), offset, length);
+            return;
+        } else if (inflater == null) {
             while (in.hasRemaining()) {
                 int count = Math.min(PIECE, in.remaining());
                 in.get(out(count), 0, count);

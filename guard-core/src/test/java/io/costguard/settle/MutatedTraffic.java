@@ -173,7 +173,9 @@ final class MutatedTraffic {
     private Metered.State meter(Traffic traffic, byte[] response) {
         Exchange exchange = traffic.exchange();
         int longestPiece = 1 + random.nextInt(LONGEST);
-        ByteBuffer bytes = ByteBuffer.wrap(response).asReadOnlyBuffer();
+        ByteBuffer bytes = random.nextBoolean()
+                ? ByteBuffer.wrap(response)
+                : ByteBuffer.wrap(response).asReadOnlyBuffer();
         return reading(response, () -> {
             Meter meter = new Meter(traffic.dialect(), exchange.model(), exchange.contentType(), "");
             meter.headers(name -> Optional.ofNullable(traffic.headers().get(name)));
