@@ -353,17 +353,26 @@ public final class PriceList {
 
     private @Nullable Price find(String provider, String model) {
         String asked = model.toLowerCase(Locale.ROOT);
-        Price price = named(provider, asked);
-        if (price != null) {
-            return price;
+        String placeless = null;
+        String canonical = null;
+        for (Layer layer : layers) {
+            Map<String, Price> prices = layer.prices();
+            Price price = named(prices, provider, asked);
+            if (price == null) {
+                placeless = placeless == null ? placeless(asked) : placeless;
+                price = named(prices, provider, placeless);
+            }
+            if (price == null) {
+                canonical = canonical == null
+                        ? ModelNames.canonical(VERSION.matcher(placeless).replaceFirst("$1$2"))
+                        : canonical;
+                price = named(prices, provider, canonical);
+            }
+            if (price != null) {
+                return price;
+            }
         }
-        String placeless = placeless(asked);
-        price = placeless.equals(asked) ? null : named(provider, placeless);
-        return price == null
-                ? named(
-                        provider,
-                        ModelNames.canonical(VERSION.matcher(placeless).replaceFirst("$1$2")))
-                : price;
+        return null;
     }
 
     private static String placeless(String model) {
@@ -372,16 +381,9 @@ public final class PriceList {
         return name.endsWith("@default") ? name.substring(0, name.length() - 8) : name.replace('@', '-');
     }
 
-    private @Nullable Price named(String provider, String name) {
-        for (Layer layer : layers) {
-            Map<String, Price> prices = layer.prices();
-            Price price = provider.isEmpty() ? null : ofProvider(prices, provider, name);
-            price = price == null ? prices.get(name) : price;
-            if (price != null) {
-                return price;
-            }
-        }
-        return null;
+    private static @Nullable Price named(Map<String, Price> prices, String provider, String name) {
+        Price price = provider.isEmpty() ? null : ofProvider(prices, provider, name);
+        return price == null ? prices.get(name) : price;
     }
 
     private static @Nullable Price ofProvider(Map<String, Price> prices, String provider, String name) {

@@ -11,6 +11,7 @@ import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalLong;
 import java.util.Random;
 import java.util.Set;
@@ -214,14 +215,16 @@ class PriceListTest {
     }
 
     @Test
-    void theNameAsItIsAskedWinsOverALaterListAndThatOverAProvider() throws IOException {
-        PriceList list = parse(
-                        "{'openai/m':{'input_cost_per_token':1e-6},'m-2024-08-06':{'input_cost_per_token':5e-6}}")
-                .plus(parse("{'m':{'input_cost_per_token':2e-6}}"));
+    void aLaterListWinsUnderWhateverNameAndWithinAListTheNameAsItIsAsked() throws IOException {
+        PriceList before =
+                parse("{'openai/m':{'input_cost_per_token':1e-6},'m-2024-08-06':{'input_cost_per_token':5e-6}}");
+        PriceList list = before.plus(parse("{'m':{'input_cost_per_token':2e-6}}"));
 
-        assertThat(list.nanoUsd("openai", "m", MILLION)).hasValue(2_000_000_000L);
-        assertThat(list.nanoUsd("openai", "m-2024-08-06", MILLION)).hasValue(5_000_000_000L);
-        assertThat(list.nanoUsd("openai", "m-2025-01-01", MILLION)).hasValue(2_000_000_000L);
+        assertThat(before.nanoUsd("openai", "m-2024-08-06", MILLION)).hasValue(5_000_000_000L);
+        assertThat(before.nanoUsd("openai", "m-2025-01-01", MILLION)).hasValue(1_000_000_000L);
+        for (String asked : List.of("m", "m-2024-08-06", "m-2025-01-01")) {
+            assertThat(list.nanoUsd("openai", asked, MILLION)).as(asked).hasValue(2_000_000_000L);
+        }
     }
 
     @Test

@@ -11,6 +11,7 @@ import java.util.Map;
 public final class Providers {
     private static final Providers BUNDLED = new Providers(List.of(
             Map.entry("api.openai.com", "openai"),
+            Map.entry("*.api.openai.com", "openai"),
             Map.entry("*.openai.azure.com", "azure"),
             Map.entry("*.cognitiveservices.azure.com", "azure"),
             Map.entry("*.services.ai.azure.com", "azure"),

@@ -1,5 +1,7 @@
 package io.costguard.http;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import io.costguard.Denial;
 import io.costguard.GuardListener.Denied.By;
 import io.costguard.describe.Dialect;
@@ -20,7 +22,15 @@ import org.slf4j.LoggerFactory;
 public final class LocalAnswer {
     private static final Logger log = LoggerFactory.getLogger(LocalAnswer.class);
 
-    private static final Duration WORTH_A_RETRY = Duration.ofSeconds(60);
+    /** A minute, and the slot by which a sliding window of a minute gives back late. */
+    private static final Duration WORTH_A_RETRY = Duration.ofSeconds(64);
+
+    /** What nobody but the client was told within a minute: no listener hears of a call that no budget can judge. */
+    private static final Cache<String, Boolean> MISFITS = Caffeine.newBuilder()
+            .maximumSize(1_000)
+            .expireAfterWrite(Duration.ofMinutes(1))
+            .build();
+
     private static final String MARK = "x-cost-guard";
 
     private final int status;
@@ -74,7 +84,11 @@ public final class LocalAnswer {
     }
 
     static LocalAnswer misfit(Exception why, Optional<Dialect> dialect) {
-        return new LocalAnswer(402, "denied", String.valueOf(why.getMessage()), dialect);
+        String message = String.valueOf(why.getMessage());
+        if (MISFITS.asMap().putIfAbsent(message, true) == null) {
+            log.warn("a call was denied that no budget can judge: {}; not repeated for a minute", message);
+        }
+        return new LocalAnswer(402, "denied", message, dialect);
     }
 
     public int status() {

@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.zip.DataFormatException;
 import org.jspecify.annotations.Nullable;
@@ -46,6 +47,7 @@ public final class Meter implements Dialect.ResponseReader {
     private final String model;
     private final @Nullable Decoder decoder;
     private final JsonSequence events;
+    private final Consumer<Field> told = this::field;
     private final Map<String, Long> counts = new HashMap<>();
     private final Map<String, Long> countsOfEvent = new HashMap<>();
     /** What was reported last as something that is no count. */
@@ -162,8 +164,10 @@ public final class Meter implements Dialect.ResponseReader {
     }
 
     private void eventEnds() {
-        counts.putAll(countsOfEvent);
-        countsOfEvent.clear();
+        if (!countsOfEvent.isEmpty()) {
+            counts.putAll(countsOfEvent);
+            countsOfEvent.clear();
+        }
     }
 
     /** One document of a stream of them. */
@@ -172,7 +176,7 @@ public final class Meter implements Dialect.ResponseReader {
             ended = true;
             return;
         }
-        sense = events.read(data, length, this::field);
+        sense = events.read(data, length, told);
         if (!sense) {
             countsOfEvent.clear();
         }

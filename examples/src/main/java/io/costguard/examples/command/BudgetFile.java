@@ -3,8 +3,6 @@ package io.costguard.examples.command;
 import io.costguard.Budget;
 import io.costguard.Limit;
 import io.costguard.Weights;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZoneId;
@@ -21,13 +19,8 @@ final class BudgetFile {
 
     /** @throws BadInputException that says in which line what is wrong */
     static List<Budget> read(Path file) {
-        String text;
-        try {
-            text = Files.readString(file);
-        } catch (IOException e) {
-            throw new BadInputException(file + ": cannot be read as UTF-8 text: " + e);
-        }
-        Map<String, Json> members = Json.read(file.toString(), 1, text).members("a file of budgets");
+        Map<String, Json> members =
+                Json.read(file.toString(), 1, Json.text(file)).members("a file of budgets");
         List<Budget> budgets = new ArrayList<>();
         members.forEach((name, value) -> {
             if (!name.equals("budgets")) {

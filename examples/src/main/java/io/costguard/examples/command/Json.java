@@ -7,6 +7,9 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.exc.StreamReadException;
 import java.io.IOException;
 import java.math.BigDecimal;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -26,6 +29,17 @@ record Json(String where, Object value) {
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .build();
 
+    /** @throws BadInputException for a file that is not there, or no text */
+    static String text(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (NoSuchFileException e) {
+            throw new BadInputException(file + ": there is no such file");
+        } catch (IOException e) {
+            throw new BadInputException(file + ": cannot be read as UTF-8 text: " + e);
+        }
+    }
+
     /**
      * The one value in a text.
      *
@@ -43,7 +57,10 @@ record Json(String where, Object value) {
             return read;
         } catch (StreamReadException e) {
             int line = e.getLocation() == null ? 1 : e.getLocation().getLineNr();
-            throw new BadInputException(file + ":" + (firstLine + line - 1) + ": not JSON: " + e.getOriginalMessage());
+            // The parser's own place has lines of the text that it was given.
+            String why = String.valueOf(e.getOriginalMessage())
+                    .replaceFirst("(?s)\\s*\\(?(?:for|start marker|at) .*?\\[Source.*", "");
+            throw new BadInputException(file + ":" + (firstLine + line - 1) + ": not JSON: " + why);
         } catch (IOException e) {
             throw new BadInputException(file + ":" + firstLine + ": " + e.getMessage());
         }

@@ -58,6 +58,8 @@ final class Main {
         try (RedisForTests redis = RedisForTests.start()) {
             ReplayReport report = Replay.run(calls, settings, redis.url());
             return options.json() ? report.json() : report.text();
+        } catch (IllegalArgumentException e) {
+            throw new BadInputException(options.budgets().orElseThrow() + ": " + e.getMessage());
         }
     }
 

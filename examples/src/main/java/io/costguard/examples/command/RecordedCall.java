@@ -5,8 +5,6 @@ import io.costguard.GuardedCall;
 import io.costguard.PriceList;
 import io.costguard.describe.OutputHistory;
 import io.costguard.describe.Usage;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -37,6 +35,21 @@ record RecordedCall(
         OptionalLong nanoUsd,
         Duration duration) {
 
+    private static final List<String> MEMBERS = List.of(
+            "at",
+            "model",
+            "provider",
+            "path",
+            "input",
+            "output",
+            "cacheRead",
+            "cacheWrite",
+            "reasoning",
+            "estimatedInput",
+            "maxOutput",
+            "usd",
+            "duration");
+
     /**
      * The calls in a file of JSON lines, in the order of their time.
      *
@@ -44,15 +57,11 @@ record RecordedCall(
      */
     static List<RecordedCall> read(Path file) {
         List<RecordedCall> calls = new ArrayList<>();
-        try {
-            List<String> lines = Files.readAllLines(file);
-            for (int i = 0; i < lines.size(); i++) {
-                if (!lines.get(i).isBlank()) {
-                    calls.add(of(Json.read(file.toString(), i + 1, lines.get(i))));
-                }
+        List<String> lines = Json.text(file).lines().toList();
+        for (int i = 0; i < lines.size(); i++) {
+            if (!lines.get(i).isBlank()) {
+                calls.add(of(Json.read(file.toString(), i + 1, lines.get(i))));
             }
-        } catch (IOException e) {
-            throw new BadInputException(file + ": cannot be read as UTF-8 text: " + e);
         }
         if (calls.isEmpty()) {
             throw new BadInputException(file + ": there are no calls in it");
@@ -89,9 +98,15 @@ record RecordedCall(
                     case "usd" -> nanoUsd = OptionalLong.of(nanoUsd(value, name));
                     case "duration" -> duration = value.duration(name);
                     case "path" -> path = value.text(name);
+                    case "provider" -> call = call.with("provider", value.text(name));
                     default -> {
                         if (!(value.value() instanceof String text)) {
                             throw value.bad("unknown member " + name + "; an attribute must be a text");
+                        }
+                        for (String known : MEMBERS) {
+                            if (known.equalsIgnoreCase(member.getKey())) {
+                                throw value.bad("unknown member " + name + "; write '" + known + "'");
+                            }
                         }
                         call = call.with(member.getKey(), text);
                     }

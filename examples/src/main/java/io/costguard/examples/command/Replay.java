@@ -71,16 +71,11 @@ final class Replay {
      *
      * @param calls in the order of their time
      * @param redisUrl which gets keys of their own, for a day
-     * @throws BadInputException for budgets that make no sense, and for a call that they cannot judge
+     * @throws IllegalArgumentException for budgets that make no sense
+     * @throws BadInputException for a call that they cannot judge
      */
     static ReplayReport run(List<RecordedCall> calls, Settings settings, String redisUrl) {
-        Replay replay;
-        try {
-            replay = new Replay(calls, settings, redisUrl);
-        } catch (IllegalArgumentException e) {
-            throw new BadInputException(String.valueOf(e.getMessage()));
-        }
-        return replay.run();
+        return new Replay(calls, settings, redisUrl).run();
     }
 
     private ReplayReport run() {

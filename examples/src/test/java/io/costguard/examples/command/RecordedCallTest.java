@@ -102,7 +102,8 @@ class RecordedCallTest {
                 "{GOOD,\"cacheRead\":10}                      | 10 + 0 are more than 9",
                 "{GOOD,\"usd\":\"-1\"}                        | not an amount of dollars: '-1'",
                 "{GOOD,\"usd\":\"much\"}                      | not an amount of dollars: 'much'",
-                "{GOOD,\"ouput\":5}                           | unknown member 'ouput'"
+                "{GOOD,\"ouput\":5}                           | unknown member 'ouput'",
+                "{GOOD,\"maxoutput\":\"5\"}                   | unknown member 'maxoutput'; write 'maxOutput'"
             })
     void aBadLineIsNamedWithWhatIsWrong(String line, String said) throws IOException {
         Path file = file("{" + GOOD + "}\n" + line.replace("GOOD", GOOD));
@@ -120,7 +121,7 @@ class RecordedCallTest {
 
         assertThatExceptionOfType(BadInputException.class)
                 .isThrownBy(() -> RecordedCall.read(gone))
-                .withMessageContaining("gone.jsonl: cannot be read");
+                .withMessageContaining("gone.jsonl: there is no such file");
         assertThatExceptionOfType(BadInputException.class)
                 .isThrownBy(() -> RecordedCall.read(binary))
                 .withMessageContaining("binary: cannot be read as UTF-8");
