@@ -429,7 +429,7 @@ final class LedgerModel {
 
     private static List<Terms> readTerms(ByteBuffer in) {
         int count = in.get();
-        in.position(in.position() + 1 + in.get(in.position()));
+        in.position(in.position() + 1 + (in.get(in.position()) & 0xff));
         in.getShort();
         in.get();
         same("version and limits of a head", 32 + count, in.get());
