@@ -258,7 +258,12 @@ public final class PriceList {
         if (!json.currentToken().isNumeric()) {
             throw bad(json, name + " of model '" + model + "' must be a number of dollars");
         }
-        BigDecimal dollars = json.getDecimalValue();
+        BigDecimal dollars;
+        try {
+            dollars = json.getDecimalValue();
+        } catch (NumberFormatException e) {
+            throw bad(json, name + " of model '" + model + "' must be a number of dollars, not " + json.getText());
+        }
         if (dollars.signum() < 0 || dollars.compareTo(BigDecimal.valueOf(1_000)) > 0) {
             throw bad(json, name + " of model '" + model + "' must be from 0 to 1000 dollars, not " + dollars);
         }

@@ -128,6 +128,7 @@ class PriceListTest {
                 "{'m':{'input_cost_per_token':'1'}} | input_cost_per_token of model 'm' must be a number of dollars",
                 "{'m':{'output_cost_per_token':-1}} | output_cost_per_token of model 'm' must be from 0 to 1000 dollars, not -1",
                 "{'m':{'input_cost_per_token':1e999999}} | must be from 0 to 1000 dollars, not 1E+999999",
+                "{'m':{'input_cost_per_token':1e99999999999}} | of model 'm' must be a number of dollars, not 1e99999999999",
                 "{'m':{'input_cost_per_token':1e-999999}} | must have at most 100 decimals, not 999999",
                 "{'m':{'input_cost_per_token_above_1k_tokens_flex':'1'}} | input_cost_per_token_above_1k_tokens_flex of model 'm' must be",
                 "{'m':{'tiered_pricing':[1]}} | a tier of model 'm' must be an object",

@@ -59,10 +59,16 @@ final class Base64Text {
 
     /** Bytes of it, from the first to before the last; fewer if it ends before, or has line breaks. */
     byte[] decoded(int first, int last) {
+        return decoded(first, last, 0);
+    }
+
+    /** {@link #decoded(int, int)} without its first so many digits: where lines are broken, those before are not a multiple of four. */
+    byte[] decoded(int first, int last, int without) {
         int groups = first / 3;
         int next = from + 4 * groups;
         int wanted = last - 3 * groups;
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(Math.max(0, wanted));
+        int passed = 0;
         int bits = 0;
         int held = 0;
         while (bytes.size() < wanted && next < text.length()) {
@@ -74,7 +80,9 @@ final class Base64Text {
                 next += isUnicode ? 4 : 0;
             }
             int digit = digit(c);
-            if (digit >= 0) {
+            if (digit >= 0 && passed < without) {
+                passed++;
+            } else if (digit >= 0) {
                 bits = bits << 6 | digit;
                 held += 6;
                 if (held >= 8) {

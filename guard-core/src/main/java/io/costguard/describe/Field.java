@@ -63,7 +63,13 @@ public record Field(String path, Kind kind, CharSequence value) {
         if (kind != Kind.NUMBER || value.length() > LONGEST_NUMBER) {
             return OptionalLong.empty();
         }
-        BigDecimal units = new BigDecimal(text());
+        BigDecimal units;
+        try {
+            units = new BigDecimal(text());
+        } catch (NumberFormatException e) {
+            // Its exponent is beyond an int.
+            return OptionalLong.empty();
+        }
         // Before anything is done with it: 1e999999999 is short to write.
         if (units.signum() < 0 || Math.abs((long) units.scale()) > LONGEST_NUMBER) {
             return OptionalLong.empty();

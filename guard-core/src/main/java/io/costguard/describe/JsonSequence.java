@@ -151,6 +151,11 @@ public final class JsonSequence {
 
         /** Whether all that was told is found again. */
         boolean isUsable() {
+            for (int i = 0; i < Math.min(4, bytes.length); i++) {
+                if (bytes[i] == 0) {
+                    return false; // UTF-16 or UTF-32, where a byte like a quote may be half a character
+                }
+            }
             for (int i = 0; i < told.length; i++) {
                 if (told[i].isString() && stringTold[i] < 0) {
                     return false;

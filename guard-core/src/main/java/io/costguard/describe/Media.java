@@ -138,7 +138,9 @@ public record Media(Kind kind, int width, int height, long amount) {
             if (marker == 0xff) {
                 at++;
             } else if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) {
-                return picture(head.big16(at + 7), head.big16(at + 5));
+                return at + 9 <= head.all.length
+                        ? picture(head.big16(at + 7), head.big16(at + 5))
+                        : elsewhere(Kind.PICTURE);
             } else {
                 at += 2 + head.big16(at + 2);
             }
@@ -164,7 +166,11 @@ public record Media(Kind kind, int width, int height, long amount) {
         int size = text.bytes();
         int head = Math.min(size, END_OF_PDF);
         int tail = Math.max(head, size - END_OF_PDF);
-        String clear = latin(text.decoded(0, head)) + latin(text.decoded(tail, size));
+        StringBuilder clear = new StringBuilder(latin(text.decoded(0, head)));
+        // Of the four ways in which its digits may be grouped there, one makes sense.
+        for (int without = 0; without < 4 && tail < size; without++) {
+            clear.append(latin(text.decoded(tail, size, without)));
+        }
         long told = 0;
         Matcher counts = PAGES.matcher(clear);
         while (counts.find()) {
@@ -173,7 +179,7 @@ public record Media(Kind kind, int width, int height, long amount) {
         long seen = PAGE.matcher(clear).results().count();
         if (told == 0) {
             // Between the ends there are as many.
-            told = seen > 0 ? seen * size / clear.length() : 1 + size / BYTES_A_PAGE;
+            told = seen > 0 ? seen * size / (head + size - tail) : 1 + size / BYTES_A_PAGE;
         }
         return Math.min(MOST_PAGES, Math.max(told, seen));
     }

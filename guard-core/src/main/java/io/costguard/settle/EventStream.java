@@ -17,11 +17,16 @@ final class EventStream implements Framing {
     private static final byte[] LINE_FEED = {'\n'};
     private static final byte[] DATA = {'d', 'a', 't', 'a', ':'};
 
+    private static final byte[] BYTE_ORDER_MARK = {(byte) 0xef, (byte) 0xbb, (byte) 0xbf};
+
     private final Listener listener;
     private final Kept kept = new Kept(LONGEST_EVENT);
     private boolean hasData;
     /** How many bytes of the line have come, as long as they may be the beginning of "data:". */
     private int matched;
+
+    /** Likewise of the mark that the stream may begin with; all of it once anything else has come. */
+    private int marked;
 
     private Line line = Line.BEGINS;
     private boolean afterCarriageReturn;
@@ -91,6 +96,11 @@ final class EventStream implements Framing {
     private void inLine(byte b) {
         switch (line) {
             case BEGINS -> {
+                if (marked < BYTE_ORDER_MARK.length && b == BYTE_ORDER_MARK[marked]) {
+                    marked++;
+                    return;
+                }
+                marked = BYTE_ORDER_MARK.length;
                 if (b == DATA[matched]) {
                     matched++;
                     if (matched == DATA.length) {

@@ -51,8 +51,8 @@
 -- told as 128 more, its line's section is before the tail: see the head of line.lua.
 --
 -- An era counts the times that a bucket was full or a window was opened, from a number of its own in each new limit (24 bits of
--- TIME): a refund counts only in the era in which its charge was made. Of a sliding window it is the number of the slot, since 1970:
--- a refund counts in the slot of its charge, for as long as that is there.
+-- TIME): a refund counts only in the era in which its charge was made. Of a sliding window it counts slots: a refund counts in that
+-- of its charge, for as long as that is there.
 -- A key's TTL ends one life after the span in which it was set; spans are one life long, and the first write in each sets it.
 -- The lane's value is the last reply; expires is when its TTL ends, in steps of 2^24 microseconds.
 --
@@ -197,9 +197,11 @@ local function slotFunctions(q)
     if used > MAX or used < 0 or debt < 0 then
       return nil
     end
-    sum, debt = pass(slots, sum, debt, capacity, (at - at % width - from + from % width) / width, used + 1)
+    local passed = (at - at % width - from + from % width) / width
+    sum, debt = pass(slots, sum, debt, capacity, passed, used + 1)
     close(f, x, slots)
-    f[k], f[k + 1] = capacity - sum - debt, (at - at % width) / width % ERAS
+    -- Where the clock was set back, the slots stay, and take nothing back.
+    f[k], f[k + 1] = capacity - sum - debt, (f[k + 1] + (at < from and SLOTS or passed)) % ERAS
     return true
   end
 
@@ -683,7 +685,7 @@ for i = 1, subjects do
           start = since - (since - q[y + 1]) % period
         end
         if rate == SLIDING and at >= since and since - since % q[y + 1] == at - at % q[y + 1] and balance >= 0 and balance <= MAX then
-          f[k], f[k + 1] = capacity - balance, (at - at % q[y + 1]) / q[y + 1] % ERAS
+          f[k] = capacity - balance
         elseif start and at >= start and at < start + period and balance >= 0 and balance <= MAX and f[x] <= MAX then
           f[k] = capacity - balance
           if f[x] < capacity then

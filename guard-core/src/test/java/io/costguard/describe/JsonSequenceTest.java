@@ -79,6 +79,22 @@ class JsonSequenceTest {
         }
     }
 
+    /** In UTF-16 half a character may look like a quote, and what is read as a text end amid a character. */
+    @Test
+    void eventsInUtf16AreReadAsByThemselvesWhateverTheirCharacters() {
+        byte[] first = "{\"a\":\"\u6122\",\"n\":1}".getBytes(StandardCharsets.UTF_16BE);
+        byte[] second = "{\"a\":\"\u6222\",\"n\":1}".getBytes(StandardCharsets.UTF_16BE);
+        int text = "{\"a\":\"".length() * 2;
+        byte[] halfMore = new byte[first.length + 1];
+        System.arraycopy(first, 0, halfMore, 0, text + 1);
+        halfMore[text + 1] = 'a';
+        System.arraycopy(first, text + 1, halfMore, text + 2, first.length - text - 1);
+
+        same(first);
+        same(second);
+        same(halfMore);
+    }
+
     /** Each recorded event after each kind of change to it or to another. */
     @Test
     void recordedEventsAreReadAsByThemselvesHoweverTheyAreChanged() {

@@ -104,6 +104,24 @@ class MediaTest {
         }
     }
 
+    /** As a JPEG that has its size where the first part of it ends that is looked at. */
+    @Test
+    void aJpegTellsItsSizeWhereverThatStands() {
+        for (int before = 980; before < 1_060; before++) {
+            byte[] file = ByteBuffer.allocate(2_000)
+                    .putInt(0xffd8ffe0)
+                    .putShort((short) before)
+                    .position(4 + before)
+                    .putInt(0xffc00011)
+                    .put((byte) 8)
+                    .putShort((short) 767)
+                    .putShort((short) 1_023)
+                    .array();
+
+            assertThat(of(file)).as("behind %d bytes", before).isEqualTo(new Media(Kind.PICTURE, 1_023, 767, 0));
+        }
+    }
+
     @ParameterizedTest
     @CsvSource({
         "https://example.com/cat.png, PICTURE, PICTURE",
@@ -126,6 +144,20 @@ class MediaTest {
                         .amount())
                 .isEqualTo(40);
         assertThat(of(pdf("<</Type /Pages /Count 999999999>>")).amount()).isEqualTo(1_000);
+    }
+
+    /** As Android and MIME break its lines, and as some write slashes in JSON. */
+    @Test
+    void aLongDocumentHasThePagesThatItSaysHoweverItsBase64IsWritten() {
+        byte[] bytes = new byte[300_000];
+        new Random(1).nextBytes(bytes);
+        byte[] file = pdf(new String(bytes, StandardCharsets.ISO_8859_1) + "2 0 obj <</Type/Pages/Count 400/Kids[]>>");
+        String base64 = Base64.getEncoder().encodeToString(file);
+        String lines = Base64.getMimeEncoder(76, new byte[] {'\n'}).encodeToString(file);
+
+        for (String written : List.of(base64, base64.replace("/", "\\/"), lines, lines.replace("\n", "\\n"))) {
+            assertThat(Media.of(written, Kind.DOCUMENT).amount()).isEqualTo(400);
+        }
     }
 
     @Test

@@ -429,7 +429,7 @@ final class LedgerModel {
 
     private static List<Terms> readTerms(ByteBuffer in) {
         int count = in.get();
-        in.position(in.position() + 1 + in.get(in.position()));
+        in.position(in.position() + 1 + (in.get(in.position()) & 0xff));
         in.getShort();
         in.get();
         same("version and limits of a head", 32 + count, in.get());
@@ -503,7 +503,7 @@ final class LedgerModel {
                     ? new Bucket(terms)
                     : terms.kind() == 4 ? new Slots(terms, now) : new Window(terms, now);
             balance.at = now;
-            balance.era = balance instanceof Slots slots ? slots.newest % ERAS : now % ERAS;
+            balance.era = now % ERAS;
             return balance;
         }
 
@@ -818,12 +818,13 @@ final class LedgerModel {
                     usedIn.forEach((each, amount) -> kept.put(each - newest + slot, amount));
                     usedIn = kept;
                     newest = slot;
+                    era = (era + COUNT) % ERAS;
                 } else {
+                    era = (era + slot - newest) % ERAS;
                     move(slot - newest);
                 }
             }
             at = time;
-            era = newest % ERAS;
         }
 
         /** Debt takes what room there is. */

@@ -163,6 +163,22 @@ class SlidingWindowIT {
         assertThat(isGranted(reserve(subject("both", sliding, other), 3, 1))).isTrue();
     }
 
+    /** As a bucket counts as full then: its charges were made in a time that comes once more. */
+    @Test
+    void afterAClockThatWasSetBackNothingOfBeforeIsGivenBack() {
+        Subject subject = subject(
+                "set back", Limit.requests(10).per(Duration.ofSeconds(75)).slidingWindow());
+        now = START - START % 5_000_000;
+        Charge before = charge(reserve(subject, 5));
+        tick(-20_000_000);
+        assertThat(isGranted(reserve(subject, 1))).isTrue();
+        tick(20_000_000);
+        assertThat(isGranted(reserve(subject, 4))).isTrue();
+
+        run(new Batch.Call.Settle(new Settled(before, new long[] {0})));
+        assertThat(isGranted(reserve(subject, 1))).isFalse();
+    }
+
     @Test
     void slotsThatHoldMoreThanWasUsedAreRefusedByName() {
         Subject subject =

@@ -56,6 +56,29 @@ class MeterTest {
         return Dialects.bundled().of(Target.of("POST", exchange.url()));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"1e999999999", "1e2147483648", "1e99999999999", "-1e-99999999999"})
+    void aCostThatIsNonsenseLeavesTheTokensThatWereReported(String cost) {
+        Meter meter = new Meter(OPENAI, "gpt-4o", "application/json", "");
+
+        meter.accept(ByteBuffer.wrap(
+                ("{\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3,\"cost\":" + cost + "}}")
+                        .getBytes(StandardCharsets.UTF_8)));
+
+        assertThat(meter.result().usage()).hasValue(Usage.of(7, 3));
+    }
+
+    /** As the HTML standard has it: "Server-sent events", parsing an event stream. */
+    @Test
+    void aStreamBehindAByteOrderMarkIsReadFromItsFirstEvent() {
+        String event = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}\n\n";
+        Meter meter = new Meter(OPENAI, "gpt-4o", "text/event-stream", "");
+
+        meter.accept(ByteBuffer.wrap(("\ufeff" + event + "data: [DONE]\n\n").getBytes(StandardCharsets.UTF_8)));
+
+        assertThat(meter.result().usage()).isPresent();
+    }
+
     @BeforeAll
     static void loadTokenizers() throws ExecutionException, InterruptedException {
         Tokenizers.loaded("gpt-4o").get();

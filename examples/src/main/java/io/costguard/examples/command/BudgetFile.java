@@ -97,6 +97,9 @@ final class BudgetFile {
                             "unknown algorithm '" + text + "'; there are tokenBucket, fixedWindow and slidingWindow");
             };
         }
+        if (zone != null && algorithm != null && !algorithm.value().equals("fixedWindow")) {
+            throw zone.bad("a 'zone' is for the algorithm fixedWindow");
+        }
         if (zone != null) {
             limit = limit.fixedWindow(zone.parsed("'zone'", "Europe/Berlin", ZoneId::of));
         }

@@ -89,12 +89,20 @@ record Json(String where, Object value) {
                 return new Json(where, json.getText());
             }
             case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> {
-                return new Json(where, json.getDecimalValue());
+                return new Json(where, number(json, where));
             }
             case VALUE_TRUE, VALUE_FALSE -> {
                 return new Json(where, json.getBooleanValue());
             }
             default -> throw new BadInputException(where + ": " + json.getText() + " means nothing here; leave it out");
+        }
+    }
+
+    private static BigDecimal number(JsonParser json, String where) throws IOException {
+        try {
+            return json.getDecimalValue();
+        } catch (NumberFormatException e) {
+            throw new BadInputException(where + ": " + json.getText() + " is too large, or too small");
         }
     }
 

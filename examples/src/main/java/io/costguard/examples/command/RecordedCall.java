@@ -34,6 +34,8 @@ record RecordedCall(
         Usage usage,
         OptionalLong nanoUsd,
         Duration duration) {
+    /** A year before a virtual time ends: by then the call has ended too. */
+    private static final Instant LATEST = Instant.parse("2199-01-01T00:00:00Z");
 
     private static final List<String> MEMBERS = List.of(
             "at",
@@ -73,6 +75,9 @@ record RecordedCall(
     private static RecordedCall of(Json json) {
         Map<String, Json> members = json.members("a call");
         Instant at = required(members, json, "at").parsed("'at'", "2026-03-02T08:00:00Z", Instant::parse);
+        if (at.isBefore(Instant.EPOCH) || !at.isBefore(LATEST)) {
+            throw json.bad("'at' must be from 1970 to 2198, not " + at);
+        }
         GuardedCall call = GuardedCall.of(required(members, json, "model").text("'model'"));
         long input = required(members, json, "input").count("'input'");
         long output = required(members, json, "output").count("'output'");
@@ -123,6 +128,7 @@ record RecordedCall(
                     .withCacheRead(cacheRead)
                     .withCacheWrite(cacheWrite)
                     .withReasoning(reasoning);
+            Cost unused = Cost.requests(1).input(estimated).output(maxOutput.orElse(0));
             return new RecordedCall(
                     json.where(), at, call, path, estimated, maxOutput, usage, nanoUsd, checked(duration, json));
         } catch (IllegalArgumentException e) {

@@ -102,6 +102,12 @@ class RecordedCallTest {
                 "{GOOD,\"cacheRead\":10}                      | 10 + 0 are more than 9",
                 "{GOOD,\"usd\":\"-1\"}                        | not an amount of dollars: '-1'",
                 "{GOOD,\"usd\":\"much\"}                      | not an amount of dollars: 'much'",
+                "{GOOD,\"usd\":1e2147483648}                 | 1e2147483648 is too large",
+                "{GOOD,\"maxOutput\":9007199254740992}       | 2^53",
+                "{GOOD,\"estimatedInput\":9007199254740992}  | 2^53",
+                "{GOOD,\"estimatedInput\":9007199254740000,\"maxOutput\":9007199254740000} | 2^53",
+                "{\"at\":\"2199-12-31T23:59:59Z\",\"model\":\"m\",\"input\":1,\"output\":1,\"duration\":\"PT2S\"} | 'at' must be from 1970 to 2198",
+                "{\"at\":\"1969-12-31T00:00:00Z\",\"model\":\"m\",\"input\":1,\"output\":1} | 'at' must be from 1970 to 2198",
                 "{GOOD,\"ouput\":5}                           | unknown member 'ouput'",
                 "{GOOD,\"maxoutput\":\"5\"}                   | unknown member 'maxoutput'; write 'maxOutput'"
             })
