@@ -9,6 +9,7 @@ import com.github.tomakehurst.wiremock.verification.LoggedRequest;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.GuardListener;
+import io.costguard.GuardedCall;
 import io.costguard.Outcome;
 import io.costguard.http.tck.AdapterContract;
 import io.costguard.http.tck.Client;
@@ -149,16 +150,21 @@ class GuardedHttpClientIT extends AdapterContract {
     void aCallThatIsCancelledAsItIsGrantedIsGivenBackAndNeverSent() throws Exception {
         List<LoggedRequest> seen = record();
         CompletableFuture<Future<?>> sent = new CompletableFuture<>();
-        CostGuard guard = listening(new GuardListener() {
+        FaultyLink link = opened(FaultyLink.to(RedisForTests.shared()));
+        CostGuard guard = listening(link.url(), new GuardListener() {
             @Override
             public void onGranted(Grant event) {
                 sent.join().cancel(true);
             }
         });
         HttpClient client = GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard);
+        guard.status(GuardedCall.of("gpt-4o")); // connects
+        // Granted before it is sent for, it would be granted on this thread, which has nothing to cancel yet.
+        link.replies().hold("EVALSHA");
 
         CompletableFuture<?> future = client.sendAsync(chat(), BodyHandlers.ofInputStream());
         sent.complete(future);
+        link.replies().pass();
 
         assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
         assertThat(future).isCancelled();
@@ -249,8 +255,12 @@ class GuardedHttpClientIT extends AdapterContract {
     }
 
     private CostGuard listening(GuardListener listener) {
+        return listening(RedisForTests.shared().url(), listener);
+    }
+
+    private CostGuard listening(String redis, GuardListener listener) {
         return opened(CostGuard.builder()
-                .redis(RedisForTests.shared().url())
+                .redis(redis)
                 .keyPrefix(RedisForTests.shared().keyPrefix())
                 .decisionTimeout(Duration.ofSeconds(10))
                 .budget(roomy())
