@@ -248,6 +248,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest(name = "{0} {1}")
     @MethodSource("hugeAnswers")
+    @Tag(EVERY_WIRE)
     @Timeout(300)
     void anAnswerLargerThanTheHeapPassesUnchangedAndItsUsageIsFound(
             Mode mode, Exchange exchange, String begin, String repeated, String end) throws Exception {
