@@ -25,6 +25,7 @@ import java.util.function.Function;
  * @param value a map of texts to {@code Json}, a list of {@code Json}, a text, a {@code BigDecimal}, or a {@code Boolean}
  */
 record Json(String where, Object value) {
+    private static final long LARGEST_EXPONENT = 1_000_000_000;
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .build();
@@ -100,10 +101,14 @@ record Json(String where, Object value) {
 
     private static BigDecimal number(JsonParser json, String where) throws IOException {
         try {
-            return json.getDecimalValue();
+            BigDecimal number = json.getDecimalValue();
+            if (Math.abs((long) number.scale()) <= LARGEST_EXPONENT) {
+                return number;
+            }
         } catch (NumberFormatException e) {
-            throw new BadInputException(where + ": " + json.getText() + " is too large, or too small");
+            // Said below: what the largest exponent is depends on the Java that runs.
         }
+        throw new BadInputException(where + ": " + json.getText() + " is too large, or too small");
     }
 
     private static String place(JsonParser json, String file, int firstLine) {
@@ -159,7 +164,7 @@ record Json(String where, Object value) {
 
     /** A number, or the digits of one. */
     String decimal(String what) {
-        if (value instanceof BigDecimal number && Math.abs(number.scale()) < 100) {
+        if (value instanceof BigDecimal number && Math.abs((long) number.scale()) < 100) {
             return number.toPlainString();
         }
         return text(what);
