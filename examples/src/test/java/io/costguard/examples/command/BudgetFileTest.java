@@ -104,7 +104,7 @@ class BudgetFileTest {
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'algorithm': 'slidingWindow', 'zone': 'Europe/Berlin'}] | a 'zone' is for the algorithm fixedWindow",
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'algorithm': 'tokenBucket', 'zone': 'Europe/Berlin'}] | a 'zone' is for the algorithm fixedWindow",
                 "'name': 'b', 'limits': [{'usd': 1e2147483648, 'per': 'day'}]         | 1e2147483648 is too large",
-                "'name': 'b', 'limits': [{'usd': 1e-2147483647, 'per': 'day'}]        | 'usd' must be",
+                "'name': 'b', 'limits': [{'usd': 1e-2147483647, 'per': 'day'}]        | 1e-2147483647 is too large, or too small",
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'P99999999999D'}]       | a limit's window must be",
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'bursts': 5}]    | unknown member 'bursts' of a limit"
             })
