@@ -104,31 +104,32 @@ public final class JsonScan {
     /** {@link #read(byte[], int, int, JsonPaths, Consumer)} that tells where each document of an array of them ends. */
     public static boolean read(
             byte[] document, int offset, int length, JsonPaths paths, Consumer<Field> fields, Runnable itemEnds) {
-        try (JsonParser parser = JSON.createParser(document, offset, length)) {
-            JsonScan scan = new JsonScan(parser, paths, (field, place) -> fields.accept(field), itemEnds);
-            scan.document = document;
-            scan.offset = offset;
-            return scan.readWhole();
-        } catch (IOException e) {
-            return false;
-        }
+        return read(document, offset, length, paths, (field, place) -> fields.accept(field), itemEnds, false);
     }
 
     /** {@link #read(byte[], int, int, JsonPaths, Consumer)} that tells where each string begins, too. */
     static boolean read(byte[] document, int length, JsonPaths paths, Listener listener) {
-        try (JsonParser parser = JSON.createParser(document, 0, length)) {
-            JsonScan scan = new JsonScan(parser, paths, listener, () -> {});
+        return read(document, 0, length, paths, listener, () -> {}, true);
+    }
+
+    private static boolean read(
+            byte[] document,
+            int offset,
+            int length,
+            JsonPaths paths,
+            Listener listener,
+            Runnable itemEnds,
+            boolean tellsPlaces) {
+        try (JsonParser parser = JSON.createParser(document, offset, length)) {
+            JsonScan scan = new JsonScan(parser, paths, listener, itemEnds);
             scan.document = document;
-            scan.tellsPlaces = true;
-            return scan.readWhole();
+            scan.offset = offset;
+            scan.tellsPlaces = tellsPlaces;
+            scan.advance();
+            return scan.readable && scan.complete;
         } catch (IOException e) {
             return false;
         }
-    }
-
-    private boolean readWhole() {
-        advance();
-        return readable && complete;
     }
 
     /** The next piece. */

@@ -21,8 +21,11 @@ public final class JsonSequence {
     /** What stands in the place of bytes that are not UTF-8. */
     private static final char UNDECODABLE = '\ufffd';
 
+    /** Of no document. */
+    private static final Model NONE = new Model(new byte[0], List.of());
+
     private final JsonPaths paths;
-    private Model model = new Model(new byte[0], List.of());
+    private Model model = NONE;
     /** Of each string of the model, where it is in the document that is compared with it; if it is the same there, -1. */
     private int[] begins = {};
 

@@ -59,8 +59,7 @@ record Json(String where, Object value) {
         } catch (StreamReadException e) {
             int line = e.getLocation() == null ? 1 : e.getLocation().getLineNr();
             // The parser's own place has lines of the text that it was given.
-            String why = String.valueOf(e.getOriginalMessage())
-                    .replaceFirst("(?s)\\s*\\(?(?:for|start marker|at) .*?\\[Source.*", "");
+            String why = String.valueOf(e.getOriginalMessage()).replaceFirst(" \\(start marker at .*", "");
             throw new BadInputException(file + ":" + (firstLine + line - 1) + ": not JSON: " + why);
         } catch (IOException e) {
             throw new BadInputException(file + ":" + firstLine + ": " + e.getMessage());

@@ -15,7 +15,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
@@ -36,9 +35,6 @@ abstract class OpenAi implements Dialect {
 
     /** What leads over to the answer (likewise). */
     private static final long TOKENS_OF_THE_LEAD = 3;
-
-    /** By path, of which there are as many as dialects name: each event of a stream has some. Empty where it is no usage. */
-    private static final Map<String, String> USED = new ConcurrentHashMap<>();
 
     /** Of a request and of what answers it (API reference, "Create chat completion"); Mistral's, as recorded, is in the usage. */
     static final String TIER = "service_tier";
@@ -175,9 +171,10 @@ abstract class OpenAi implements Dialect {
             response.tier(field.text());
             return;
         }
-        String used = USED.computeIfAbsent(field.path(), OpenAi::nameOfUsage);
-        if (!used.isEmpty()) {
-            used(used, field, response);
+        String usage = "usage.";
+        int at = field.path().lastIndexOf(usage);
+        if (at >= 0) {
+            used(field.path().substring(at + usage.length()), field, response);
         } else if (field.path().equals("error.type") || field.path().equals("error.code")) {
             response.error(field.text());
         } else if (!field.path().equals("error")) {
@@ -185,12 +182,6 @@ abstract class OpenAi implements Dialect {
         } else if (field.isString()) {
             response.error(field.text());
         }
-    }
-
-    private static String nameOfUsage(String path) {
-        String usage = "usage.";
-        int at = path.lastIndexOf(usage);
-        return at < 0 ? "" : path.substring(at + usage.length());
     }
 
     /** What of a response is neither usage nor an error. */
