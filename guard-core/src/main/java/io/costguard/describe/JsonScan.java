@@ -108,8 +108,8 @@ public final class JsonScan {
     }
 
     /** {@link #read(byte[], int, int, JsonPaths, Consumer)} that tells where each string begins, too. */
-    static boolean read(byte[] document, int length, JsonPaths paths, Listener listener) {
-        return read(document, 0, length, paths, listener, () -> {}, true);
+    static boolean readWithPlaces(byte[] document, int offset, int length, JsonPaths paths, Listener listener) {
+        return read(document, offset, length, paths, listener, () -> {}, true);
     }
 
     private static boolean read(

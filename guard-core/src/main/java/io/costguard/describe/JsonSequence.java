@@ -4,7 +4,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,57 +29,100 @@ public final class JsonSequence {
     private int[] begins = {};
 
     private int[] ends = {};
+    /** Of each value that the model told, what it is in the document, if that differs. */
+    private @Nullable String[] texts = {};
+
+    /** Told the values that are wanted. */
+    @FunctionalInterface
+    public interface Reader {
+        /** Says whether it makes anything of this one: if not, it is not told again while it is the same. */
+        boolean read(Field field);
+    }
 
     /** @param place where in the document it begins, if it is a string, without its quote; -1 where that is not known */
-    private record Told(Field field, int place) {}
+    private record Told(Field field, int place, boolean isOfUse) {}
 
     public JsonSequence(JsonPaths paths) {
         this.paths = paths;
     }
 
     /** Reads the next document, and says whether it is one: an object or an array. */
-    public boolean read(byte[] document, int length, Consumer<Field> fields) {
-        List<Field> found = isLikeTheModel(document, length) ? toldAsOfTheModel(document) : null;
-        if (found != null) {
-            found.forEach(fields);
+    public boolean read(byte[] document, int offset, int length, Reader reader) {
+        if (endOfOneLikeTheModel(document, offset, offset + length) == offset + length && isText(document)) {
+            tellTexts(reader);
             return true;
         }
         List<Told> told = new ArrayList<>();
-        boolean whole = JsonScan.read(document, length, paths, (field, place) -> {
-            told.add(new Told(field, place));
-            fields.accept(field);
-        });
+        boolean whole = JsonScan.readWithPlaces(
+                document,
+                offset,
+                length,
+                paths,
+                (field, place) -> told.add(new Told(field, place - offset, reader.read(field))));
         if (whole && length <= LONGEST_KEPT) {
-            Model parsed = new Model(Arrays.copyOf(document, length), told);
+            Model parsed = new Model(Arrays.copyOfRange(document, offset, offset + length), told);
             if (parsed.isUsable()) {
                 model = parsed;
                 begins = new int[model.strings];
                 ends = new int[model.strings];
+                texts = new @Nullable String[model.told.length];
             }
         }
         return whole;
     }
 
-    private boolean isLikeTheModel(byte[] document, int length) {
+    /**
+     * Reads the document that begins at {@code from}, if it is like one before and {@code end} comes after it: it need not be known where it
+     * ends.
+     *
+     * @return its length; 0 if it was not read
+     */
+    public int readAnother(byte[] bytes, int from, int to, byte[] end, Reader reader) {
+        int at = endOfOneLikeTheModel(bytes, from, to);
+        if (at < 0
+                || at + end.length > to
+                || !Arrays.equals(bytes, at, at + end.length, end, 0, end.length)
+                || !isText(bytes)) {
+            return 0;
+        }
+        tellTexts(reader);
+        return at - from;
+    }
+
+    private void tellTexts(Reader reader) {
+        for (int i = 0; i < texts.length; i++) {
+            Field field = model.told[i];
+            String other = texts[i];
+            if (other != null) {
+                reader.read(new Field(field.path(), field.kind(), other));
+            } else if (model.isOfUse[i]) {
+                reader.read(field);
+            }
+        }
+    }
+
+    /** -1 where there is none. */
+    private int endOfOneLikeTheModel(byte[] document, int from, int to) {
         Arrays.fill(begins, -1);
         int string = 0;
         int inModel = 0;
-        int here = 0;
+        int here = from;
         while (model.bytes.length > 0) {
-            int same = Arrays.mismatch(model.bytes, inModel, model.bytes.length, document, here, length);
+            int rest = Math.min(model.bytes.length - inModel, to - here);
+            int same = Arrays.mismatch(model.bytes, inModel, inModel + rest, document, here, here + rest);
             if (same < 0) {
-                return true;
+                return inModel + rest == model.bytes.length ? here + rest : -1;
             }
             while (string < model.strings && model.ends[string] < inModel + same) {
                 string++;
             }
             if (string == model.strings || inModel + same < model.begins[string]) {
-                return false;
+                return -1;
             }
             int begin = here + model.begins[string] - inModel;
-            int end = plainEnd(document, begin, length, model.isTold[string]);
+            int end = plainEnd(document, begin, to, model.isTold[string]);
             if (end < 0) {
-                return false;
+                return -1;
             }
             begins[string] = begin;
             ends[string] = end;
@@ -88,7 +130,7 @@ public final class JsonSequence {
             here = end;
             string++;
         }
-        return false;
+        return -1;
     }
 
     /** Where a string ends that needs no parser; else -1. */
@@ -104,29 +146,28 @@ public final class JsonSequence {
         return -1;
     }
 
-    /** Nothing where one of the strings is not UTF-8. */
-    private @Nullable List<Field> toldAsOfTheModel(byte[] document) {
-        List<Field> found = new ArrayList<>(model.told.length);
-        for (int i = 0; i < model.told.length; i++) {
-            Field field = model.told[i];
+    /** Decodes the strings that are told and differ from the model's, and says whether all of them are UTF-8. */
+    private boolean isText(byte[] document) {
+        for (int i = 0; i < texts.length; i++) {
             int string = model.stringTold[i];
+            texts[i] = null;
             if (string >= 0 && begins[string] >= 0) {
                 int begin = begins[string];
                 String text = new String(document, begin, ends[string] - begin, StandardCharsets.UTF_8);
                 if (text.indexOf(UNDECODABLE) >= 0) {
-                    return null;
+                    return false;
                 }
-                field = new Field(field.path(), field.kind(), text);
+                texts[i] = text;
             }
-            found.add(field);
         }
-        return found;
+        return true;
     }
 
     /** A document that was parsed. */
     private static final class Model {
         final byte[] bytes;
         final Field[] told;
+        final boolean[] isOfUse;
         /** Which string each of those is; -1 where it is none. */
         final int[] stringTold;
         /** Where the strings begin that are no names, and where their closing quotes are. */
@@ -141,9 +182,11 @@ public final class JsonSequence {
             findStrings();
             isTold = new boolean[strings];
             told = new Field[fields.size()];
+            isOfUse = new boolean[told.length];
             stringTold = new int[fields.size()];
             for (int i = 0; i < told.length; i++) {
                 told[i] = fields.get(i).field;
+                isOfUse[i] = fields.get(i).isOfUse;
                 int place = fields.get(i).place;
                 stringTold[i] = Math.max(-1, Arrays.binarySearch(begins, 0, strings, place));
                 if (stringTold[i] >= 0) {

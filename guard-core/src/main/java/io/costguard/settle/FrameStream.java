@@ -2,7 +2,6 @@ package io.costguard.settle;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import java.util.function.Consumer;
 
 /**
@@ -74,8 +73,8 @@ final class FrameStream implements Framing {
     private void tell() {
         String failure = failure(ByteBuffer.wrap(frame.bytes(), PRELUDE, headers()));
         if (failure.isEmpty()) {
-            byte[] payload = Arrays.copyOfRange(frame.bytes(), PRELUDE + headers(), frame.length() - CHECKSUM);
-            listener.event(payload, payload.length);
+            int from = PRELUDE + headers();
+            listener.event(frame.bytes(), from, frame.length() - CHECKSUM - from);
         } else {
             failures.accept(failure);
         }

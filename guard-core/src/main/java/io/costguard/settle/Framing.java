@@ -12,9 +12,17 @@ interface Framing {
     /** Whether what came so far makes sense. */
     boolean isReadable();
 
-    /** Told each document, in a buffer that is used again. */
-    @FunctionalInterface
+    /** Told each document, in a buffer that is not its own. */
     interface Listener {
-        void event(byte[] data, int length);
+        void event(byte[] data, int offset, int length);
+
+        /**
+         * Takes the document that begins at {@code from}, if it is like one before and {@code end} comes after it.
+         *
+         * @return its length; 0 if it was not taken
+         */
+        default int anotherEvent(byte[] data, int from, int to, byte[] end) {
+            return 0;
+        }
     }
 }

@@ -51,7 +51,7 @@ final class LineStream implements Framing {
 
     private void tell(int end) {
         if (end > told) {
-            listener.event(kept.bytes(), end);
+            listener.event(kept.bytes(), 0, end);
             told = end;
         }
     }

@@ -4,6 +4,7 @@ import io.costguard.Cost;
 import io.costguard.ServiceTier;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Field;
+import io.costguard.describe.JsonPaths;
 import io.costguard.describe.JsonScan;
 import io.costguard.describe.JsonSequence;
 import io.costguard.describe.Tokenizers;
@@ -21,7 +22,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.zip.DataFormatException;
 import org.jspecify.annotations.Nullable;
@@ -46,8 +46,8 @@ public final class Meter implements Dialect.ResponseReader {
     private final Dialect dialect;
     private final String model;
     private final @Nullable Decoder decoder;
-    private final JsonSequence events;
-    private final Consumer<Field> told = this::field;
+    private final Events events;
+    private final Decoder.Sink sink = this::decoded;
     private final Map<String, Long> counts = new HashMap<>();
     private final Map<String, Long> countsOfEvent = new HashMap<>();
     /** What was reported last as something that is no count. */
@@ -63,6 +63,8 @@ public final class Meter implements Dialect.ResponseReader {
     private boolean isLater;
     /** Whether the last event was one. */
     private boolean sense = true;
+    /** Whether the dialect told anything of the last field. */
+    private boolean heard;
 
     /**
      * @param contentType of the response; empty if it has none
@@ -72,18 +74,18 @@ public final class Meter implements Dialect.ResponseReader {
         this.dialect = dialect;
         this.model = model;
         this.decoder = Decoder.of(contentEncoding).orElse(null);
-        this.events = new JsonSequence(dialect.eventPaths());
+        this.events = new Events(dialect.eventPaths());
         this.off = decoder == null;
         String type = contentType.toLowerCase(Locale.ROOT);
         if (type.startsWith("text/event-stream")) {
-            framing = new EventStream(this::event);
+            framing = new EventStream(events);
         } else if (type.startsWith("application/vnd.amazon.eventstream")) {
-            framing = new FrameStream(this::event, this::error);
+            framing = new FrameStream(events, this::error);
         } else if (type.contains("ndjson")
                 || type.contains("jsonl")
                 || type.contains("json-seq")
                 || type.contains("stream+json")) {
-            framing = new LineStream(this::event);
+            framing = new LineStream(events);
         } else if (type.contains("json")) {
             framing = new Document();
         }
@@ -106,7 +108,7 @@ public final class Meter implements Dialect.ResponseReader {
             return;
         }
         try {
-            decoder.decode(bytes.duplicate(), this::decoded);
+            decoder.decode(bytes.duplicate(), sink);
         } catch (DataFormatException e) {
             off = true;
             decoder.end();
@@ -153,7 +155,7 @@ public final class Meter implements Dialect.ResponseReader {
     private @Nullable Framing sniffed(byte[] bytes, int offset, int length) {
         for (int i = offset; i < offset + length; i++) {
             if (bytes[i] > ' ') {
-                return bytes[i] == '{' || bytes[i] == '[' ? new Document() : new EventStream(this::event);
+                return bytes[i] == '{' || bytes[i] == '[' ? new Document() : new EventStream(events);
             }
         }
         return null;
@@ -170,26 +172,15 @@ public final class Meter implements Dialect.ResponseReader {
         }
     }
 
-    /** One document of a stream of them. */
-    private void event(byte[] data, int length) {
-        if (length == 6 && new String(data, 0, length, StandardCharsets.US_ASCII).equals("[DONE]")) {
-            ended = true;
-            return;
-        }
-        sense = events.read(data, length, told);
-        if (!sense) {
-            countsOfEvent.clear();
-        }
-        eventEnds();
-    }
-
     @Override
     public void document(byte[] json) {
+        heard = true;
         JsonScan.read(json, 0, json.length, dialect.responsePaths(), this::field);
     }
 
     @Override
     public void reported(String name, OptionalLong count) {
+        heard = true;
         if (count.isPresent()) {
             nonsense.remove(name);
             // Of two in one document, the larger; of two in a stream, the later.
@@ -201,6 +192,7 @@ public final class Meter implements Dialect.ResponseReader {
 
     @Override
     public void part(String name, Field value) {
+        heard = true;
         OptionalLong count = value.isNull() ? OptionalLong.of(0) : value.count();
         if (count.isPresent()) {
             countsOfEvent.merge(name, count.getAsLong(), (sum, more) -> Math.min(Cost.MAX_AMOUNT, sum + more));
@@ -211,11 +203,13 @@ public final class Meter implements Dialect.ResponseReader {
 
     @Override
     public void tier(String name) {
+        heard = true;
         tier = ServiceTier.served(name).or(() -> tier);
     }
 
     @Override
     public void text(String text) {
+        heard = true;
         if (uncounted.length() + text.length() > MOST_UNCOUNTED) {
             outputCounted += count(uncounted.append(text).toString());
             uncounted = new StringBuilder();
@@ -226,6 +220,7 @@ public final class Meter implements Dialect.ResponseReader {
 
     @Override
     public void wholeText(String text) {
+        heard = true;
         if (outputCounted == 0 && uncounted.isEmpty()) {
             text(text);
         }
@@ -233,6 +228,7 @@ public final class Meter implements Dialect.ResponseReader {
 
     @Override
     public void error(String typeOrCode) {
+        heard = true;
         if (!typeOrCode.equals("null") && error.length() < 200) {
             error.append(error.isEmpty() ? "" : " ").append(typeOrCode);
         }
@@ -240,16 +236,57 @@ public final class Meter implements Dialect.ResponseReader {
 
     @Override
     public void end() {
+        heard = true;
         ended = true;
     }
 
     @Override
     public void later() {
+        heard = true;
         isLater = true;
     }
 
     private long count(String text) {
         return Tokenizers.of(model).count(text);
+    }
+
+    /** The documents of a stream. */
+    private final class Events implements Framing.Listener {
+        private final JsonSequence documents;
+        private final JsonSequence.Reader reader = this::isOfUse;
+
+        Events(JsonPaths paths) {
+            documents = new JsonSequence(paths);
+        }
+
+        @Override
+        public void event(byte[] data, int offset, int length) {
+            if (length == 6 && new String(data, offset, length, StandardCharsets.US_ASCII).equals("[DONE]")) {
+                ended = true;
+                return;
+            }
+            sense = documents.read(data, offset, length, reader);
+            if (!sense) {
+                countsOfEvent.clear();
+            }
+            eventEnds();
+        }
+
+        @Override
+        public int anotherEvent(byte[] data, int from, int to, byte[] end) {
+            int length = documents.readAnother(data, from, to, end, reader);
+            if (length > 0) {
+                sense = true;
+                eventEnds();
+            }
+            return length;
+        }
+
+        private boolean isOfUse(Field field) {
+            heard = false;
+            dialect.response(field, Meter.this);
+            return heard;
+        }
     }
 
     /**

@@ -19,6 +19,8 @@ class JsonSequenceTest {
     private static final String EVENT =
             "{'id':'a','model':'m','choices':[{'index':0,'delta':{'content':'%s'},'end':null}],'salt':'%s','n':1}";
 
+    private static final byte[] END = {'.', '.'};
+
     private final JsonSequence sequence = new JsonSequence(PATHS);
 
     @ParameterizedTest
@@ -63,7 +65,7 @@ class JsonSequenceTest {
         same(event("first", "s"));
         for (byte[] wrong : new byte[][] {{(byte) 0xff}, {(byte) 0xc3}, {(byte) 0xed, (byte) 0xa0, (byte) 0x80}}) {
             for (String place : List.of("first", "salty")) {
-                byte[] document = event("first", "salty").getBytes(StandardCharsets.UTF_8);
+                byte[] document = json(event("first", "salty")).getBytes(StandardCharsets.UTF_8);
                 int at = new String(document, StandardCharsets.UTF_8).lastIndexOf(place);
                 System.arraycopy(wrong, 0, document, at, wrong.length);
                 same(document);
@@ -75,7 +77,7 @@ class JsonSequenceTest {
     @ValueSource(strings = {"UTF-8", "UTF-16LE", "UTF-16BE"})
     void eventsBehindAByteOrderMarkAreReadAsByThemselves(String charset) {
         for (String text : List.of("first", "second", "first", "\u4f60")) {
-            same(("\ufeff" + event(text, text)).getBytes(Charset.forName(charset)));
+            same(("\ufeff" + json(event(text, text))).getBytes(Charset.forName(charset)));
         }
     }
 
@@ -139,11 +141,59 @@ class JsonSequenceTest {
     }
 
     private static String event(String content, String salt) {
-        return String.format(EVENT.replace('\'', '"'), content, salt);
+        return String.format(EVENT, content, salt);
+    }
+
+    @Test
+    void anotherEventIsReadWhereItEndsWithWhatItShould() {
+        same(event("first", "s"));
+        byte[] bytes = (json(event("second", "salt")) + "..and on").getBytes(StandardCharsets.UTF_8);
+        int length = bytes.length - "..and on".length();
+        List<Field> told = new ArrayList<>();
+
+        for (int to = 0; to < length + 2; to++) {
+            assertThat(sequence.readAnother(bytes, 0, to, END, told::add)).isZero();
+        }
+        assertThat(sequence.readAnother(bytes, 0, bytes.length, new byte[] {'.', '-'}, told::add))
+                .isZero();
+        assertThat(told).isEmpty();
+        assertThat(sequence.readAnother(bytes, 0, length + 2, END, told::add)).isEqualTo(length);
+        assertThat(told).extracting(Field::text).containsExactly("m", "second", "1");
+    }
+
+    @Test
+    void noEventIsAnotherBeforeOneWasRead() {
+        byte[] bytes = (json(event("first", "s")) + "..").getBytes(StandardCharsets.UTF_8);
+
+        assertThat(sequence.readAnother(bytes, 0, bytes.length, END, field -> true))
+                .isZero();
+    }
+
+    @Test
+    void whatNobodyMadeAnythingOfIsToldAgainOnlyWhereItDiffers() {
+        List<String> told = new ArrayList<>();
+        JsonSequence.Reader ofContents = field -> {
+            told.add(field.text());
+            return field.path().endsWith("content");
+        };
+        for (String event : List.of(
+                event("a", "s"),
+                event("b", "t"),
+                event("b", "u"),
+                event("b", "u").replace("'m'", "'n'"))) {
+            byte[] bytes = json(event).getBytes(StandardCharsets.UTF_8);
+            assertThat(sequence.read(bytes, 0, bytes.length, ofContents)).isTrue();
+        }
+
+        assertThat(told).containsExactly("m", "a", "1", "b", "b", "n", "b");
+    }
+
+    private static String json(String document) {
+        return document.replace('\'', '"');
     }
 
     private void same(String document) {
-        same(document.replace('\'', '"').getBytes(StandardCharsets.UTF_8));
+        same(json(document).getBytes(StandardCharsets.UTF_8));
     }
 
     private void same(byte[] document) {
@@ -154,10 +204,11 @@ class JsonSequenceTest {
         List<Field> alone = new ArrayList<>();
         boolean whole = JsonScan.read(document, 0, document.length, paths, alone::add);
         List<Field> told = new ArrayList<>();
-        // In a buffer that has room, as framings give it.
-        byte[] buffer = Arrays.copyOf(document, document.length + 9);
+        // In the middle of a buffer, as framings give it.
+        byte[] buffer = new byte[document.length + 9];
+        System.arraycopy(document, 0, buffer, 4, document.length);
 
-        assertThat(read.read(buffer, document.length, told::add))
+        assertThat(read.read(buffer, 4, document.length, told::add))
                 .as(() -> new String(document, StandardCharsets.UTF_8))
                 .isEqualTo(whole);
         assertThat(told).as(() -> new String(document, StandardCharsets.UTF_8)).isEqualTo(alone);

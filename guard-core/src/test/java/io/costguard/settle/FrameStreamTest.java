@@ -21,7 +21,7 @@ class FrameStreamTest {
 
     private final List<String> told = new ArrayList<>();
     private final FrameStream stream = new FrameStream(
-            (data, length) -> told.add(new String(data, 0, length, StandardCharsets.ISO_8859_1)),
+            (data, offset, length) -> told.add(new String(data, offset, length, StandardCharsets.ISO_8859_1)),
             failure -> told.add("failed: " + failure));
 
     @Test
@@ -60,7 +60,7 @@ class FrameStreamTest {
             List<String> seen = new ArrayList<>();
             int[] length = {0};
             FrameStream damagedStream =
-                    new FrameStream((data, count) -> length[0] += count, failure -> seen.add(failure));
+                    new FrameStream((data, offset, count) -> length[0] += count, failure -> seen.add(failure));
             for (byte[] piece : Recordings.pieces(damaged, 1 + random.nextInt(64))) {
                 damagedStream.accept(piece, 0, piece.length);
             }

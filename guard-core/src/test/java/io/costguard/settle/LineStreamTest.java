@@ -14,8 +14,8 @@ class LineStreamTest {
     private static final int LONGEST_LINE = 4 << 20;
 
     private final List<String> told = new ArrayList<>();
-    private final LineStream stream =
-            new LineStream((data, length) -> told.add(new String(data, 0, length, StandardCharsets.ISO_8859_1)));
+    private final LineStream stream = new LineStream(
+            (data, offset, length) -> told.add(new String(data, offset, length, StandardCharsets.ISO_8859_1)));
 
     @Test
     void linesAreToldHoweverTheyAreCut() {
@@ -45,7 +45,7 @@ class LineStreamTest {
         long seed = new Random().nextLong();
         Random random = new Random(seed);
         int[] length = {0};
-        LineStream noise = new LineStream((data, count) -> length[0] += count);
+        LineStream noise = new LineStream((data, offset, count) -> length[0] += count);
         long total = 0;
         for (int i = 0; i < TIMES; i++) {
             byte[] bytes = new byte[random.nextInt(500)];

@@ -95,6 +95,9 @@ abstract class OpenAi implements Dialect {
 
     private record Template(String name, long tokens, long tokensWithTools) {}
 
+    /** Below which there is nothing but the answer: it is what nearly all of a stream is. */
+    private static final String CHOICES = "choices[].";
+
     private final List<String> endings;
 
     /** @param endings of the paths of the requests that it speaks for */
@@ -167,10 +170,16 @@ abstract class OpenAi implements Dialect {
 
     @Override
     public final void response(Field field, ResponseReader response) {
-        if (field.path().endsWith(TIER)) {
+        if (field.path().startsWith(CHOICES)) {
+            answer(field, response);
+        } else if (field.path().endsWith(TIER)) {
             response.tier(field.text());
-            return;
+        } else {
+            aside(field, response);
         }
+    }
+
+    private void aside(Field field, ResponseReader response) {
         String usage = "usage.";
         int at = field.path().lastIndexOf(usage);
         if (at >= 0) {
