@@ -1,6 +1,8 @@
 package io.costguard.describe;
 
+import java.util.Arrays;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
@@ -8,21 +10,31 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * whole texts come again with each turn of a conversation. What it keeps of a word is its count and 48 bits of a digest under a seed
  * of its own, in a table of a fixed size in which the last word of a slot stays; nothing of a text can be told from that.
  *
- * <p>Texts are cut where OpenAI's tokenizers always cut, between an ASCII letter and an ASCII character that is none, but for the
- * apostrophe of a contraction, and around the digits of a number, of which each three are a token. Neither looks across such a place, so
- * that the sum is the count. Where there is none for long, as in Chinese, they are cut all the same, which adds a token or two to
- * hundreds. Of a text with too many new words some are counted, and the others estimated by what those came to.
+ * <p>Texts are cut where OpenAI's tokenizers always cut: behind a word, its contraction included, before the blank or the sign that the next
+ * one begins with, behind the last line of several, and around the digits of a number, of which each three are a token. They do not look
+ * across such a place, so that the sum is the count. Where there is none for long they are cut all the same, which adds a token or two
+ * to a hundred.
+ *
+ * <p>A tokenizer takes about a quarter of a microsecond a letter, and a call would wait for it. So only the first texts have all their new words
+ * counted. After these, of a text with many new words some are, spread over all of it, and the others estimated by what those came to.
  *
  * <p>Safe for use by many threads.
  */
 final class WordCounter implements Tokenizers.Counter {
     private static final int SLOTS = 1 << 16;
     private static final long COUNT = 0xffff;
-    private static final int LONGEST_WORD = 512;
-    private static final int MOST_COUNTED = 8_192;
+    private static final int LONGEST_WORD = 128;
 
-    /** Beyond that, one of so many new words is counted. */
-    private static final int SAMPLE = 16;
+    /** So many characters of new words are counted, and of a text with more of them one of so many more. */
+    private static final int COUNTED = 512;
+
+    private static final int SAMPLE = 48;
+
+    /** So many of a text, while there is something to learn. */
+    private static final int COUNTED_TO_LEARN = 8_192;
+
+    /** In characters: some ten thousand words, of which most texts are made. */
+    private static final int TO_LEARN = 1 << 16;
 
     /** Odd, so that no bit of a character is lost (it is that of Knuth's MMIX generator). */
     private static final long MULTIPLIER = 6_364_136_223_846_793_005L;
@@ -30,6 +42,7 @@ final class WordCounter implements Tokenizers.Counter {
     private final Tokenizers.Counter tokenizer;
     private final AtomicLongArray known = new AtomicLongArray(SLOTS);
     private final long seed;
+    private final AtomicInteger toLearn = new AtomicInteger(TO_LEARN);
 
     WordCounter(Tokenizers.Counter tokenizer) {
         this(tokenizer, new SplittableRandom().nextLong());
@@ -45,13 +58,11 @@ final class WordCounter implements Tokenizers.Counter {
         Sum sum = new Sum(text);
         int from = 0;
         long hash = seed;
-        boolean afterLetter = false;
+        char before = 0;
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
-            boolean letter = isLetter(c);
             int numberEnd = isDigit(c) ? numberEnd(text, i) : i;
-            boolean wordEnds = afterLetter && !letter && c < 128 && c != '\'';
-            if (wordEnds || numberEnd > i || isTooLong(text, from, i)) {
+            if (numberEnd > i || isCut(text, before, c, i) || isTooLong(text, from, i)) {
                 sum.add(from, i, hash);
                 from = i;
                 hash = seed;
@@ -63,10 +74,47 @@ final class WordCounter implements Tokenizers.Counter {
             } else {
                 hash = (hash ^ c) * MULTIPLIER;
             }
-            afterLetter = letter;
+            before = c;
         }
         sum.add(from, text.length(), hash);
         return sum.tokens();
+    }
+
+    /** Whether the tokenizers always cut before the character at {@code at}. */
+    private static boolean isCut(String text, char before, char c, int at) {
+        if (isLetter(before) || isIdeograph(before)) {
+            return isMark(c);
+        } else if (c == ' ' && before == ' ') {
+            return at + 1 < text.length() && isPrinted(text.charAt(at + 1));
+        } else if (before == '\n') {
+            return c > ' ' ? c != '/' && c < 128 : isLastOfLines(text, at);
+        }
+        return c == ' ' && isPrinted(before);
+    }
+
+    /** Whether the white space that begins here ends without a new line. */
+    private static boolean isLastOfLines(String text, int from) {
+        int at = from;
+        while (at < text.length() && (text.charAt(at) == ' ' || text.charAt(at) == '\t')) {
+            at++;
+        }
+        return at < text.length() && isPrinted(text.charAt(at));
+    }
+
+    /** Neither of a word nor an apostrophe. */
+    private static boolean isMark(char c) {
+        return c < 128
+                ? !isLetter(c) && c != '\''
+                : c == '\u3001' || c == '\u3002' || c == '\uff0c' || c == '\uff1a' || c == '\uff1b';
+    }
+
+    private static boolean isIdeograph(char c) {
+        return c >= '\u4e00' && c <= '\u9fff';
+    }
+
+    /** Of ASCII. */
+    private static boolean isPrinted(char c) {
+        return c > ' ' && c < 127;
     }
 
     private static boolean isLetter(char c) {
@@ -96,18 +144,21 @@ final class WordCounter implements Tokenizers.Counter {
         return to - from >= LONGEST_WORD && !Character.isLowSurrogate(text.charAt(to));
     }
 
+    private static int slot(long hash) {
+        return (int) (hash & COUNT);
+    }
+
     /** What the words of one text come to. */
     private final class Sum {
         private final String text;
         private long counted;
-        /** Of new words only: how many there are, their length, and what they come to, once counted and once by the heuristic. */
-        private int fresh;
+        private int learning = Math.min(COUNTED_TO_LEARN, toLearn.get());
+        /** Of the new words that were not counted: where each begins and ends, and its digest. */
+        private int[] bounds = new int[64];
 
+        private long[] hashes = new long[32];
+        private int fresh;
         private int freshLength;
-        private long freshCounted;
-        private double freshGuessed;
-        /** What the words come to that were not counted, by the heuristic. */
-        private double uncounted;
 
         Sum(String text) {
             this.text = text;
@@ -123,24 +174,60 @@ final class WordCounter implements Tokenizers.Counter {
             }
             // Multiplied, a bit tells on those above it only; these are the ones that name the slot.
             long hash = digest ^ digest >>> 32;
-            int slot = (int) (hash & COUNT);
-            long entry = known.getOpaque(slot);
+            long entry = known.getOpaque(slot(hash));
             if ((entry ^ hash) >>> 16 == 0 && entry != 0) {
                 counted += entry & COUNT;
-            } else if (freshLength < MOST_COUNTED || fresh++ % SAMPLE == 0) {
-                long count = tokenizer.count(text.substring(from, to));
-                known.setOpaque(slot, (hash & ~COUNT) | count);
-                freshLength += to - from;
-                freshCounted += count;
-                freshGuessed += Tokenizers.guess(text, from, to);
+            } else if (learning > 0) {
+                learning -= to - from;
+                toLearn.addAndGet(from - to);
+                counted += count(from, to, hash);
             } else {
-                uncounted += Tokenizers.guess(text, from, to);
+                addFresh(from, to, hash);
             }
         }
 
+        private void addFresh(int from, int to, long hash) {
+            if (fresh == hashes.length) {
+                hashes = Arrays.copyOf(hashes, 2 * fresh);
+                bounds = Arrays.copyOf(bounds, 4 * fresh);
+            }
+            hashes[fresh] = hash;
+            bounds[2 * fresh] = from;
+            bounds[2 * fresh + 1] = to;
+            fresh++;
+            freshLength += to - from;
+        }
+
+        /** Of new words of about one length, one in so many is counted: at unequal distances, as what is alike may come at equal ones. */
         long tokens() {
-            double estimated = uncounted == 0 ? 0 : uncounted * freshCounted / freshGuessed;
-            return counted + freshCounted + (long) Math.ceil(estimated);
+            int oneIn = 1 + (freshLength - 1) / (COUNTED + freshLength / SAMPLE);
+            long[] sample = new long[Integer.SIZE];
+            double[] sampleGuessed = new double[Integer.SIZE];
+            double[] guessed = new double[Integer.SIZE];
+            int[] passedOver = new int[Integer.SIZE];
+            for (int i = 0; i < fresh; i++) {
+                int from = bounds[2 * i];
+                int to = bounds[2 * i + 1];
+                int length = Integer.numberOfLeadingZeros(to - from);
+                double guess = Tokenizers.guess(text, from, to);
+                guessed[length] += guess;
+                if (--passedOver[length] < 0) {
+                    sample[length] += count(from, to, hashes[i]);
+                    sampleGuessed[length] += guess;
+                    passedOver[length] = (int) Long.remainderUnsigned(hashes[i], 2 * oneIn - 1);
+                }
+            }
+            double estimated = 0;
+            for (int length = 0; length < Integer.SIZE; length++) {
+                estimated += guessed[length] > 0 ? guessed[length] / sampleGuessed[length] * sample[length] : 0;
+            }
+            return counted + Math.round(estimated);
+        }
+
+        private long count(int from, int to, long hash) {
+            long count = tokenizer.count(text.substring(from, to));
+            known.setOpaque(slot(hash), (hash & ~COUNT) | count);
+            return count;
         }
     }
 }
