@@ -162,6 +162,24 @@ class LeaseIT {
         await(() -> lower.tryAcquire(CALL).isPresent());
     }
 
+    @Test
+    void aBudgetThatLeavesTheLimitOutForAWhileFindsItsSlotsAgain() throws Exception {
+        CostGuard with = guard(redis.url(), 3, Duration.ofHours(1));
+        Permit permit = with.acquire(CALL);
+        try (CostGuard without = CostGuard.builder()
+                .redis(redis.url())
+                .keyPrefix(prefix)
+                .decisionTimeout(Duration.ofSeconds(10))
+                .budget(Budget.named("b").per().limit(Limit.requests(99).perDay()))
+                .build()) {
+            without.acquire(CALL).close();
+        }
+
+        assertThat(free(with)).isEqualTo(2);
+        permit.close();
+        assertThat(free(with)).isEqualTo(3);
+    }
+
     private long free() throws GuardUnavailableException {
         return free(guard);
     }
