@@ -1,5 +1,6 @@
 package io.costguard;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -38,6 +39,7 @@ public final class Budget {
     private final List<Limit> limits;
     private final long assumedOutput;
     private final Set<Mode> modes;
+    private final boolean countsInFlight;
 
     private enum Mode {
         CLAMP_TO_CAPACITY,
@@ -82,6 +84,7 @@ public final class Budget {
         this.limits = limits;
         this.assumedOutput = assumedOutput;
         this.modes = modes;
+        this.countsInFlight = limits.stream().anyMatch(Limit::isInFlight);
     }
 
     /** A budget for all calls, counted per model and API key, without limits yet. */
@@ -207,8 +210,19 @@ public final class Budget {
         return modes.contains(Mode.CLAMP_TO_CAPACITY);
     }
 
+    /** Whether one of its limits counts calls in flight. */
+    public boolean countsInFlight() {
+        return countsInFlight;
+    }
+
     public boolean isDryRun() {
         return modes.contains(Mode.DRY_RUN);
+    }
+
+    /** This budget, as a guard with this lease counts it. */
+    Budget leased(Duration lease) {
+        List<Limit> leased = limits.stream().map(limit -> limit.leased(lease)).toList();
+        return leased.equals(limits) ? this : new Budget(name, where, per, leased, assumedOutput, modes);
     }
 
     /** @throws IllegalArgumentException where the limits make no sense */

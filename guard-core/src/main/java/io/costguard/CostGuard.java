@@ -226,6 +226,7 @@ public final class CostGuard implements AutoCloseable {
         private UnknownCalls unknownCalls = UnknownCalls.guardRequests();
         private Duration decisionTimeout = Duration.ofMillis(500);
         private Duration preCheck = Duration.ofMillis(100);
+        private Duration lease = Limit.DEFAULT_LEASE;
         private String keyPrefix = "costguard";
         private String partitionBy = "apiKey";
         private @Nullable PriceList prices;
@@ -293,6 +294,18 @@ public final class CostGuard implements AutoCloseable {
         /** How long a denial of Redis may be repeated without asking again: 100 ms, unless said; 0 is off. */
         public Builder preCheck(Duration bound) {
             this.preCheck = checked("preCheck", bound, Duration.ZERO, Duration.ofMinutes(1));
+            return this;
+        }
+
+        /**
+         * For how long a call in flight counts of which nothing is heard ({@link Limit#concurrentCalls}): 10 minutes, unless said; from a
+         * second to a day. A slot is renewed three times a lease for as long as its permit is neither ended nor lost to the garbage
+         * collector, so that calls may take longer. That of a process that died is free again after a lease and up to a fifteenth of it.
+         *
+         * <p>It is to be the same in the whole fleet: guards with another lease have slots of their own.
+         */
+        public Builder lease(Duration lease) {
+            this.lease = checked("lease", lease, Duration.ofSeconds(1), Duration.ofDays(1));
             return this;
         }
 
@@ -421,8 +434,10 @@ public final class CostGuard implements AutoCloseable {
 
         private CostGuard guard(PriceList known, Redis redis, String prefix, Ledger ledger, List<GuardListener> told) {
             Fingerprint fingerprint = new Fingerprint(fingerprintKey);
+            List<Budget> leased =
+                    budgets.stream().map(budget -> budget.leased(lease)).toList();
             Limiter limiter = new Limiter(
-                    new Subjects(budgets, prefix, partitionBy, fingerprint),
+                    new Subjects(leased, prefix, partitionBy, fingerprint),
                     ledger,
                     known,
                     fingerprint,

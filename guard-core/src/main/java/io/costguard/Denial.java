@@ -49,7 +49,8 @@ public record Denial(
         if (!held.isZero()) {
             return "is held for " + Durations.format(held);
         }
-        return available < requested ? "is spent" : "has nothing to spare";
+        String spent = unit == Unit.CONCURRENT_CALLS ? "is full" : "is spent";
+        return available < requested ? spent : "has nothing to spare";
     }
 
     private String atMostText() {

@@ -33,11 +33,17 @@ import java.util.Set;
  *
  * <p>What is used above an estimate is charged all the same: as debt, which the refill, the windows or the slots to come pay off.
  *
+ * <p><b>Calls in flight</b> ({@link #concurrentCalls}): how many may be under way at once, in the whole fleet. A call counts 1, whatever it
+ * costs, from when it is let go until its permit is settled, released or closed, or its body is closed; a call that nothing is heard of any
+ * more, as its process died, for as long as the guard's {@code lease} and up to a fifteenth of it.
+ *
  * <p>Every token counts 1, unless {@link #weighing(Weights)} says otherwise. The amount, the capacity, and all that is told of the balance
  * ({@link Denial}, {@link LimitStatus}) are in tokens as they weigh.
  */
 public final class Limit {
+    static final Duration DEFAULT_LEASE = Duration.ofMinutes(10);
     private static final Duration LONGEST_WINDOW = Duration.ofDays(366);
+    private static final Window UNLESS_LEASED = new Window.Span(micros(DEFAULT_LEASE));
     private static final List<ChronoUnit> LARGEST_FIRST =
             List.of(ChronoUnit.DAYS, ChronoUnit.HOURS, ChronoUnit.MINUTES, ChronoUnit.SECONDS, ChronoUnit.MILLIS);
 
@@ -68,7 +74,7 @@ public final class Limit {
         this.burstGiven = burstGiven;
         this.correctedByProvider = correctedByProvider;
         this.weights = weights;
-        this.name = unit.label() + " per " + window.label() + qualifier();
+        this.name = unit.label() + qualifier();
     }
 
     /** How a limit counts. */
@@ -81,6 +87,9 @@ public final class Limit {
 
         /** Looks back from now, whenever that is. */
         record SlidingWindow() implements Algorithm {}
+
+        /** Counts what has begun and not ended; the window is for how long one is counted of which nothing is heard. */
+        record InFlight() implements Algorithm {}
     }
 
     /** The span that an amount is for: of one length, or as long as the calendar says. */
@@ -145,6 +154,14 @@ public final class Limit {
         return new Amount(Unit.USD, Dollars.nano(dollars));
     }
 
+    /**
+     * So many calls at once: a limit already, which has neither a window nor another algorithm. A slot is freed when its call ends; that of
+     * a process that died, by the guard's {@code lease}.
+     */
+    public static Limit concurrentCalls(long calls) {
+        return new Amount(Unit.CONCURRENT_CALLS, calls).limit(UNLESS_LEASED, new Algorithm.InFlight());
+    }
+
     /** How much of a unit; it becomes a {@link Limit} by the window that it is for. */
     public static final class Amount {
         private final Unit unit;
@@ -194,11 +211,10 @@ public final class Limit {
             if (length.toNanos() % 1_000 != 0) {
                 throw new IllegalArgumentException("a limit's window must be whole microseconds, not " + length);
             }
-            long micros = length.toNanos() / 1_000;
             Algorithm algorithm = length.compareTo(Duration.ofDays(1)) < 0
                     ? new Algorithm.TokenBucket()
                     : new Algorithm.FixedWindow(ZoneOffset.UTC);
-            return limit(new Window.Span(micros), algorithm);
+            return limit(new Window.Span(micros(length)), algorithm);
         }
 
         private Limit limit(Window window, Algorithm algorithm) {
@@ -280,6 +296,18 @@ public final class Limit {
         return new Limit(unit, amount, window, other, burst, burstGiven, correctedByProvider, weights);
     }
 
+    /** This limit, as a guard with this lease counts it: other than before only for calls in flight. */
+    Limit leased(Duration lease) {
+        Window leased = new Window.Span(micros(lease));
+        return isInFlight() && !window.equals(leased)
+                ? new Limit(unit, amount, leased, algorithm, burst, burstGiven, correctedByProvider, weights)
+                : this;
+    }
+
+    private static long micros(Duration length) {
+        return length.toNanos() / 1_000;
+    }
+
     public Unit unit() {
         return unit;
     }
@@ -289,8 +317,14 @@ public final class Limit {
         return amount;
     }
 
+    /** The span that the amount is for; of calls in flight, for how long one counts of which nothing is heard. */
     public Window window() {
         return window;
+    }
+
+    /** Whether it counts calls in flight: what is charged of it is given back when the call ends, whatever it used. */
+    public boolean isInFlight() {
+        return unit == Unit.CONCURRENT_CALLS;
     }
 
     public Algorithm algorithm() {
@@ -345,7 +379,7 @@ public final class Limit {
     }
 
     private String qualifier() {
-        return qualifier(algorithm, window) + weights.label(unit);
+        return isInFlight() ? "" : " per " + window.label() + qualifier(algorithm, window) + weights.label(unit);
     }
 
     /** The algorithm, where it is not the one that this window has by default. */
@@ -363,6 +397,11 @@ public final class Limit {
 
     /** @throws IllegalArgumentException where algorithm, window and burst do not go together */
     void check() {
+        if (isInFlight() && (burstGiven || !(algorithm instanceof Algorithm.InFlight))) {
+            throw new IllegalArgumentException(this
+                    + ": calls are counted while they last, and no more at once than said;"
+                    + " drop .burst(..), .tokenBucket(), .fixedWindow(..) or .slidingWindow()");
+        }
         if (burstGiven && !(algorithm instanceof Algorithm.TokenBucket)) {
             throw new IllegalArgumentException(
                     this + ": a burst needs a token bucket; add .tokenBucket() or drop .burst(..)");
@@ -417,6 +456,6 @@ public final class Limit {
     @Override
     public String toString() {
         return (unit == Unit.USD ? Dollars.format(amount) : amount + " " + (amount == 1 ? unit.one() : unit.label()))
-                + " per " + window.label() + qualifier();
+                + qualifier();
     }
 }

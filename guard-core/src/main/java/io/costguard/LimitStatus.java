@@ -11,9 +11,9 @@ import java.time.Duration;
  * @param balance how much may go now; below 0 while in debt
  * @param capacity how much there is when nothing is used
  * @param waiting how many calls wait for it
- * @param timeToFull how long until nothing is used, if nobody asks
+ * @param timeToFull how long until nothing is used, if nobody asks; of calls in flight, if nothing more is heard of any of them
  * @param newcomerWait how long this limit would keep a call of this cost waiting, if it came now: zero if it covers all that waits, and
- *     that call; else a lower bound, by what is known. A call that asks nothing of this limit is taken to ask one unit (a
+ *     that call; else a lower bound, by what is known: zero for calls in flight too, of which one may end at any moment. A call that asks nothing of this limit is taken to ask one unit (a
  *     nano-dollar), and one that asks more than its capacity to ask all of it:
  *     but for {@link Budget#clampToCapacity()}, that one never goes, and is denied at once
  * @param unit what the limit counts

@@ -11,7 +11,9 @@ public enum Unit {
     /** Tokens of the answer, reasoning included. */
     OUTPUT_TOKENS("output tokens"),
     /** Money, held as integer nano-dollars. */
-    USD("usd");
+    USD("usd"),
+    /** Calls that have been let go and have not ended yet. */
+    CONCURRENT_CALLS("concurrent calls");
 
     private final String label;
 
@@ -34,7 +36,7 @@ public enum Unit {
         return this == TOKENS || this == INPUT_TOKENS || this == OUTPUT_TOKENS;
     }
 
-    /** What {@code cost} has of this unit: requests, tokens, or nano-dollars. */
+    /** What {@code cost} has of this unit: requests, tokens, or nano-dollars; 1 of calls, whatever they cost. */
     public long of(Cost cost) {
         return switch (this) {
             case REQUESTS -> cost.requests();
@@ -42,6 +44,7 @@ public enum Unit {
             case INPUT_TOKENS -> cost.input();
             case OUTPUT_TOKENS -> cost.output();
             case USD -> cost.nanoUsd();
+            case CONCURRENT_CALLS -> 1;
         };
     }
 

@@ -199,7 +199,7 @@ public final class Weights {
                 case TOKENS -> Math.addExact(input(used), output(used, reserved));
                 case INPUT_TOKENS -> input(used);
                 case OUTPUT_TOKENS -> output(used, reserved);
-                case REQUESTS, USD -> Math.multiplyExact(unit.of(used), ONE);
+                case REQUESTS, USD, CONCURRENT_CALLS -> Math.multiplyExact(unit.of(used), ONE);
             };
             return Math.min(Cost.MAX_AMOUNT, Math.addExact(thousandths, ONE - 1) / ONE);
         } catch (ArithmeticException e) {

@@ -133,6 +133,9 @@ class CostGuardBuilderTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> builder().preCheck(Duration.ofSeconds(-1)))
                 .withMessage("preCheck must be from PT0S to PT1M, not PT-1S");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder().lease(Duration.ofMillis(999)))
+                .withMessage("lease must be from PT1S to PT24H, not PT0.999S");
     }
 
     @ParameterizedTest

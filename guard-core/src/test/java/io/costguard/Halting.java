@@ -27,6 +27,30 @@ final class Halting {
                         .limit(Limit.tokens(1_000).per(Duration.ofDays(366)).tokenBucket()));
     }
 
+    static CostGuard.Builder guardOfCallsInFlight(String redisUrl, String keyPrefix, long calls, Duration lease) {
+        return CostGuard.builder()
+                .redis(redisUrl)
+                .keyPrefix(keyPrefix)
+                .decisionTimeout(Duration.ofSeconds(10))
+                .lease(lease)
+                .budget(Budget.named("b").per().limit(Limit.concurrentCalls(calls)));
+    }
+
+    /** Halts with two calls in flight. */
+    static final class InFlight {
+        private InFlight() {}
+
+        /** Arguments: where Redis is, the key prefix. */
+        public static void main(String[] args) throws Exception {
+            try (CostGuard guard = guardOfCallsInFlight(args[0], args[1], 3, Duration.ofSeconds(1))
+                    .build()) {
+                Permit first = guard.acquire(call());
+                Permit second = guard.acquire(call());
+                Runtime.getRuntime().halt(first.equals(second) ? 0 : HALTED);
+            }
+        }
+    }
+
     static GuardedCall call() {
         return GuardedCall.of("gpt-4o").cost(Cost.requests(1).input(100));
     }

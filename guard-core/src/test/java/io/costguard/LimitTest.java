@@ -56,6 +56,44 @@ class LimitTest {
     }
 
     @Test
+    void aLimitOfCallsInFlightHasNoWindowInItsNameAndHoldsAsManyAsSaid() {
+        Limit limit = Limit.concurrentCalls(3);
+
+        assertThat(limit).hasToString("3 concurrent calls");
+        assertThat(Limit.concurrentCalls(1)).hasToString("1 concurrent call");
+        assertThat(limit.name()).isEqualTo("concurrent calls");
+        assertThat(limit.capacity()).isEqualTo(3);
+        assertThat(limit.unit()).isEqualTo(Unit.CONCURRENT_CALLS);
+        assertThat(limit.charge(Cost.requests(9).input(7), Cost.requests(0))).isEqualTo(1);
+        limit.check();
+    }
+
+    @Test
+    void aLimitOfCallsInFlightTakesNothingThatIsForWindowsOrTokens() {
+        Limit limit = Limit.concurrentCalls(3);
+        for (Limit wrong : List.of(
+                limit.tokenBucket(),
+                limit.fixedWindow(),
+                limit.fixedWindow(BERLIN),
+                limit.slidingWindow(),
+                limit.burst(9))) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(wrong::check)
+                    .withMessageStartingWith("3 concurrent calls: calls are counted while they last")
+                    .withMessageContaining("drop .burst(..), .tokenBucket(), .fixedWindow(..) or .slidingWindow()");
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(limit.weighing(Weights.bedrock(5))::check)
+                .withMessageContaining("drop .weighing(..)");
+        assertThatIllegalArgumentException()
+                .isThrownBy(limit.correctedByProvider()::check)
+                .withMessageContaining("drop .correctedByProvider()");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Limit.concurrentCalls(0))
+                .withMessage("a limit of concurrent calls must be above 0 and below 2^53, not 0");
+    }
+
+    @Test
     void aLimitHoldsItsAmountUnlessABurstSaysOtherwise() {
         assertThat(Limit.requests(5).perMinute().capacity()).isEqualTo(5);
         assertThat(Limit.requests(5).perMinute().burst(50).capacity()).isEqualTo(50);

@@ -50,7 +50,7 @@ final class Growth {
                 OpenReservations many =
                         Contender.checked(new OpenReservations(bench.server().url(1), count))) {
             Rounds p50s = measure(bench, List.of(one, many));
-            bench.report().heading("one caller, 3 limits, p50 with more open reservations");
+            bench.report().heading("one caller, 3 limits and one of calls in flight, p50 with more open reservations");
             row(bench.report(), p50s, many, one);
             one.checkOpen();
             many.checkOpen();

@@ -3,12 +3,13 @@ package io.costguard.benchmarks;
 import io.costguard.CostGuard;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
+import io.costguard.Limit;
 import io.costguard.Permit;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Cost Guard with one subject, of which so many reservations stay open. */
+/** Cost Guard with one subject, of which so many reservations stay open; one limit of it counts them. */
 final class OpenReservations implements Contender {
     private final CostGuard guard;
     private final GuardedCall call =
@@ -18,7 +19,7 @@ final class OpenReservations implements Contender {
     OpenReservations(String url, int count) throws IOException {
         guard = Work.guard(url)
                 // An hour a call: what is given back stands out from what is refilled.
-                .budget(Work.budget("open", 1).per("model", "tenant"))
+                .budget(Work.budget("open", 1).per("model", "tenant").limit(Limit.concurrentCalls(Work.BURST)))
                 .build();
         open(count);
     }
@@ -40,7 +41,7 @@ final class OpenReservations implements Contender {
         return 1;
     }
 
-    /** Keeps the estimate, which leaves nothing open. */
+    /** Keeps the estimate, and gives its slot back, which leaves nothing open. */
     @Override
     public void decide(int key) throws IOException {
         guard.acquire(call).close();

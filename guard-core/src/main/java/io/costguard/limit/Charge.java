@@ -3,7 +3,8 @@ package io.costguard.limit;
 /**
  * A claim that was charged.
  *
- * @param eras for each limit, the era of its balance in which the charge was made: a refund counts only there
+ * @param eras for each limit, the era of its balance in which the charge was made: a refund counts only there. The ledger, and nobody else,
+ *     writes to that of calls in flight as it renews them
  * @param balances for each limit, what was left
  */
 public record Charge(Claim claim, long[] eras, long[] balances) {}

@@ -24,9 +24,13 @@ public record Claim(Subject subject, long[] amounts) {
         return new Claim(subject, charges(subject, cost, cost));
     }
 
-    /** What stays charged of this claim, made for {@code reserved}, when {@code used} was used. */
+    /** What stays charged of this claim, made for {@code reserved}, when {@code used} was used: nothing of calls in flight. */
     long[] settled(Cost used, Cost reserved) {
-        return charges(subject, used, reserved);
+        long[] amounts = charges(subject, used, reserved);
+        for (int i = 0; i < amounts.length; i++) {
+            amounts[i] = subject.limits().get(i).isInFlight() ? 0 : amounts[i];
+        }
+        return amounts;
     }
 
     private static long[] charges(Subject subject, Cost used, Cost reserved) {

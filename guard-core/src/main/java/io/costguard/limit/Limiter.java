@@ -489,7 +489,7 @@ public final class Limiter implements AutoCloseable {
 
     private static Denial denial(Verdict.Shortfall denied, Patience patience) {
         Budget budget = denied.claim().subject().budget();
-        Limit limit = budget.limits().get(denied.limit());
+        Limit limit = denied.ofLimit();
         boolean nobodyGoes = denied.heldMicros() > 0 || (patience.leaves() > 0 && denied.ahead() > 0);
         long left = limit.capacity() - patience.mostOf(limit.capacity());
         return new Denial(
@@ -497,7 +497,7 @@ public final class Limiter implements AutoCloseable {
                 limit.name(),
                 denied.requested(),
                 denied.available(),
-                micros(denied.waitMicros()),
+                micros(denied.retryMicros()),
                 nobodyGoes ? 0 : Math.max(0, denied.available() - left),
                 limit.unit(),
                 denied.ahead(),

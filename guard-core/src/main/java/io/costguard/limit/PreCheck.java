@@ -32,7 +32,13 @@ final class PreCheck {
     private final AtomicLongArray givenBack = new AtomicLongArray(STRIPES);
 
     private record Remembered(
-            long amount, long available, long ahead, long untilNanos, long retryNanos, long heldNanos) {}
+            long amount,
+            long available,
+            long ahead,
+            long untilNanos,
+            long retryNanos,
+            long waitNanos,
+            long heldNanos) {}
 
     /** How often each subject of a call had been given back to when the ledger was asked. */
     record Tickets(long sum) {}
@@ -68,7 +74,7 @@ final class PreCheck {
                     && amount > 0
                     && amount >= denial.amount()
                     && denial.untilNanos() - now > 0
-                    && denial.retryNanos() - now >= waitNanos) {
+                    && (waitNanos == 0 || denial.waitNanos() - now >= waitNanos)) {
                 long waitMicros = Math.max(1, (denial.retryNanos() - now) / 1_000);
                 long heldMicros = Math.max(0, (denial.heldNanos() - now) / 1_000);
                 return Optional.of(
@@ -93,13 +99,14 @@ final class PreCheck {
             return;
         }
         long now = nanoTime.getAsLong();
-        long waitNanos = Math.min(denied.waitMicros(), Long.MAX_VALUE / 2_000) * 1_000;
+        long retryNanos = nanos(denied.retryMicros());
         Remembered fresh = new Remembered(
                 denied.requested(),
                 denied.available(),
                 denied.ahead(),
-                now + Math.min(boundNanos, waitNanos),
-                now + waitNanos,
+                now + Math.min(boundNanos, retryNanos),
+                now + retryNanos,
+                now + nanos(denied.waitMicros()),
                 now + denied.heldMicros() * 1_000);
         denials.asMap().compute(subject, (same, before) -> {
             @Nullable Remembered[] after =
@@ -113,6 +120,10 @@ final class PreCheck {
         if (!tickets.equals(tickets(claims))) {
             denials.invalidate(subject);
         }
+    }
+
+    private static long nanos(long micros) {
+        return Math.min(micros, Long.MAX_VALUE / 2_000) * 1_000;
     }
 
     /** Called once something has been given back to the subject. */

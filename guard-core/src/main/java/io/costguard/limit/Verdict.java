@@ -1,5 +1,6 @@
 package io.costguard.limit;
 
+import io.costguard.Limit;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
@@ -18,14 +19,26 @@ public sealed interface Verdict {
      *
      * @param limit which of the subject's limits
      * @param available its balance beyond what waits; below 0 while in debt, or while that is less than what waits
-     * @param waitMicros how long until it would cover it, if nobody else asked
+     * @param waitMicros how long until it would cover it at least, if nobody else asked; 0 for calls in flight, which end when they end
      * @param ahead how many calls stand in line before it
      * @param heldMicros how long nobody goes, whatever is there
      */
     record Shortfall(Claim claim, int limit, long available, long waitMicros, long ahead, long heldMicros)
             implements Verdict {
+        /** When to ask again for calls in flight. */
+        private static final long ONE_SECOND = 1_000_000;
+
         public long requested() {
             return claim.amounts()[limit];
+        }
+
+        Limit ofLimit() {
+            return claim.subject().limits().get(limit);
+        }
+
+        /** After how long it is worth it to ask again. */
+        long retryMicros() {
+            return ofLimit().isInFlight() ? Math.max(waitMicros, ONE_SECOND) : waitMicros;
         }
     }
 

@@ -100,9 +100,13 @@ final class Batch {
         final long[] more;
 
         Settling(Place place, Settled settled) {
+            this(place, settled.charge().eras(), more(settled));
+        }
+
+        Settling(Place place, long[] eras, long[] more) {
             super(place);
-            this.eras = settled.charge().eras();
-            this.more = more(settled);
+            this.eras = eras;
+            this.more = more;
         }
 
         /** Takes another along, unless one gives back to a limit what the other takes of it, or they come to too much. */
@@ -210,6 +214,14 @@ final class Batch {
 
         record Correct(Correction correction) implements Call {}
 
+        /**
+         * Calls in flight go on: they are taken to have been charged in the present era, however full it is.
+         *
+         * @param limit which of the subject's limits
+         * @param byEra how many were charged in which era before
+         */
+        record Renew(Subject subject, int limit, Map<Long, Long> byEra) implements Call {}
+
         /** Wants to know how limits stand, and how long a newcomer with these claims would wait: the only call of its batch. */
         record Look(List<Claim> newcomer) implements Call {}
     }
@@ -274,6 +286,9 @@ final class Batch {
 
         record Done() implements Result {}
 
+        /** Calls in flight are charged in this era from now on. */
+        record Renewed(long era) implements Result {}
+
         /** A balance was above what it was corrected to. */
         record Corrected() implements Result {}
 
@@ -308,9 +323,31 @@ final class Batch {
             Change correcting = new Correcting(named(place(correct.correction().subject())), correct.correction());
             add(correcting);
             changeOf.add(correcting);
+        } else if (call instanceof Call.Renew renew) {
+            addRenewal(renew);
         } else if (call instanceof Call.Look look) {
             addReserve(new Call.Reserve(look.newcomer()).namingLines());
         }
+    }
+
+    private void addRenewal(Call.Renew renew) {
+        Place place = named(place(renew.subject()));
+        long calls = 0;
+        for (Map.Entry<Long, Long> each : renew.byEra().entrySet()) {
+            add(inFlight(place, renew, each.getKey(), -each.getValue()));
+            calls += each.getValue();
+        }
+        Settling present = inFlight(place, renew, 0, calls);
+        add(present);
+        changeOf.add(present);
+    }
+
+    private static Settling inFlight(Place place, Call.Renew renew, long era, long more) {
+        int limits = renew.subject().limits().size();
+        Settling settling = new Settling(place, new long[limits], new long[limits]);
+        settling.eras[renew.limit()] = era;
+        settling.more[renew.limit()] = more;
+        return settling;
     }
 
     private void addReserve(Call.Reserve reserve) {
@@ -515,6 +552,12 @@ final class Batch {
             Call call = calls.get(i);
             if (call instanceof Call.Settle || call instanceof Call.Correct) {
                 results[i] = changed(changeOf.get(change++), flags);
+            } else if (call instanceof Call.Renew renew) {
+                Result renewed = changed(changeOf.get(change++), flags);
+                results[i] = renewed instanceof Result.Done
+                        ? new Result.Renewed(
+                                states[numberOf(renew.subject()) - 1].eras()[renew.limit()])
+                        : renewed;
             } else if (call instanceof Call.Reserve) {
                 results[i] = reserved(in, reserves.get(reserve++), flags, states);
             } else if (call instanceof Call.Look look) {
@@ -566,7 +609,8 @@ final class Batch {
                 dryRuns.add(shortfall(in, claim));
             } else {
                 Terms.State state = states[reserving.places[i].number - 1];
-                charges.add(new Charge(claim, state.eras(), state.balances()));
+                boolean moves = claim.subject().budget().countsInFlight();
+                charges.add(new Charge(claim, moves ? state.eras().clone() : state.eras(), state.balances()));
             }
         }
         return new Verdict.Granted(charges, dryRuns);

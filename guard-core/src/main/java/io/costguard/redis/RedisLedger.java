@@ -31,6 +31,8 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -77,6 +79,7 @@ public final class RedisLedger implements Ledger {
 
     private static final long GATHER_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final CompletableFuture<Void> COMPLETED = CompletableFuture.completedFuture(null);
     private static final Executor SOON = CompletableFuture.delayedExecutor(10, TimeUnit.MILLISECONDS, Runnable::run);
 
     private final Redis redis;
@@ -85,6 +88,7 @@ public final class RedisLedger implements Ledger {
     private final long timeoutNanos;
     private final Lines lines;
     private final Waiters waiters;
+    private final Leases leases;
 
     private final Queue<Lane> freeLanes = new ConcurrentLinkedQueue<>();
     private final AtomicInteger leading = new AtomicInteger();
@@ -129,14 +133,14 @@ public final class RedisLedger implements Ledger {
         }
     }
 
-    /** One subject of a call that has ended; or a correction, which is soon worth nothing. */
+    /** One subject of a call that has ended; a renewal of those that have not; or a correction, which is soon worth nothing. */
     private static final class Settling {
         final Batch.Call call;
-        final Runnable then;
+        final Consumer<Batch.Result> then;
         final long createdNanos;
         final CompletableFuture<Boolean> done = new CompletableFuture<>();
 
-        Settling(Batch.Call call, Runnable then, long createdNanos) {
+        Settling(Batch.Call call, Consumer<Batch.Result> then, long createdNanos) {
             this.call = call;
             this.then = then;
             this.createdNanos = createdNanos;
@@ -144,6 +148,10 @@ public final class RedisLedger implements Ledger {
 
         boolean isCorrection() {
             return call instanceof Batch.Call.Correct;
+        }
+
+        boolean endsACall() {
+            return call instanceof Batch.Call.Settle;
         }
     }
 
@@ -176,6 +184,7 @@ public final class RedisLedger implements Ledger {
         String process = Base64.getUrlEncoder().encodeToString(Arrays.copyOf(client, 9));
         this.lines = new Lines(process, keyPrefix + ":turn:");
         this.waiters = new Waiters(new AskerOfWaiters(), lines, clock, timeoutNanos);
+        this.leases = new Leases(new RenewerOfLeases(), clock);
         for (int i = 0; i < LANES; i++) {
             String lane = keyPrefix + ":{lane-" + HexFormat.of().formatHex(client) + "-" + i + "}";
             freeLanes.add(new Lane(lane, clock.nanoTime()));
@@ -296,26 +305,51 @@ public final class RedisLedger implements Ledger {
             return;
         }
         AtomicInteger left = new AtomicInteger(settled.size());
-        Runnable thenOnce = () -> {
+        Consumer<Batch.Result> thenOnce = result -> {
             if (left.decrementAndGet() == 0) {
                 then.run();
             }
         };
         for (Settled each : settled) {
-            begin(new Settling(new Batch.Call.Settle(each), thenOnce, clock.nanoTime()));
+            CompletableFuture<Void> slotKnown = leases.end(each.charge());
+            begin(new Settling(new Batch.Call.Settle(each), thenOnce, clock.nanoTime()), slotKnown);
+        }
+    }
+
+    /** Renewals are settled, in their turn, as often as it takes. */
+    private final class RenewerOfLeases implements Leases.Renewer {
+        @Override
+        public CompletableFuture<?> renew(Batch.Call.Renew call, LongConsumer renewed) {
+            Settling renewal = new Settling(
+                    call, result -> renewed.accept(((Batch.Result.Renewed) result).era()), clock.nanoTime());
+            begin(renewal, COMPLETED);
+            return renewal.done;
+        }
+
+        @Override
+        public void hadLapsed(Subject subject, long calls) {
+            log.warn(
+                    "calls in flight of budget '{}' that had lost their slots for a while, and hold them again: {}; this process or"
+                            + " Redis stood still for longer than their lease, or Redis lost them",
+                    subject.budget().name(),
+                    calls);
         }
     }
 
     @Override
     public void correct(Correction correction, Runnable then) {
         if (settlesWaiting.get() < SETTLES_KEPT && !closed) {
-            begin(new Settling(new Batch.Call.Correct(correction), then, clock.nanoTime()));
+            begin(new Settling(new Batch.Call.Correct(correction), result -> then.run(), clock.nanoTime()), COMPLETED);
         }
     }
 
-    private void begin(Settling settling) {
+    private void begin(Settling settling, CompletableFuture<Void> after) {
         unsettled.add(settling);
-        enqueue(settling);
+        if (after.isDone()) {
+            enqueue(settling);
+        } else {
+            CompletableFuture<Void> unused = after.thenRun(() -> enqueue(settling));
+        }
     }
 
     private void enqueue(Settling settling) {
@@ -381,6 +415,7 @@ public final class RedisLedger implements Ledger {
             return;
         }
         waiters.leave();
+        leases.close();
         awaitQuiet(clock.nanoTime() + timeoutNanos);
         closed = true;
         LockSupport.unpark(pump);
@@ -663,6 +698,10 @@ public final class RedisLedger implements Ledger {
             ask.call = ask.call.namingLines();
             again(ask);
         } else {
+            if (result instanceof Batch.Result.Decided decided
+                    && decided.verdict() instanceof Verdict.Granted granted) {
+                leases.begin(granted);
+            }
             if (!ask.untilKnown && !ask.answer.isDone()) {
                 ask.verdict = waiters.begins(ask.call, result);
             }
@@ -724,7 +763,7 @@ public final class RedisLedger implements Ledger {
             giveUp(List.of(settling), refused.why().getMessage());
         } else if (!settling.isCorrection() || result instanceof Batch.Result.Corrected) {
             try {
-                settling.then.run();
+                settling.then.accept(result);
             } catch (RuntimeException e) {
                 log.error("what follows a settle failed", e);
             }
@@ -738,7 +777,7 @@ public final class RedisLedger implements Ledger {
     }
 
     private void giveUp(Collection<Settling> settlings, @Nullable String why) {
-        giveUp((int) settlings.stream().filter(each -> !each.isCorrection()).count(), why);
+        giveUp((int) settlings.stream().filter(Settling::endsACall).count(), why);
     }
 
     private void giveUp(int count, @Nullable String why) {

@@ -31,6 +31,7 @@ final class Terms {
     private static final int ALIGNED = 2;
     private static final int CALENDAR = 3;
     private static final int SLIDING = 4;
+    private static final int IN_FLIGHT = 5;
 
     private static final int VERSION = 1;
     /** A value that has a line tells its life as so much more. */
@@ -39,8 +40,10 @@ final class Terms {
     private static final int BYTES_A_NAME = 3 + 4;
     private static final int BYTES_A_BALANCE = 7 + 3;
     private static final int BOUNDS = 5;
-    /** Of a sliding window, in the length of which there is one less: the oldest counts as a whole. */
+    /** Of a sliding window or a lease, in the length of which there is one less: the oldest counts as a whole. */
     private static final int SLOTS = 16;
+
+    private static final long ERAS = 1L << 24;
     /** A bucket that holds more parts of a unit would leave less of 2^53 for its debts than seven times as much. */
     private static final long MOST_PARTS_HELD = 1L << 50;
 
@@ -85,8 +88,8 @@ final class Terms {
             int id = id(limits.get(i), kinds[i]);
             head.put((byte) (id >> 16)).putShort((short) id).putInt((int) parts[i]);
             if (kinds[i] != BUCKET) {
-                value.append(kinds[i] == CALENDAR ? "I7I7I7" : kinds[i] == SLIDING ? "I7c" + 7 * (SLOTS - 1) : "I7");
-                extraBytes += 7 * (kinds[i] == CALENDAR ? 3 : kinds[i] == SLIDING ? SLOTS : 1);
+                value.append(kinds[i] == CALENDAR ? "I7I7I7" : kinds[i] >= SLIDING ? "I7c" + 7 * (SLOTS - 1) : "I7");
+                extraBytes += 7 * (kinds[i] == CALENDAR ? 3 : kinds[i] >= SLIDING ? SLOTS : 1);
                 terms.append("i8".repeat(kinds[i] == CALENDAR ? 1 + BOUNDS : 2));
                 extraFields += kinds[i] == CALENDAR ? 1 + BOUNDS : 2;
             }
@@ -107,6 +110,11 @@ final class Terms {
             out.putLong(limit.capacity() * parts[i]).putLong(rate).putInt((int) parts[i]);
         }
         this.fixed = out.array();
+    }
+
+    /** Whether so long after an era of a sliding window or of calls in flight its slot is gone. */
+    static boolean isGone(long era, long now) {
+        return Math.floorMod(now - era, ERAS) >= SLOTS;
     }
 
     static Terms of(Budget budget) {
@@ -149,7 +157,7 @@ final class Terms {
             out.putLong(periodMicros(limit.window()));
             switch (kinds[i]) {
                 case LONG_BUCKET -> out.putLong(limit.amount());
-                case SLIDING -> out.putLong((periodMicros(limit.window()) + SLOTS - 2) / (SLOTS - 1));
+                case SLIDING, IN_FLIGHT -> out.putLong((periodMicros(limit.window()) + SLOTS - 2) / (SLOTS - 1));
                 case ALIGNED -> out.putLong(limit.window().label().equals("week") ? EPOCH_TO_MONDAY_MICROS : 0);
                 default -> {
                     for (long bound : bounds(limit, serverMicros)) {
@@ -193,6 +201,9 @@ final class Terms {
     }
 
     private static int kind(Limit limit) {
+        if (limit.algorithm() instanceof Limit.Algorithm.InFlight) {
+            return IN_FLIGHT;
+        }
         if (limit.algorithm() instanceof Limit.Algorithm.SlidingWindow) {
             return SLIDING;
         }

@@ -16,6 +16,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -41,7 +42,10 @@ public final class VirtualLedger implements Ledger {
     private final Lines lines;
     private final ServerClock clock;
     private final Waiters waiters;
+    private final Leases leases;
     private Instant told = Instant.MIN;
+    private CompletableFuture<Void> renews = new CompletableFuture<>();
+    private long renewsAtNanos = Long.MAX_VALUE;
 
     /**
      * @param keyPrefix which nothing else may have: its balances mean nothing in another time
@@ -58,6 +62,8 @@ public final class VirtualLedger implements Ledger {
         this.lines = new Lines("virtual-time", keyPrefix + ":turn:");
         this.clock = new ServerClock(this::nanoTime, this::after);
         this.waiters = new Waiters(new AskerOfWaiters(), lines, clock, timeoutNanos);
+        this.leases =
+                new Leases(new RenewerOfLeases(), new ServerClock(this::nanoTime, this::beforeWhatIsDecidedAfter));
     }
 
     @Override
@@ -97,8 +103,33 @@ public final class VirtualLedger implements Ledger {
 
     @Override
     public void settle(List<Settled> settled, Runnable then) {
-        settled.forEach(each -> change(new Batch.Call.Settle(each)));
+        settled.forEach(this::settle);
         then.run();
+    }
+
+    private void settle(Settled settled) {
+        // Renewals are done at once here: none is on its way.
+        CompletableFuture<Void> unused = leases.end(settled.charge());
+        Batch.Result unusedToo = change(new Batch.Call.Settle(settled));
+    }
+
+    private final class RenewerOfLeases implements Leases.Renewer {
+        @Override
+        public CompletableFuture<?> renew(Batch.Call.Renew call, LongConsumer renewed) {
+            renewed.accept(((Batch.Result.Renewed) change(call)).era());
+            return CompletableFuture.completedFuture(null);
+        }
+
+        /** For as long as nobody else asked, who could have taken them. */
+        @Override
+        public void hadLapsed(Subject subject, long calls) {}
+    }
+
+    /** Completes before the next decision after so long: time that passes of itself would never end while a call does not. */
+    private CompletableFuture<Void> beforeWhatIsDecidedAfter(long nanos) {
+        renewsAtNanos = nanoTime() + nanos;
+        renews = new CompletableFuture<>();
+        return renews;
     }
 
     @Override
@@ -138,6 +169,7 @@ public final class VirtualLedger implements Ledger {
     @Override
     public void close() {
         waiters.close();
+        leases.close();
         redis.close();
     }
 
@@ -151,10 +183,17 @@ public final class VirtualLedger implements Ledger {
         if (result instanceof Batch.Result.Refused refused) {
             throw refused.why();
         }
+        if (result instanceof Batch.Result.Decided decision && decision.verdict() instanceof Verdict.Granted granted) {
+            leases.begin(granted);
+        }
         return result;
     }
 
     private Batch.Result run(Batch.Call call) throws GuardUnavailableException {
+        if (nanoTime() >= renewsAtNanos) {
+            renewsAtNanos = Long.MAX_VALUE;
+            renews.complete(null);
+        }
         Batch batch = new Batch(lines);
         batch.add(call);
         Batch.Mode mode = call instanceof Batch.Call.Look ? Batch.Mode.LOOK : Batch.Mode.RUN;
@@ -200,8 +239,7 @@ public final class VirtualLedger implements Ledger {
         @Override
         public void giveBack(Verdict.Granted granted) {
             for (Charge charge : granted.charges()) {
-                Batch.Result unused =
-                        change(new Batch.Call.Settle(new Settled(charge, new long[charge.eras().length])));
+                settle(new Settled(charge, new long[charge.eras().length]));
             }
         }
 

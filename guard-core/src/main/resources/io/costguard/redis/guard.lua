@@ -14,9 +14,11 @@
 --               2 aligned window    likewise
 --               3 calendar window   likewise
 --               4 sliding window    likewise
+--               5 calls in flight   likewise
 --             then of each limit that is not a bucket: period (microseconds), and amount, offset, 5 bounds, or length of a slot
 --   settles   for each: subject, and for each limit: era, actual - charged; or a correction: subject + 32768, and for each limit:
---             0, and what its balance is at most, if it is a bucket (2^53 - 1 where that is not known)
+--             0, and what its balance is at most, if it is a bucket (2^53 - 1 where that is not known). Calls in flight are renewed
+--             by two: one gives back what was charged in an era, the next charges as much in the present one
 --   reserves  for each: count of parts, and for each part: subject, plus 32768 where it is a dry run; amount of each limit. Where
 --             it has to do with lines, 128 is added to the count, and after that are: what it does (1 join where it is not covered,
 --             2 ask, 3 leave, 4 beat, 5 hold, 6 go only if a share stays free), number, place (of 3: 0 where it is not known;
@@ -37,6 +39,7 @@
 --             process was not in the line (or 0 B): the heartbeat was taken
 --   looks     in that mode, for each subject: for each limit until full i8 and a newcomer's wait i8 (microseconds), then how many
 --             wait I4; the newcomer is the only call of the request, and is not decided
+--   Waits are lower bounds, by what is known: 0 for calls in flight, of which one may end at any moment.
 --   wakes     where lines are named: how many H, and for each a call of this process, and when to ask: number I6, moment I7 (TIME)
 --
 -- A subject's value: its head: version * 32 + limits B, and for each: id I3, its kind in the lowest three bits, parts of a unit I4;
@@ -46,13 +49,14 @@
 --   aligned window    ceiling I7 (the highest capacity while it was open: used above that is debt)
 --   calendar window   ceiling I7, start I7, stop I7
 --   sliding window    used in this slot I7, and in each of the 15 before it I7, the newest first; what is used and in none is debt
+--   calls in flight   likewise, of a window that is as long as their lease; all of them are in slots, above the capacity too
 -- then the tail: limits that the last request did not name, for each: id I3, parts I4, balance i7, era I3, what its kind adds,
 -- at I7, until I7 (TIME from which it means nothing). They belong to another configuration, and are kept until then. Where life is
 -- told as 128 more, its line's section is before the tail: see the head of line.lua.
 --
 -- An era counts the times that a bucket was full or a window was opened, from a number of its own in each new limit (24 bits of
--- TIME): a refund counts only in the era in which its charge was made. Of a sliding window it counts slots: a refund counts in that
--- of its charge, for as long as that is there.
+-- TIME): a refund counts only in the era in which its charge was made. Of a sliding window and of calls in flight it counts slots: a
+-- refund counts in that of its charge, for as long as that is there.
 -- A key's TTL ends one life after the span in which it was set; spans are one life long, and the first write in each sets it.
 -- The lane's value is the last reply; expires is when its TTL ends, in steps of 2^24 microseconds.
 --
@@ -75,7 +79,7 @@ local HEAD = '>Bi8I4Bi8'
 local RUN, CANCEL, LOOK, WITH_LINES = 1, 2, 3, 8
 local DONE, LATE, LANE_REFUSED, CANCELLED_AFTER, CANCELLED_BEFORE = 1, 2, 3, 4, 5
 local WRONG_TYPE, DAMAGED, LINE_NEEDED = 1, 3, 5
-local ALIGNED, CALENDAR, SLIDING = -2, -3, -4
+local ALIGNED, CALENDAR, SLIDING, IN_FLIGHT = -2, -3, -4, -5
 
 local pack, unpack, list = struct.pack, struct.unpack, unpack
 
@@ -126,7 +130,7 @@ elseif mode == CANCEL then
 end
 
 ---------------------------------------------------------------------------------------------------- what few batches need
--- Sliding windows; waits; long buckets, windows that open, and values that were written under other terms.
+-- Sliding windows and calls in flight; waits; long buckets, windows that open, and values that were written under other terms.
 
 -- Where a value has what the kind of limit j adds, and where the request has its period.
 local function extra(q, o, j)
@@ -135,7 +139,7 @@ local function extra(q, o, j)
     local rate = q[m]
     if rate == -3 then
       x, y = x + 3, y + 6
-    elseif rate == -4 then
+    elseif rate < -3 then
       x, y = x + 2, y + 2
     elseif rate < 0 then
       x, y = x + 1, y + 2
@@ -145,20 +149,25 @@ local function extra(q, o, j)
 end
 
 -- What is used enters the slot of its time, as far as the window has room for it. The rest is debt, and enters as room is made: so
--- the slots together never hold more than the limit, and a window of any offset is covered by them.
+-- the slots together never hold more than the limit, and a window of any offset is covered by them. For calls in flight there is
+-- always room: each is in the slot in which it was last heard of, and leaves it when it ends, or with it.
 local function slotFunctions(q)
-  local MAX, ERAS, LONGEST, SLOTS = 9007199254740991, 16777216, 3155760000000000, 16
+  local MAX, ERAS, LONGEST, SLOTS, IN_FLIGHT = 9007199254740991, 16777216, 3155760000000000, 16, -5
   local OLDER = '>I7I7I7I7I7I7I7I7I7I7I7I7I7I7I7'
   local unpack, pack, min, max = struct.unpack, struct.pack, math.min, math.max
 
-  local function opened(f, x, used, capacity)
+  local function room(o, j)
+    return q[o + 3 + j * 3] == IN_FLIGHT and MAX or q[o + 2 + j * 3]
+  end
+
+  local function opened(f, x, used, space)
     local slots, sum = { f[x], unpack(OLDER, f[x + 1]) }, 0
     slots[SLOTS + 1] = nil
     for i = 1, SLOTS do
       sum = sum + slots[i]
     end
     local debt = used - sum
-    local entering = max(0, min(debt, capacity - sum))
+    local entering = max(0, min(debt, space - sum))
     slots[1] = slots[1] + entering
     return slots, sum + entering, debt - entering
   end
@@ -168,20 +177,20 @@ local function slotFunctions(q)
   end
 
   -- Lets slots leave until so many have, or so much; says what is left, and how many did.
-  local function pass(slots, sum, debt, capacity, most, much)
+  local function pass(slots, sum, debt, space, most, much)
     local passed = 0
     while passed < most and much > 0 and sum + debt > 0 do
       local rounds = 0
-      if sum == capacity and debt >= capacity then
+      if sum == space and debt >= space then
         -- What leaves is replaced by as much: the slots look the same after each round.
         local rest = min(debt, much - 1)
-        rounds = min((most - passed - (most - passed) % SLOTS) / SLOTS, (rest - rest % capacity) / capacity)
+        rounds = min((most - passed - (most - passed) % SLOTS) / SLOTS, (rest - rest % space) / space)
       end
       if rounds > 0 then
-        debt, much, passed = debt - rounds * capacity, much - rounds * capacity, passed + rounds * SLOTS
+        debt, much, passed = debt - rounds * space, much - rounds * space, passed + rounds * SLOTS
       else
         local leaving = table.remove(slots)
-        local entering = max(0, min(debt, capacity - sum + leaving))
+        local entering = max(0, min(debt, space - sum + leaving))
         table.insert(slots, 1, entering)
         sum, debt, much, passed = sum - leaving + entering, debt - entering, much - leaving, passed + 1
       end
@@ -192,55 +201,59 @@ local function slotFunctions(q)
   -- Brings a limit, of which the balance tells what is used, to a time; nothing if it is damaged.
   local function advance(f, o, j, from, at)
     local k, x, y = j * 2 + 2, extra(q, o, j)
-    local capacity, used, width = q[o + 2 + j * 3], f[k], q[y + 1]
-    local slots, sum, debt = opened(f, x, used, capacity)
+    local capacity, space, used, width = q[o + 2 + j * 3], room(o, j), f[k], q[y + 1]
+    local slots, sum, debt = opened(f, x, used, space)
     if used > MAX or used < 0 or debt < 0 then
       return nil
     end
     local passed = (at - at % width - from + from % width) / width
-    sum, debt = pass(slots, sum, debt, capacity, passed, used + 1)
+    sum, debt = pass(slots, sum, debt, space, passed, used + 1)
     close(f, x, slots)
-    -- Where the clock was set back, the slots stay, and take nothing back.
-    f[k], f[k + 1] = capacity - sum - debt, (f[k + 1] + (at < from and SLOTS or passed)) % ERAS
+    if at < from then
+      -- The clock was set back: the slots stay, and take back nothing but calls in flight, which end whatever the clock says.
+      passed = q[o + 3 + j * 3] == IN_FLIGHT and 0 or SLOTS
+    end
+    f[k], f[k + 1] = capacity - sum - debt, (f[k + 1] + passed) % ERAS
     return true
   end
 
   -- Before the balance is charged.
   local function charge(f, o, j, amount)
-    local x, balance, capacity = extra(q, o, j), f[j * 2 + 2], q[o + 2 + j * 3]
+    local x, balance = extra(q, o, j), f[j * 2 + 2]
     if amount <= balance then
       f[x] = f[x] + amount
     else
-      local slots, sum = opened(f, x, capacity - balance, capacity)
-      slots[1] = slots[1] + max(0, min(amount, capacity - sum))
+      local space = room(o, j)
+      local slots, sum = opened(f, x, q[o + 2 + j * 3] - balance, space)
+      slots[1] = slots[1] + max(0, min(amount, space - sum))
       close(f, x, slots)
     end
   end
 
   -- Gives back to the slot of that number, and to debt what did not enter it; says whether there was anything to give back to.
   local function refund(f, o, j, era, amount)
-    local k, x, capacity = j * 2 + 2, extra(q, o, j), q[o + 2 + j * 3]
+    local k, x, space = j * 2 + 2, extra(q, o, j), room(o, j)
     local age = (f[k + 1] - era) % ERAS
     if age >= SLOTS then
       return false
     end
-    local slots, sum, debt = opened(f, x, capacity - f[k], capacity)
+    local slots, sum, debt = opened(f, x, q[o + 2 + j * 3] - f[k], space)
     local given = min(amount, slots[age + 1])
     local paid = min(amount - given, debt)
     slots[age + 1] = slots[age + 1] - given
-    slots[1] = slots[1] + max(0, min(debt - paid, capacity - sum + given))
+    slots[1] = slots[1] + max(0, min(debt - paid, space - sum + given))
     close(f, x, slots)
     f[k] = f[k] + given + paid
     return given + paid > 0
   end
 
-  -- How long until the balance covers `need`, if nothing more is used.
+  -- How long until the balance covers `need`, if nothing more is used, and nothing is given back.
   local function wait(f, o, j, need)
     local k, x, y = j * 2 + 2, extra(q, o, j)
-    local capacity, width = q[o + 2 + j * 3], q[y + 1]
-    local lacking, slots, sum, debt = need - f[k], opened(f, x, capacity - f[k], capacity)
+    local space, width = room(o, j), q[y + 1]
+    local lacking, slots, sum, debt = need - f[k], opened(f, x, q[o + 2 + j * 3] - f[k], space)
     -- What goes before it enters the slots too, as there is room.
-    local _, _, passed = pass(slots, sum, max(debt, lacking - sum), capacity, MAX, lacking)
+    local _, _, passed = pass(slots, sum, max(debt, lacking - sum), space, MAX, lacking)
     return min(LONGEST, f[3] - f[3] % width + passed * width - f[3])
   end
 
@@ -302,7 +315,7 @@ local function waitFunctions(q)
     if its == BUCKET then
       return math.min(LONGEST, math.ceil((need * q[m + 2] - f[k]) / q[m + 1]))
     end
-    if its == SLIDING then
+    if its >= SLIDING then
       slots = slots or slotFunctions(q)
       return slots.wait(f, o, j, need)
     end
@@ -341,7 +354,7 @@ local function rareFunctions(q, now)
   local MAX, ERAS, LONGEST = 9007199254740991, 16777216, 3155760000000000
   local DEEPEST = -7881299347898368
   local OTHER_VERSION, DAMAGED, BOUNDS_NEEDED = 2, 3, 4
-  local BUCKET, LONG, ALIGNED, CALENDAR, SLIDING = 0, 1, 2, 3, 4
+  local BUCKET, LONG, ALIGNED, CALENDAR, SLIDING, IN_FLIGHT = 0, 1, 2, 3, 4, 5
   local pack, unpack, byte, fmod = struct.pack, struct.unpack, string.byte, math.fmod
   local _, kind, refill, bounds = waitFunctions(q)
 
@@ -408,7 +421,7 @@ local function rareFunctions(q, now)
   -- Brings a limit that is not a bucket to a time, and a window's balance to where its use is; says what is wrong, if something is.
   local function advance(f, o, j, from, at, setBack)
     local its = kind(o, j)
-    if its == SLIDING then
+    if its >= SLIDING then
       slots = slots or slotFunctions(q)
       return not slots.advance(f, o, j, from, at) and DAMAGED or nil
     elseif its ~= LONG then
@@ -437,8 +450,8 @@ local function rareFunctions(q, now)
       elseif its == LONG then
         till = math.max(till, now + lacking * q[y] / q[y + 1] + 1)
       else
-        local period = its == SLIDING and q[y + 1] * 16 or q[y]
-        till = math.max(till, now + (lacking / q[m] + 2) * period)
+        local period, debts = its >= SLIDING and q[y + 1] * 16 or q[y], its == IN_FLIGHT and 0 or lacking / q[m]
+        till = math.max(till, now + (debts + 2) * period)
       end
     end
     local exponent, span = q[o + 4], 2 ^ q[o + 4]
@@ -448,7 +461,7 @@ local function rareFunctions(q, now)
     return exponent
   end
 
-  local ADDED = { [LONG] = '>I7', [ALIGNED] = '>I7', [CALENDAR] = '>I7I7I7', [SLIDING] = '>I7c105' }
+  local ADDED = { [LONG] = '>I7', [ALIGNED] = '>I7', [CALENDAR] = '>I7I7I7', [SLIDING] = '>I7c105', [IN_FLIGHT] = '>I7c105' }
 
   -- A bucket's balance in units, and what is left over in parts of a unit.
   local function units(balance, parts)
@@ -553,7 +566,7 @@ local function rareFunctions(q, now)
         f[k], f[k + 1], from[j] = bucket and q[m] or 0, now % ERAS, at
         if its == LONG then
           f[x] = 0
-        elseif its == SLIDING then
+        elseif its >= SLIDING then
           f[x], f[x + 1] = 0, string.rep('\0', 105)
         elseif its ~= BUCKET then
           f[x] = q[m]
@@ -684,7 +697,7 @@ for i = 1, subjects do
         if rate == ALIGNED then
           start = since - (since - q[y + 1]) % period
         end
-        if rate == SLIDING and at >= since and since - since % q[y + 1] == at - at % q[y + 1] and balance >= 0 and balance <= MAX then
+        if rate <= SLIDING and at >= since and since - since % q[y + 1] == at - at % q[y + 1] and balance >= 0 and balance <= MAX then
           f[k] = capacity - balance
         elseif start and at >= start and at < start + period and balance >= 0 and balance <= MAX and f[x] <= MAX then
           f[k] = capacity - balance
@@ -698,7 +711,7 @@ for i = 1, subjects do
         if rate == CALENDAR then
           x, y = x + 3, y + 6
         else
-          x, y = rate == SLIDING and x + 2 or x + 1, y + 2
+          x, y = rate <= SLIDING and x + 2 or x + 1, y + 2
         end
       end
       k, m = k + 2, m + 3
@@ -798,7 +811,7 @@ for _ = 1, settles do
     local k, m = 4, o + 5
     for more = n + 2, last, 2 do
       local over, balance, capacity = calls[more], f[k], q[m]
-      if over ~= 0 and q[m + 1] == SLIDING then
+      if over ~= 0 and q[m + 1] <= SLIDING then
         slots = slots or slotFunctions(q)
         if over > 0 then
           slots.charge(f, o, (k - 2) / 2, over)
@@ -809,7 +822,7 @@ for _ = 1, settles do
       if over > 0 then
         local left, least = balance - over * q[m + 2], q[m + 1] > 0 and DEEPEST or capacity - MAX
         f[k], changed[i] = left < least and least or left, true
-      elseif over < 0 and calls[more - 1] == f[k + 1] and balance < capacity and q[m + 1] ~= SLIDING then
+      elseif over < 0 and calls[more - 1] == f[k + 1] and balance < capacity and q[m + 1] > SLIDING then
         local left = balance - over * q[m + 2]
         changed[i] = true
         if left < capacity then
@@ -890,7 +903,8 @@ for _ = 1, reserves do
             result = pack('>BB', 4, part)
           elseif amount > 0 and f[k] < q[m] then
             wait = wait or waitFunctions(q)
-            local longer = wait(f, o, at - n, amount < capacity and amount or capacity)
+            -- A call in flight may end at any moment.
+            local longer = q[m + 1] == IN_FLIGHT and 0 or wait(f, o, at - n, amount < capacity and amount or capacity)
             if longer > longest then
               longest, limit = longer, at - n
             end
@@ -941,7 +955,7 @@ for _ = 1, reserves do
         local k, m = 4, o + 5
         for at = n + 1, last do
           local left = f[k] - calls[at] * q[m + 2]
-          if q[m + 1] == SLIDING and calls[at] > 0 then
+          if q[m + 1] <= SLIDING and calls[at] > 0 then
             slots = slots or slotFunctions(q)
             slots.charge(f, o, at - n, calls[at])
           end
@@ -976,7 +990,7 @@ if mode == LOOK then
       end
       if f.line then
         untilIn = lines.newcomerWait(f, o, j, amount)
-      elseif f[j * 2 + 2] < amount * q[m + 2] then
+      elseif f[j * 2 + 2] < amount * q[m + 2] and q[m + 1] ~= IN_FLIGHT then
         untilIn = wait(f, o, j, amount)
       end
       told = told + 1

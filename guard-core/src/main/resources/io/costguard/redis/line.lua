@@ -52,7 +52,7 @@ end
 -- whether that is known without a look at the line: it would be kept even if nobody stood there, and who does may still live. A
 -- share that must stay free is in percent.
 local function newcomerLacks(q, now, f, o, n, at, share, wait)
-  local line, k, m = f.line, 4, o + 5
+  local line, k, m, IN_FLIGHT = f.line, 4, o + 5, -5
   local hold, size, seen
   if at then
     hold, size, seen = f[at] - now, f[at + 1], f[at + 2]
@@ -81,7 +81,8 @@ local function newcomerLacks(q, now, f, o, n, at, share, wait)
       end
       local short = balance < (amount + before) * parts
       if short or blocked then
-        local longer = short and wait(f, o, j, amount + before) or 0
+        -- A call in flight may end at any moment.
+        local longer = short and q[m + 1] ~= IN_FLIGHT and wait(f, o, j, amount + before) or 0
         alone = alone or balance < amount * parts
         if longer < hold then
           longer = hold
@@ -101,7 +102,7 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
   local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING = 1, 2, 3, 4, 5, 6
   local MAX, CANCEL, WITH_LINES, MEMBER = 9007199254740991, 2, 8, 33
   local WRONG_TYPE, DAMAGED, LINE_NEEDED, RENEWED = 1, 3, 5, 127
-  local DROPPED = '-1'
+  local DROPPED, IN_FLIGHT = '-1', -5
   local pack, unpack, byte, sub, max, min = struct.pack, struct.unpack, string.byte, string.sub, math.max, math.min
   local wakes, isOpen, namesOf = {}, {}, {}
   local process, channel = q[q[5] + 9], q[q[5] + 10]
@@ -349,7 +350,7 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
       return 0
     end
     local need = amount + (f.line.sums[names(o)[j]] or 0)
-    return max(wait(f, o, j, need), f.line.hold - now)
+    return max(q[o + 3 + j * 3] == IN_FLIGHT and 0 or wait(f, o, j, need), f.line.hold - now)
   end
 
   -- Which limit of a part keeps a newcomer from going at once, by a line that is open.

@@ -148,6 +148,31 @@ class PreCheckTest {
     }
 
     @Test
+    void aDenialOfCallsInFlightHoldsForItsBoundAndOnlyForThoseWhoDoNotWait() {
+        List<Claim> claims = claims(subject("f", Budget.named("b").limit(Limit.concurrentCalls(2))), 5);
+        remember(claims, 0, 0);
+        nanos.addAndGet(BOUND.toNanos() - 1);
+
+        assertThat(preCheck.denies(claims, Patience.NONE))
+                .hasValueSatisfying(denied -> assertThat(denied.retryMicros()).isEqualTo(1_000_000));
+        assertThat(preCheck.denies(claims, new Patience(1, 0))).isEmpty();
+        nanos.addAndGet(1);
+        assertThat(preCheck.denies(claims, Patience.NONE)).isEmpty();
+    }
+
+    @Test
+    void aDenialOfCallsInFlightHoldsForASecondAtMost() {
+        PreCheck patient = new PreCheck(Duration.ofMinutes(1), nanos::get);
+        List<Claim> claims = claims(subject("f", Budget.named("b").limit(Limit.concurrentCalls(2))), 5);
+        patient.remember(new Verdict.Shortfall(claims.get(0), 0, 0, 0, 0, 0), claims, patient.tickets(claims));
+
+        nanos.addAndGet(Duration.ofSeconds(1).toNanos() - 1);
+        assertThat(patient.denies(claims, Patience.NONE)).isPresent();
+        nanos.addAndGet(1);
+        assertThat(patient.denies(claims, Patience.NONE)).isEmpty();
+    }
+
+    @Test
     void aBoundOfZeroRemembersNothing() {
         PreCheck off = new PreCheck(Duration.ZERO, nanos::get);
         List<Claim> claims = claims(subject, 5);

@@ -38,8 +38,8 @@ final class LedgerModel {
     private record Remembered(long number, List<Result> results) {}
 
     /**
-     * @param kind 0 a bucket, 1 a long one, 2 an aligned window, 3 a calendar window, 4 a sliding window
-     * @param offset of an aligned window; of a sliding one, the length of a slot
+     * @param kind 0 a bucket, 1 a long one, 2 an aligned window, 3 a calendar window, 4 a sliding window, 5 calls in flight
+     * @param offset of an aligned window; of a sliding one, or of a lease, the length of a slot
      * @param period of a bucket, in how many parts a unit is told, of which {@code amount} come in a microsecond
      */
     private record Terms(
@@ -47,10 +47,6 @@ final class LedgerModel {
         /** The same for a bucket and a long one. */
         long name() {
             return kind == 1 ? id - 1 : id;
-        }
-
-        boolean isBucket() {
-            return kind < 2;
         }
     }
 
@@ -406,7 +402,7 @@ final class LedgerModel {
                                 + switch (terms.kind()) {
                                     case 0 -> 0;
                                     case 3 -> 21;
-                                    case 4 -> 7 * Slots.COUNT;
+                                    case 4, 5 -> 7 * Slots.COUNT;
                                     default -> 7;
                                 })
                         .sum();
@@ -449,7 +445,7 @@ final class LedgerModel {
             long parts = told[j][2];
             long period = kind == 0 ? parts : in.getLong();
             long amount = kind == 0 ? told[j][1] : kind == 1 ? in.getLong() : 0;
-            long offset = kind == 2 || kind == 4 ? in.getLong() : 0;
+            long offset = kind == 2 || kind >= 4 ? in.getLong() : 0;
             long[] bounds = new long[kind == 3 ? 5 : 0];
             for (int i = 0; i < bounds.length; i++) {
                 bounds[i] = in.getLong();
@@ -499,9 +495,12 @@ final class LedgerModel {
         long era;
 
         static Balance fresh(Terms terms, long now) {
-            Balance balance = terms.isBucket()
-                    ? new Bucket(terms)
-                    : terms.kind() == 4 ? new Slots(terms, now) : new Window(terms, now);
+            Balance balance = switch (terms.kind()) {
+                case 0, 1 -> new Bucket(terms);
+                case 4 -> new Slots(terms, now);
+                case 5 -> new InFlight(terms, now);
+                default -> new Window(terms, now);
+            };
             balance.at = now;
             balance.era = now % ERAS;
             return balance;
@@ -769,7 +768,7 @@ final class LedgerModel {
     }
 
     /** A sliding window: what was used by slot, of which those there are hold no more than the limit; the rest is debt. */
-    private static final class Slots extends Balance {
+    private static class Slots extends Balance {
         static final int COUNT = 16;
 
         private TreeMap<Long, Long> usedIn = new TreeMap<>();
@@ -787,6 +786,15 @@ final class LedgerModel {
             Slots copy = (Slots) super.copy();
             copy.usedIn = new TreeMap<>(usedIn);
             return copy;
+        }
+
+        long room() {
+            return capacity;
+        }
+
+        /** Of eras, when the clock was set back. */
+        int passedBySetBack() {
+            return COUNT;
         }
 
         private long inSlots() {
@@ -818,7 +826,7 @@ final class LedgerModel {
                     usedIn.forEach((each, amount) -> kept.put(each - newest + slot, amount));
                     usedIn = kept;
                     newest = slot;
-                    era = (era + COUNT) % ERAS;
+                    era = (era + passedBySetBack()) % ERAS;
                 } else {
                     era = (era + slot - newest) % ERAS;
                     move(slot - newest);
@@ -829,7 +837,7 @@ final class LedgerModel {
 
         /** Debt takes what room there is. */
         private void enter() {
-            long entering = Math.max(0, Math.min(debt, capacity - inSlots()));
+            long entering = Math.max(0, Math.min(debt, room() - inSlots()));
             debt -= entering;
             usedIn.merge(newest, entering, Long::sum);
         }
@@ -893,7 +901,7 @@ final class LedgerModel {
             if (amount > balance) {
                 enter();
             }
-            long entering = Math.max(0, Math.min(amount, capacity - inSlots()));
+            long entering = Math.max(0, Math.min(amount, room() - inSlots()));
             usedIn.merge(newest, entering, Long::sum);
             debt = total - inSlots();
         }
@@ -921,6 +929,28 @@ final class LedgerModel {
         @Override
         public String toString() {
             return "slots " + usedIn + " debt " + debt + " newest " + newest + " at " + at;
+        }
+    }
+
+    /** Calls in flight: each is in the slot in which it was last charged, however many there are, and may end at any moment. */
+    private static final class InFlight extends Slots {
+        InFlight(Terms terms, long now) {
+            super(terms, now);
+        }
+
+        @Override
+        long room() {
+            return MAX.longValueExact();
+        }
+
+        @Override
+        int passedBySetBack() {
+            return 0;
+        }
+
+        @Override
+        long waitFor(Terms terms, long need) {
+            return 0;
         }
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Budget;
 import io.costguard.Cost;
+import io.costguard.Leased;
 import io.costguard.Limit;
 import io.costguard.PatientRedis;
 import io.costguard.limit.Charge;
@@ -18,7 +19,9 @@ import java.time.Duration;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -110,7 +113,8 @@ class LedgerModelIT {
                     limit.tokenBucket().burst(Cost.MAX_AMOUNT),
                     limit.tokenBucket().burst(1),
                     limit.fixedWindow(),
-                    limit.slidingWindow());
+                    limit.slidingWindow(),
+                    Leased.calls(amount, window));
             for (int i = 0; i < limits.size(); i++) {
                 Subject subject = subject(amount + "-" + micros + "-" + i, limits.get(i));
                 long capacity = limits.get(i).capacity();
@@ -168,6 +172,9 @@ class LedgerModelIT {
 
         private Limit limit(int which) {
             long amount = amount();
+            if (which == 0 && random.nextInt(3) == 0) {
+                return Leased.calls(amount, sliding());
+            }
             Limit.Amount of =
                     which == 0 ? Limit.requests(amount) : which == 1 ? Limit.tokens(amount) : Limit.inputTokens(amount);
             return switch (random.nextInt(9)) {
@@ -221,15 +228,17 @@ class LedgerModelIT {
             Limit[] changed = old.limits().toArray(Limit[]::new);
             long amount = amount();
             Limit limit = changed[0];
-            changed[0] = limit.algorithm() instanceof Limit.Algorithm.TokenBucket
-                    ? Limit.requests(amount)
-                            .per(Duration.ofNanos(micros(limit) * 1_000))
-                            .tokenBucket()
-                    : limit.algorithm() instanceof Limit.Algorithm.SlidingWindow
+            changed[0] = limit.isInFlight()
+                    ? Leased.calls(amount, Duration.ofNanos(micros(limit) * 1_000))
+                    : limit.algorithm() instanceof Limit.Algorithm.TokenBucket
                             ? Limit.requests(amount)
                                     .per(Duration.ofNanos(micros(limit) * 1_000))
-                                    .slidingWindow()
-                            : fixed(Limit.requests(amount), limit);
+                                    .tokenBucket()
+                            : limit.algorithm() instanceof Limit.Algorithm.SlidingWindow
+                                    ? Limit.requests(amount)
+                                            .per(Duration.ofNanos(micros(limit) * 1_000))
+                                            .slidingWindow()
+                                    : fixed(Limit.requests(amount), limit);
             Subject fresh = subject(old.key(), changed);
             subjects.set(which, new Subject(old.key(), fresh.budget()));
             history.add("changed " + old.limits() + " to " + fresh.limits());
@@ -259,6 +268,12 @@ class LedgerModelIT {
         private Batch.Call anyCall() {
             if (random.nextInt(10) == 0) {
                 return anyCorrection();
+            }
+            if (!open.isEmpty() && random.nextInt(5) == 0) {
+                Charge charge = open.get(random.nextInt(open.size()));
+                if (charge.claim().subject().budget().countsInFlight()) {
+                    return renewal(charge.claim().subject());
+                }
             }
             if (!open.isEmpty() && random.nextInt(3) == 0) {
                 Charge charge = open.remove(random.nextInt(open.size()));
@@ -292,13 +307,45 @@ class LedgerModelIT {
             return new Batch.Call.Reserve(claims);
         }
 
+        /** Of some of those that are open. */
+        private Batch.Call renewal(Subject subject) {
+            Map<Long, Long> byEra = new TreeMap<>();
+            long sum = 0;
+            for (Charge charge : open) {
+                long calls = charge.claim().amounts()[0];
+                if (charge.claim().subject().equals(subject)
+                        && random.nextBoolean()
+                        && calls <= Cost.MAX_AMOUNT - sum) {
+                    byEra.merge(charge.eras()[0], calls, Long::sum);
+                    sum += calls;
+                }
+            }
+            return new Batch.Call.Renew(subject, 0, byEra);
+        }
+
+        private void renewed(Batch.Call.Renew call, long era) {
+            for (Charge charge : open) {
+                boolean isOfIt = charge.claim().subject().equals(call.subject())
+                        && call.byEra().containsKey(charge.eras()[0]);
+                if (isOfIt && random.nextInt(4) > 0) {
+                    charge.eras()[0] = era;
+                }
+            }
+        }
+
         private void oneBatch() {
             Batch.Call[] calls = new Batch.Call[1 + random.nextInt(4)];
             for (int i = 0; i < calls.length; i++) {
                 calls[i] = anyCall();
             }
             Lane lane = lanes[random.nextInt(2)];
-            for (Batch.Result result : LedgerModelIT.this.run(lane, calls)) {
+            List<Batch.Result> results = LedgerModelIT.this.run(lane, calls);
+            for (int i = 0; i < calls.length; i++) {
+                if (calls[i] instanceof Batch.Call.Renew renew && results.get(i) instanceof Batch.Result.Renewed to) {
+                    renewed(renew, to.era());
+                }
+            }
+            for (Batch.Result result : results) {
                 if (result instanceof Batch.Result.Decided decided
                         && decided.verdict() instanceof Verdict.Granted granted) {
                     open.addAll(granted.charges());

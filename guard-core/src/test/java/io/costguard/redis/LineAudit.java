@@ -163,7 +163,7 @@ final class LineAudit {
     /**
      * What a value tells of one limit.
      *
-     * @param slots of a sliding window, the newest first
+     * @param slots of a sliding window, or of calls in flight, the newest first
      */
     record Stored(long limit, int kind, long parts, long balance, long added, List<Long> slots) {}
 
@@ -211,7 +211,7 @@ final class LineAudit {
                     unsigned(in, 7);
                 }
                 List<Long> slots = new ArrayList<>(List.of(added));
-                for (int older = 0; kind == 4 && older < 15; older++) {
+                for (int older = 0; kind >= 4 && older < 15; older++) {
                     slots.add(unsigned(in, 7));
                 }
                 limits.add(new Stored(kind == 1 ? ids[i] - 1 : ids[i], kind, parts[i], balances[i], added, slots));
@@ -227,7 +227,7 @@ final class LineAudit {
             long period = ((Limit.Window.Span) limit.window()).micros();
             if (stored.kind == 2) {
                 return coveredInWindow(limit, stored, need, now, period);
-            } else if (stored.kind == 4) {
+            } else if (stored.kind >= 4) {
                 return coveredInSlots(limit, stored, need, now, (period + 14) / 15);
             } else if (stored.kind == 1) {
                 long lacks = (need - stored.balance) * period - stored.added;
@@ -262,7 +262,7 @@ final class LineAudit {
                     return Math.max(now, slot * width);
                 }
                 inSlots -= slots.removeLast();
-                long entering = Math.min(debt, limit.capacity() - inSlots);
+                long entering = Math.max(0, Math.min(debt, limit.capacity() - inSlots));
                 slots.addFirst(entering);
                 inSlots += entering;
                 debt -= entering;

@@ -33,38 +33,44 @@ class LineHistoriesIT {
 
     @Test
     void inOneLineOfOneLimitCallsGoInOrderAndAtOnceAndNobodyIsLeftBehind() {
-        run(1, new LineHistory.Kinds(1, 1, false, false, false));
+        run(1, new LineHistory.Kinds(1, 1, false, false, false, false));
     }
 
     @Test
     void inOneLineOfSeveralLimitsTooWithOverruns() {
-        run(2, new LineHistory.Kinds(1, 3, true, false, false));
+        run(2, new LineHistory.Kinds(1, 3, true, false, false, false));
     }
 
     @Test
     void inLinesThatOverlapACallGoesFirstOnlyWhereRoomForTheEarlierIsLeft() {
-        run(3, new LineHistory.Kinds(3, 1, false, false, false));
+        run(3, new LineHistory.Kinds(3, 1, false, false, false, false));
     }
 
     @Test
     void inLinesThatOverlapWithSeveralLimitsAndOverrunsToo() {
-        run(4, new LineHistory.Kinds(3, 2, true, false, false));
+        run(4, new LineHistory.Kinds(3, 2, true, false, false, false));
     }
 
     @Test
     void callsAboveCapacityWaitUntilItIsFullAndLeaveADebt() {
-        run(5, new LineHistory.Kinds(1, 2, true, true, false));
-        run(6, new LineHistory.Kinds(3, 2, true, true, false));
+        run(5, new LineHistory.Kinds(1, 2, true, true, false, false));
+        run(6, new LineHistory.Kinds(3, 2, true, true, false, false));
     }
 
     @Test
     void holdsDeathsLostLinesCancelledBatchesAndCallsThatLeaveChangeNobodysOrder() {
-        run(7, new LineHistory.Kinds(1, 2, true, true, true));
+        run(7, new LineHistory.Kinds(1, 2, true, true, true, false));
     }
 
     @Test
     void theSameInLinesThatOverlap() {
-        run(8, new LineHistory.Kinds(3, 2, true, true, true));
+        run(8, new LineHistory.Kinds(3, 2, true, true, true, false));
+    }
+
+    @Test
+    void callsInFlightThatAreRenewedOrLapseKeepAllOfThat() {
+        run(9, new LineHistory.Kinds(1, 1, false, false, false, true));
+        run(10, new LineHistory.Kinds(3, 2, true, true, true, true));
     }
 
     private void run(int series, LineHistory.Kinds kinds) {

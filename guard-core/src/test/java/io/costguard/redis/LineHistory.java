@@ -3,6 +3,7 @@ package io.costguard.redis;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Budget;
+import io.costguard.Leased;
 import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
@@ -58,8 +59,9 @@ final class LineHistory {
      * What happens in a history.
      *
      * @param clamped whether some calls are above capacity
+     * @param inFlight whether the first limit of each subject counts what is in flight, which is renewed now and then
      */
-    record Kinds(int subjects, int limits, boolean overruns, boolean clamped, boolean troubles) {}
+    record Kinds(int subjects, int limits, boolean overruns, boolean clamped, boolean troubles, boolean inFlight) {}
 
     /** What a history came to. */
     record Figures(int joined, int waitedAndGone, int asks, int messages, long slowestMicros) {}
@@ -122,6 +124,9 @@ final class LineHistory {
         }
         for (long at = START; at < START + 2 * ARRIVALS; at += random.nextInt(800_000)) {
             at(at, this::settleOne);
+        }
+        for (long at = START; kinds.inFlight && at < START + 2 * ARRIVALS; at += random.nextInt(800_000)) {
+            at(at, this::renewOne);
         }
         for (Event event = agenda.poll(); event != null; event = agenda.poll()) {
             checkNobodyIsIdle(event.at);
@@ -197,6 +202,30 @@ final class LineHistory {
         settle(new Settled(charge, actual));
     }
 
+    /** What is not settled while it is on its way: that waits for it. */
+    private void renewOne() {
+        if (open.isEmpty()) {
+            return;
+        }
+        Charge charge = open.remove(random.nextInt(open.size()));
+        Subject subject = charge.claim().subject();
+        Batch.Call.Renew renew = new Batch.Call.Renew(
+                subject, 0, Map.of(charge.eras()[0], charge.claim().amounts()[0]));
+        peers.get(random.nextInt(peers.size())).send(renew, result -> renewed(charge, result), () -> open.add(charge));
+    }
+
+    private void renewed(Charge charge, Batch.Result result) {
+        long era = ((Batch.Result.Renewed) result).era();
+        boolean lapsed = Terms.isGone(charge.eras()[0], era);
+        if (!lapsed) {
+            site(charge.claim()).took(0, -charge.claim().amounts()[0], chargedAt.getOrDefault(charge, now));
+        }
+        site(charge.claim()).goesOn(charge.claim().amounts()[0]);
+        charge.eras()[0] = era;
+        chargedAt.put(charge, now);
+        open.add(charge);
+    }
+
     private void settle(Settled settled) {
         Peer peer = peers.get(random.nextInt(peers.size()));
         peer.send(new Batch.Call.Settle(settled), result -> {}, () -> settle(settled));
@@ -251,6 +280,9 @@ final class LineHistory {
             long amount = large ? 999_999_937 : 20 + random.nextInt(200);
             Limit.Amount of =
                     which == 0 ? Limit.requests(amount) : which == 1 ? Limit.tokens(amount) : Limit.inputTokens(amount);
+            if (which == 0 && kinds.inFlight) {
+                return Leased.calls(20 + random.nextInt(200), Duration.ofMillis(1_000 + random.nextInt(3_000)));
+            }
             return switch (random.nextInt(5)) {
                 case 4 ->
                     of.per(Duration.ofMillis(1_000 + random.nextInt(3_000))).slidingWindow();
@@ -365,6 +397,11 @@ final class LineHistory {
             return at;
         }
 
+        /** So much goes on, however full it is. */
+        void goesOn(long amount) {
+            outByWindow.get(0).merge(now, amount, Long::sum);
+        }
+
         /** What was let go minus what was given back never exceeds what there is in any interval, or in one window. */
         void took(int which, long amount, long from) {
             Limit limit = subject.limits().get(which);
@@ -378,7 +415,7 @@ final class LineHistory {
                 }
                 return;
             }
-            if (limit.algorithm() instanceof Limit.Algorithm.SlidingWindow) {
+            if (limit.isInFlight() || limit.algorithm() instanceof Limit.Algorithm.SlidingWindow) {
                 outByWindow.get(which).merge(from, amount, Long::sum);
                 if (amount > 0) {
                     assertThat(outByWindow.get(which).entrySet().stream()
@@ -486,10 +523,12 @@ final class LineHistory {
             lane.advance(0);
             for (int i = 0; i < sent.size(); i++) {
                 Sent each = sent.get(i);
-                boolean done = each.call instanceof Batch.Call.Settle
-                        && reply != null
-                        && !(reply.results().get(i) instanceof Batch.Result.AskAgain);
-                if (!done) {
+                // Only reserves are undone.
+                if (reply != null
+                        && !(each.call instanceof Batch.Call.Reserve)
+                        && !(reply.results().get(i) instanceof Batch.Result.AskAgain)) {
+                    each.then.accept(reply.results().get(i));
+                } else {
                     each.lost.run();
                 }
             }

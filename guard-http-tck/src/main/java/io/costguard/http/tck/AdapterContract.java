@@ -897,6 +897,41 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    void aBodyThatIsOpenForLongerThanTheLeaseHoldsItsSlotUntilItIsClosed(Mode mode) throws Exception {
+        List<byte[]> pieces = Recordings.pieces(STREAM.response(), 17).subList(0, 20);
+        URI provider = opened(PiecemealProvider.silentAfter(STREAM, pieces)).uri();
+        CostGuard guard = opened(inFlight().build());
+        Client client = client(guard, Denials.answer(), mode);
+        GuardedCall marker = GuardedCall.of("marker");
+
+        try (Client.Answer answer =
+                client.send(new Client.Sent("POST", provider, headers(), STREAM.request(), Client.Body.BYTES))) {
+            assertThat(answer.body().read()).isNotNegative();
+            // What a guard holds when it is closed lapses with its lease, which began after that of the body.
+            try (CostGuard closed = inFlight().build()) {
+                assertThat(closed.tryAcquire(marker)).isPresent();
+            }
+            awaitSlots(guard, marker, 1);
+            awaitSlots(guard, GuardedCall.of(STREAM.model()).with("apiKey", "sk-canary"), 0);
+        }
+
+        awaitSlots(guard, GuardedCall.of(STREAM.model()).with("apiKey", "sk-canary"), 1);
+    }
+
+    private CostGuard.Builder inFlight() {
+        return builder(redis.url())
+                .lease(Duration.ofSeconds(1))
+                .budget(Budget.named("in flight").limit(Limit.concurrentCalls(1)));
+    }
+
+    private static void awaitSlots(CostGuard guard, GuardedCall call, long free) throws GuardUnavailableException {
+        while (guard.status(call).get(0).balance() != free) {
+            assertThat(Thread.currentThread().isInterrupted()).as("timed out").isFalse();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
     void aResponseThatIsForgottenIsSettledAndReportedOnceItIsGone(Mode mode) throws Exception {
         List<byte[]> pieces = Recordings.pieces(STREAM.response(), 17).subList(0, 20);
         URI provider = opened(PiecemealProvider.silentAfter(STREAM, pieces)).uri();
