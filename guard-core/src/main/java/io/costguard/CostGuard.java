@@ -173,6 +173,49 @@ public final class CostGuard implements AutoCloseable {
         }
     }
 
+    /**
+     * Begins anew, in the whole fleet, with the limits that the call would fall under, after all that was settled so far: their balances are
+     * full, their debts are gone, and no hold lasts. Calls that wait stay in line, and go as there is room now. What was reserved before
+     * gives nothing back when it is settled; what it used above its estimate is charged.
+     *
+     * @throws GuardUnavailableException if Redis did not answer in time: it may have been done, and may be done again
+     */
+    public void reset(GuardedCall call) throws GuardUnavailableException {
+        requireCall(call);
+        if (limiter != null) {
+            limiter.reset(call);
+        }
+    }
+
+    /**
+     * Charges what was used without asking first, to all limits that the call falls under: where they do not have it, it is their debt. For
+     * what went past the guard, such as what an invoice has more. Exactly once: also where it throws, as said there.
+     *
+     * @param cost the call's own {@link GuardedCall#cost cost} does not matter here; dollars that are not given come from the price list
+     * @throws GuardUnavailableException if Redis did not answer in time: unless the guard is closed before Redis is back, it is charged
+     *     then, so that it must not be charged again
+     */
+    public void charge(GuardedCall call, Cost cost) throws GuardUnavailableException {
+        requireCall(call);
+        Objects.requireNonNull(cost);
+        if (limiter != null) {
+            limiter.charge(call, cost);
+        }
+    }
+
+    /**
+     * Gives back what was charged, to all limits that the call falls under, and lets those who wait go early: up to capacity, of a window
+     * at most what was used in it. It does not matter when it was charged: what a permit has reserved is for {@link Permit#release} and
+     * {@link Permit#settle}. Exactly once: also where it throws, as {@link #charge} does.
+     */
+    public void refund(GuardedCall call, Cost cost) throws GuardUnavailableException {
+        requireCall(call);
+        Objects.requireNonNull(cost);
+        if (limiter != null) {
+            limiter.refund(call, cost);
+        }
+    }
+
     /** Returns when all that was settled so far is in Redis. */
     public void flush() throws GuardUnavailableException {
         if (limiter != null) {

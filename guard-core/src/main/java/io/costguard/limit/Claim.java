@@ -20,6 +20,10 @@ public record Claim(Subject subject, long[] amounts) {
                         .toArray());
     }
 
+    public static Claim ofNothing(Subject subject) {
+        return new Claim(subject, new long[subject.limits().size()]);
+    }
+
     static Claim of(Subject subject, Cost cost) {
         return new Claim(subject, charges(subject, cost, cost));
     }

@@ -43,6 +43,21 @@ public interface Ledger extends AutoCloseable {
      */
     void correct(Correction correction, Runnable then);
 
+    /**
+     * Charges these claims without asking, exactly once: as debt what is not there. Completes when that is in the ledger, and fails where
+     * it never will be.
+     */
+    CompletableFuture<?> charge(List<Claim> claims);
+
+    /** Gives so much back, exactly once: at most what was charged. Completes and fails as {@link #charge} does. */
+    CompletableFuture<?> refund(List<Claim> claims);
+
+    /**
+     * Has all there again, without debts and holds; what was charged before gives nothing back. Those who wait stay in line. Fails where
+     * the ledger is away for longer than one decision may take: then it is forgotten.
+     */
+    CompletableFuture<?> reset(List<Subject> subjects);
+
     /** How all limits of these claims' subjects stand, in their order, and for a newcomer that asks so much; charges nothing. */
     List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) throws GuardUnavailableException;
 

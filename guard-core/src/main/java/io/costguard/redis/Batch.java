@@ -34,7 +34,9 @@ final class Batch {
     private static final int MANY_FIELDS = 2_000;
 
     private static final int DRY_RUN = 1 << 15;
+    private static final int RESET = 1 << 14;
     private static final int CORRECTION = 1 << 15;
+    private static final int REFUND = RESET | CORRECTION;
     private static final int WITH_LINES = 8;
     private static final int IN_LINE = 1 << 7;
     private static final byte[] OPERATION_FORMAT = ascii("BI6I7I7");
@@ -138,21 +140,22 @@ final class Batch {
         }
     }
 
-    /** What one limit of a subject is corrected by. */
-    private static final class Correcting extends Change {
-        final Correction correction;
+    /** What changes a subject whatever was charged there, and when. */
+    private static final class Adjusting extends Change {
+        final int kind;
+        final long[] amounts;
 
-        Correcting(Place place, Correction correction) {
+        Adjusting(Place place, int kind, long[] amounts) {
             super(place);
-            this.correction = correction;
+            this.kind = kind;
+            this.amounts = amounts;
         }
 
         @Override
         void write(ByteBuffer out) {
-            out.putShort((short) (place.number | CORRECTION));
-            for (int i = 0; i < place.subject.limits().size(); i++) {
-                out.put((byte) 0).putShort((short) 0);
-                out.putLong(i == correction.limit() ? correction.atMost() : Cost.MAX_AMOUNT);
+            out.putShort((short) (place.number | kind));
+            for (long amount : amounts) {
+                out.put((byte) 0).putShort((short) 0).putLong(amount);
             }
         }
     }
@@ -208,7 +211,19 @@ final class Batch {
 
         record Settle(Settled settled) implements Call {}
 
+        /** Charges without a decision: it is as if nothing had been reserved for what was used. */
+        static Call charge(Claim claim) {
+            int limits = claim.amounts().length;
+            Charge nothing = new Charge(Claim.ofNothing(claim.subject()), new long[limits], new long[limits]);
+            return new Settle(new Settled(nothing, claim.amounts()));
+        }
+
         record Correct(Correction correction) implements Call {}
+
+        /** Gives back what was charged whenever. */
+        record Refund(Claim claim) implements Call {}
+
+        record Reset(Subject subject) implements Call {}
 
         /** Wants to know how limits stand, and how long a newcomer with these claims would wait: the only call of its batch. */
         record Look(List<Claim> newcomer) implements Call {}
@@ -305,9 +320,18 @@ final class Batch {
             }
             changeOf.add(place.lastSettle);
         } else if (call instanceof Call.Correct correct) {
-            Change correcting = new Correcting(named(place(correct.correction().subject())), correct.correction());
-            add(correcting);
-            changeOf.add(correcting);
+            Correction correction = correct.correction();
+            long[] atMost = new long[correction.subject().limits().size()];
+            Arrays.fill(atMost, Cost.MAX_AMOUNT);
+            atMost[correction.limit()] = correction.atMost();
+            adjust(correction.subject(), CORRECTION, atMost);
+        } else if (call instanceof Call.Refund refund) {
+            long[] back = Arrays.stream(refund.claim().amounts())
+                    .map(amount -> -amount)
+                    .toArray();
+            adjust(refund.claim().subject(), REFUND, back);
+        } else if (call instanceof Call.Reset reset) {
+            adjust(reset.subject(), RESET, new long[reset.subject().limits().size()]);
         } else if (call instanceof Call.Look look) {
             addReserve(new Call.Reserve(look.newcomer()).namingLines());
         }
@@ -330,6 +354,15 @@ final class Batch {
             formatBytes += OPERATION_FORMAT.length;
         }
         reserves.add(new Reserving(reserve, places));
+    }
+
+    private void adjust(Subject subject, int kind, long[] amounts) {
+        Place place = named(place(subject));
+        // What is settled after it would else be settled with what was before it.
+        place.lastSettle = null;
+        Change adjusting = new Adjusting(place, kind, amounts);
+        add(adjusting);
+        changeOf.add(adjusting);
     }
 
     private void add(Change change) {
@@ -513,12 +546,12 @@ final class Batch {
         int reserve = 0;
         for (int i = 0; i < results.length; i++) {
             Call call = calls.get(i);
-            if (call instanceof Call.Settle || call instanceof Call.Correct) {
-                results[i] = changed(changeOf.get(change++), flags);
-            } else if (call instanceof Call.Reserve) {
+            if (call instanceof Call.Reserve) {
                 results[i] = reserved(in, reserves.get(reserve++), flags, states);
             } else if (call instanceof Call.Look look) {
                 results[i] = looked(in, look, flags, states);
+            } else {
+                results[i] = changed(changeOf.get(change++), flags);
             }
         }
         List<Wake> wakes = new ArrayList<>();

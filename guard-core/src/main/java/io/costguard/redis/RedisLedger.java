@@ -129,12 +129,13 @@ public final class RedisLedger implements Ledger {
         }
     }
 
-    /** One subject of a call that has ended; or a correction, which is soon worth nothing. */
+    /** One subject of a call that has ended; or what changes its balances otherwise. */
     private static final class Settling {
         final Batch.Call call;
         final Runnable then;
         final long createdNanos;
-        final CompletableFuture<Boolean> done = new CompletableFuture<>();
+        /** Fails where it never will be in Redis. */
+        final CompletableFuture<Void> done = new CompletableFuture<>();
 
         Settling(Batch.Call call, Runnable then, long createdNanos) {
             this.call = call;
@@ -144,6 +145,11 @@ public final class RedisLedger implements Ledger {
 
         boolean isCorrection() {
             return call instanceof Batch.Call.Correct;
+        }
+
+        /** What would be old news, or come at a time when nobody expects it any more. */
+        boolean isForgottenSoon() {
+            return isCorrection() || call instanceof Batch.Call.Reset;
         }
     }
 
@@ -313,6 +319,35 @@ public final class RedisLedger implements Ledger {
         }
     }
 
+    @Override
+    public CompletableFuture<?> charge(List<Claim> claims) {
+        return change(claims.stream().map(Batch.Call::charge).toList());
+    }
+
+    @Override
+    public CompletableFuture<?> refund(List<Claim> claims) {
+        return change(claims.stream().<Batch.Call>map(Batch.Call.Refund::new).toList());
+    }
+
+    @Override
+    public CompletableFuture<?> reset(List<Subject> subjects) {
+        return change(subjects.stream().<Batch.Call>map(Batch.Call.Reset::new).toList());
+    }
+
+    private CompletableFuture<?> change(List<Batch.Call> calls) {
+        if (settlesWaiting.get() >= SETTLES_KEPT || closed) {
+            return CompletableFuture.failedFuture(
+                    closed ? Waiters.closed() : new GuardUnavailableException("too much waits for Redis"));
+        }
+        List<CompletableFuture<Void>> done = new ArrayList<>();
+        for (Batch.Call call : calls) {
+            Settling settling = new Settling(call, () -> {}, clock.nanoTime());
+            done.add(settling.done);
+            begin(settling);
+        }
+        return CompletableFuture.allOf(done.toArray(CompletableFuture<?>[]::new));
+    }
+
     private void begin(Settling settling) {
         unsettled.add(settling);
         enqueue(settling);
@@ -367,7 +402,7 @@ public final class RedisLedger implements Ledger {
             } catch (TimeoutException e) {
                 throw new GuardUnavailableException("not everything was settled within " + timeoutText(), e);
             } catch (ExecutionException e) {
-                throw new IllegalStateException(e);
+                log.debug("there is nothing left to wait for", e);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw new GuardUnavailableException("interrupted while settling", e);
@@ -390,7 +425,6 @@ public final class RedisLedger implements Ledger {
         waiters.close();
         List<Settling> left = List.copyOf(unsettled);
         giveUp(left, "the guard was closed while Redis was away");
-        left.forEach(settling -> done(settling, false));
         sender.close();
     }
 
@@ -608,8 +642,8 @@ public final class RedisLedger implements Ledger {
                 return;
             }
             settlesWaiting.decrementAndGet();
-            if (settling.isCorrection() && clock.nanoTime() - settling.createdNanos > timeoutNanos) {
-                done(settling, false);
+            if (settling.isForgottenSoon() && clock.nanoTime() - settling.createdNanos > timeoutNanos) {
+                fail(settling, "Redis did not take it within " + timeoutText());
             } else {
                 cargo.settles.add(settling);
                 cargo.batch.add(settling.call);
@@ -721,7 +755,8 @@ public final class RedisLedger implements Ledger {
             return;
         }
         if (result instanceof Batch.Result.Refused refused) {
-            giveUp(List.of(settling), refused.why().getMessage());
+            giveUp(List.of(settling), String.valueOf(refused.why().getMessage()));
+            return;
         } else if (!settling.isCorrection() || result instanceof Batch.Result.Corrected) {
             try {
                 settling.then.run();
@@ -729,19 +764,21 @@ public final class RedisLedger implements Ledger {
                 log.error("what follows a settle failed", e);
             }
         }
-        done(settling, true);
-    }
-
-    private void done(Settling settling, boolean isKnown) {
         unsettled.remove(settling);
-        settling.done.complete(isKnown);
+        settling.done.complete(null);
     }
 
-    private void giveUp(Collection<Settling> settlings, @Nullable String why) {
-        giveUp((int) settlings.stream().filter(each -> !each.isCorrection()).count(), why);
+    private void fail(Settling settling, String why) {
+        unsettled.remove(settling);
+        settling.done.completeExceptionally(new GuardUnavailableException(why));
     }
 
-    private void giveUp(int count, @Nullable String why) {
+    private void giveUp(Collection<Settling> settlings, String why) {
+        giveUp((int) settlings.stream().filter(each -> !each.isForgottenSoon()).count(), why);
+        settlings.forEach(settling -> fail(settling, why));
+    }
+
+    private void giveUp(int count, String why) {
         if (count > 0) {
             log.warn("settles given up: {} ({}); what they would have given back stays charged", count, why);
         }
@@ -822,7 +859,6 @@ public final class RedisLedger implements Ledger {
             if (reply.status() == Batch.Status.LANE_REFUSED) {
                 lane.renew();
                 giveUp(cargo.settles, "Redis lost what it remembered of this process");
-                cargo.settles.forEach(settling -> done(settling, false));
             } else {
                 lane.advance(clock.nanoTime());
                 if (reply.status() == Batch.Status.CANCELLED_BEFORE_IT_CAME) {

@@ -108,6 +108,26 @@ public final class VirtualLedger implements Ledger {
         }
     }
 
+    @Override
+    public CompletableFuture<?> charge(List<Claim> claims) {
+        return changed(claims.stream().map(Batch.Call::charge).toList());
+    }
+
+    @Override
+    public CompletableFuture<?> refund(List<Claim> claims) {
+        return changed(claims.stream().<Batch.Call>map(Batch.Call.Refund::new).toList());
+    }
+
+    @Override
+    public CompletableFuture<?> reset(List<Subject> subjects) {
+        return changed(subjects.stream().<Batch.Call>map(Batch.Call.Reset::new).toList());
+    }
+
+    private CompletableFuture<?> changed(List<Batch.Call> calls) {
+        calls.forEach(this::change);
+        return CompletableFuture.completedFuture(null);
+    }
+
     private Batch.Result change(Batch.Call call) {
         try {
             return decided(call);

@@ -297,6 +297,21 @@ class LimiterTest {
         }
 
         @Override
+        public CompletableFuture<?> charge(List<Claim> claims) {
+            return CompletableFuture.completedFuture(null);
+        }
+
+        @Override
+        public CompletableFuture<?> refund(List<Claim> claims) {
+            return CompletableFuture.completedFuture(null);
+        }
+
+        @Override
+        public CompletableFuture<?> reset(List<Subject> subjects) {
+            return CompletableFuture.completedFuture(null);
+        }
+
+        @Override
         public List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) {
             return List.of();
         }
