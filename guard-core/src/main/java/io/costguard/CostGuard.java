@@ -32,6 +32,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -68,10 +69,15 @@ public final class CostGuard implements AutoCloseable {
 
     private final @Nullable Limiter limiter;
     private final HttpGuard http;
+    private final PriceList prices;
+    private final AtomicReference<List<Budget>> budgets;
 
-    private CostGuard(@Nullable Limiter limiter, HttpGuard http) {
+    private CostGuard(
+            @Nullable Limiter limiter, HttpGuard http, PriceList prices, AtomicReference<List<Budget>> budgets) {
         this.limiter = limiter;
         this.http = http;
+        this.prices = prices;
+        this.budgets = budgets;
     }
 
     public static Builder builder() {
@@ -213,6 +219,40 @@ public final class CostGuard implements AutoCloseable {
         Objects.requireNonNull(cost);
         if (limiter != null) {
             limiter.refund(call, cost);
+        }
+    }
+
+    /**
+     * Puts other budgets in the place of all that there are: later calls fall under these. A budget is the same as before if its name and what
+     * it is counted per are, and so is a limit of it by its {@link Limit#name() name}: their balances stay, cut to a smaller capacity, never
+     * raised to a larger one. Calls that wait, or are under way, are decided and settled under what takes the place of their budgets; under
+     * their own where nothing does. Those that wait hear of it within a second. No call fails for it.
+     *
+     * <p>It is for this process: others follow as they are told. Meanwhile each decides by what it knows, over the same balances.
+     *
+     * @throws IllegalArgumentException where these budgets make no sense; it says why, and all stays as it was
+     */
+    public void update(List<Budget> budgets) {
+        List<Budget> latest = List.copyOf(budgets);
+        check(latest, prices);
+        synchronized (this.budgets) {
+            this.budgets.set(latest);
+            if (limiter != null) {
+                limiter.update(latest);
+            }
+        }
+    }
+
+    private static void check(List<Budget> budgets, PriceList prices) {
+        Set<String> names = new HashSet<>();
+        for (Budget budget : budgets) {
+            if (!names.add(budget.name())) {
+                throw new IllegalArgumentException("two budgets have the name '" + budget.name() + "'");
+            }
+            budget.check(prices);
+        }
+        if (budgets.isEmpty()) {
+            log.warn("the guard has no budget: no call is guarded; add one with budget(..)");
         }
     }
 
@@ -427,17 +467,15 @@ public final class CostGuard implements AutoCloseable {
          */
         public CostGuard build() {
             PriceList known = check();
+            AtomicReference<List<Budget>> current = new AtomicReference<>(List.copyOf(budgets));
             if (!isEnabled()) {
                 log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
-                return new CostGuard(null, HttpGuard.off());
-            }
-            if (budgets.isEmpty()) {
-                log.warn("the guard has no budget: no call is guarded; add one with budget(..)");
+                return new CostGuard(null, HttpGuard.off(), known, current);
             }
             Redis redis = redis();
             List<GuardListener> told = new ArrayList<>(listeners);
-            told.add(0, new LoggingListener(budgets));
-            return guard(known, redis, keyPrefix, new RedisLedger(redis, keyPrefix, decisionTimeout), told);
+            told.add(0, new LoggingListener(current::get));
+            return guard(known, current, redis, keyPrefix, new RedisLedger(redis, keyPrefix, decisionTimeout), told);
         }
 
         /**
@@ -453,7 +491,13 @@ public final class CostGuard implements AutoCloseable {
             PriceList known = check();
             Redis redis = redis();
             String prefix = keyPrefix + ":virtual-" + UUID.randomUUID();
-            return guard(known, redis, prefix, new VirtualLedger(redis, prefix, time, decisionTimeout), listeners);
+            return guard(
+                    known,
+                    new AtomicReference<>(List.copyOf(budgets)),
+                    redis,
+                    prefix,
+                    new VirtualLedger(redis, prefix, time, decisionTimeout),
+                    listeners);
         }
 
         private Redis redis() {
@@ -462,7 +506,13 @@ public final class CostGuard implements AutoCloseable {
                     : Redis.at(redisUrl == null ? "" : redisUrl, decisionTimeout);
         }
 
-        private CostGuard guard(PriceList known, Redis redis, String prefix, Ledger ledger, List<GuardListener> told) {
+        private CostGuard guard(
+                PriceList known,
+                AtomicReference<List<Budget>> current,
+                Redis redis,
+                String prefix,
+                Ledger ledger,
+                List<GuardListener> told) {
             Fingerprint fingerprint = new Fingerprint(fingerprintKey);
             Limiter limiter = new Limiter(
                     new Subjects(budgets, prefix, partitionBy, fingerprint),
@@ -480,7 +530,9 @@ public final class CostGuard implements AutoCloseable {
                     ForkJoinPool.commonPool());
             return new CostGuard(
                     limiter,
-                    HttpGuard.of(limiter, known, learned, dialects, providers, denials, unknownCalls, streamUsage));
+                    HttpGuard.of(limiter, known, learned, dialects, providers, denials, unknownCalls, streamUsage),
+                    known,
+                    current);
         }
 
         private PriceList check() {
@@ -489,13 +541,7 @@ public final class CostGuard implements AutoCloseable {
                 throw new IllegalArgumentException(
                         "say where Redis is, once: redis(\"redis://host:6379\") or redis(client)");
             }
-            Set<String> names = new HashSet<>();
-            for (Budget budget : budgets) {
-                if (!names.add(budget.name())) {
-                    throw new IllegalArgumentException("two budgets have the name '" + budget.name() + "'");
-                }
-                budget.check(known);
-            }
+            CostGuard.check(budgets, known);
             return known;
         }
 

@@ -6,4 +6,10 @@ package io.costguard.limit;
  * @param eras for each limit, the era of its balance in which the charge was made: a refund counts only there
  * @param balances for each limit, what was left
  */
-public record Charge(Claim claim, long[] eras, long[] balances) {}
+public record Charge(Claim claim, long[] eras, long[] balances) {
+
+    Charge under(Subject other) {
+        Subject subject = claim.subject();
+        return new Charge(claim.under(other), subject.retold(eras, other), subject.retold(balances, other));
+    }
+}

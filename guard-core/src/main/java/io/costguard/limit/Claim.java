@@ -20,6 +20,11 @@ public record Claim(Subject subject, long[] amounts) {
                         .toArray());
     }
 
+    /** The same of another budget with the same balances. */
+    public Claim under(Subject other) {
+        return other.budget() == subject.budget() ? this : new Claim(other, subject.retold(amounts, other));
+    }
+
     public static Claim ofNothing(Subject subject) {
         return new Claim(subject, new long[subject.limits().size()]);
     }

@@ -40,7 +40,7 @@ public final class Limiter implements AutoCloseable {
     private static final String LATER =
             "it will be once Redis is back, unless the guard is closed before: do not ask for it again";
 
-    private final Askings askings;
+    private volatile Askings askings;
     private final PreCheck preCheck;
     private final Ledger ledger;
     private final WhenExhausted whenExhausted;
@@ -411,6 +411,13 @@ public final class Limiter implements AutoCloseable {
         return subjects.stream()
                 .filter(subject -> !subject.budget().isDryRun() && which.test(subject.budget()))
                 .toList();
+    }
+
+    /** Has what is asked from now on fall under these budgets, and what was asked before under those that take its budgets' place. */
+    public synchronized void update(List<Budget> budgets) {
+        // First: a batch must not have calls under both without knowing which are the latest.
+        ledger.update(budgets);
+        askings = askings.under(budgets);
     }
 
     /** Returns when all that has ended so far is in the ledger. */

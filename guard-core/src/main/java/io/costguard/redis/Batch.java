@@ -4,6 +4,7 @@ import io.costguard.Cost;
 import io.costguard.GuardUnavailableException;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.LatestBudgets;
 import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
 import io.costguard.limit.Standing;
@@ -17,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,12 +50,15 @@ final class Batch {
     private static final byte LINE_NEEDED = 5;
 
     private final List<Call> calls = new ArrayList<>();
-    private final Map<Subject, Place> subjects = new LinkedHashMap<>();
+    /** By key: no two of a batch, under whatever budgets, may be of the same balances, as the script would write both. */
+    private final Map<String, Place> subjects = new LinkedHashMap<>();
+
     private final Map<Terms, Integer> terms = new LinkedHashMap<>();
     private final List<Change> changes = new ArrayList<>();
     private final List<Change> changeOf = new ArrayList<>();
     private final List<Reserving> reserves = new ArrayList<>();
     private final Lines lines;
+    private final LatestBudgets latest;
     private final List<Place> withLine = new ArrayList<>();
     private @Nullable Place lastPlace;
     private int termsFields;
@@ -81,7 +86,13 @@ final class Batch {
     private record Reserving(Call.Reserve call, Place[] places) {}
 
     Batch(Lines lines) {
+        this(lines, LatestBudgets.NONE);
+    }
+
+    /** @param latest under which calls are decided, whatever budgets they were made for */
+    Batch(Lines lines, LatestBudgets latest) {
         this.lines = lines;
+        this.latest = latest;
     }
 
     /** What is changed at one subject, without a decision. */
@@ -199,6 +210,14 @@ final class Batch {
                 this(claims, null, false);
             }
 
+            private Reserve under(Place[] places) {
+                List<Claim> latest = new ArrayList<>(places.length);
+                for (int i = 0; i < places.length; i++) {
+                    latest.add(claims.get(i).under(places[i].subject));
+                }
+                return new Reserve(latest, operation, namesLines);
+            }
+
             Reserve(List<Claim> claims, LineOperation operation) {
                 this(claims, operation, true);
             }
@@ -314,24 +333,21 @@ final class Batch {
             addReserve(reserve);
         } else if (call instanceof Call.Settle settle) {
             Place place = named(place(settle.settled().charge().claim().subject()));
-            if (place.lastSettle == null || !place.lastSettle.add(settle.settled())) {
-                place.lastSettle = new Settling(place, settle.settled());
+            Settled settled = settle.settled().under(place.subject);
+            if (place.lastSettle == null || !place.lastSettle.add(settled)) {
+                place.lastSettle = new Settling(place, settled);
                 add(place.lastSettle);
             }
             changeOf.add(place.lastSettle);
         } else if (call instanceof Call.Correct correct) {
             Correction correction = correct.correction();
-            long[] atMost = new long[correction.subject().limits().size()];
-            Arrays.fill(atMost, Cost.MAX_AMOUNT);
-            atMost[correction.limit()] = correction.atMost();
-            adjust(correction.subject(), CORRECTION, atMost);
+            long[] down = new long[correction.subject().limits().size()];
+            down[correction.limit()] = Cost.MAX_AMOUNT - correction.atMost();
+            adjust(new Claim(correction.subject(), down), CORRECTION, amount -> Cost.MAX_AMOUNT - amount);
         } else if (call instanceof Call.Refund refund) {
-            long[] back = Arrays.stream(refund.claim().amounts())
-                    .map(amount -> -amount)
-                    .toArray();
-            adjust(refund.claim().subject(), REFUND, back);
+            adjust(refund.claim(), REFUND, amount -> -amount);
         } else if (call instanceof Call.Reset reset) {
-            adjust(reset.subject(), RESET, new long[reset.subject().limits().size()]);
+            adjust(Claim.ofNothing(reset.subject()), RESET, amount -> 0);
         } else if (call instanceof Call.Look look) {
             addReserve(new Call.Reserve(look.newcomer()).namingLines());
         }
@@ -339,8 +355,11 @@ final class Batch {
 
     private void addReserve(Call.Reserve reserve) {
         Place[] places = new Place[reserve.claims().size()];
+        boolean isOfLatest = true;
         for (int i = 0; i < places.length; i++) {
             places[i] = place(reserve.claims().get(i).subject());
+            isOfLatest &= places[i].subject.budget()
+                    == reserve.claims().get(i).subject().budget();
             if (reserve.namesLines()) {
                 nameLine(places[i]);
             }
@@ -353,11 +372,13 @@ final class Batch {
             callFields += OPERATION_FIELDS;
             formatBytes += OPERATION_FORMAT.length;
         }
-        reserves.add(new Reserving(reserve, places));
+        reserves.add(new Reserving(isOfLatest ? reserve : reserve.under(places), places));
     }
 
-    private void adjust(Subject subject, int kind, long[] amounts) {
-        Place place = named(place(subject));
+    private void adjust(Claim claim, int kind, LongUnaryOperator written) {
+        Place place = named(place(claim.subject()));
+        long[] amounts =
+                Arrays.stream(claim.under(place.subject).amounts()).map(written).toArray();
         // What is settled after it would else be settled with what was before it.
         place.lastSettle = null;
         Change adjusting = new Adjusting(place, kind, amounts);
@@ -372,13 +393,13 @@ final class Batch {
     }
 
     private Place place(Subject subject) {
-        if (lastPlace != null && lastPlace.subject.equals(subject)) {
+        if (lastPlace != null && lastPlace.subject.key().equals(subject.key())) {
             return lastPlace;
         }
-        Place place = subjects.get(subject);
+        Place place = subjects.get(subject.key());
         if (place == null) {
-            place = new Place(subject, subjects.size() + 1);
-            subjects.put(subject, place);
+            place = new Place(latest.of(subject), subjects.size() + 1);
+            subjects.put(subject.key(), place);
             formatBytes++;
             if (terms.putIfAbsent(place.terms, termsFields) == null) {
                 termsFields += place.terms.fields();
@@ -415,8 +436,8 @@ final class Batch {
     List<byte[]> keys(byte[] lane) {
         List<byte[]> keys = new ArrayList<>(subjects.size() + 1);
         keys.add(lane);
-        for (Subject subject : subjects.keySet()) {
-            keys.add(subject.key().getBytes(StandardCharsets.UTF_8));
+        for (String key : subjects.keySet()) {
+            keys.add(key.getBytes(StandardCharsets.UTF_8));
         }
         for (Place place : withLine) {
             keys.add((place.subject.key() + ":line").getBytes(StandardCharsets.UTF_8));
@@ -647,7 +668,7 @@ final class Batch {
     }
 
     private int numberOf(Subject subject) {
-        return Objects.requireNonNull(subjects.get(subject)).number;
+        return Objects.requireNonNull(subjects.get(subject.key())).number;
     }
 
     private static byte[] ascii(String text) {

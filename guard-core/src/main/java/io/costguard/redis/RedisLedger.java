@@ -1,8 +1,10 @@
 package io.costguard.redis;
 
+import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.LatestBudgets;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Patience;
 import io.costguard.limit.Standing;
@@ -100,6 +102,7 @@ public final class RedisLedger implements Ledger {
     private final Set<Settling> unsettled = ConcurrentHashMap.newKeySet();
     private final Queue<Unknown> unknown = new ConcurrentLinkedQueue<>();
     private final Thread pump;
+    private volatile LatestBudgets latest = LatestBudgets.NONE;
     private volatile boolean pumpSleeps;
     private volatile boolean settlesApart;
     private final AtomicBoolean closing = new AtomicBoolean();
@@ -155,10 +158,6 @@ public final class RedisLedger implements Ledger {
 
     /** What travels together, in this order. */
     private record Cargo(List<Ask> asks, List<Settling> settles, Batch batch) {
-        static Cargo empty(Lines lines) {
-            return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch(lines));
-        }
-
         boolean isEmpty() {
             return asks.isEmpty() && settles.isEmpty();
         }
@@ -395,6 +394,11 @@ public final class RedisLedger implements Ledger {
     }
 
     @Override
+    public void update(List<Budget> budgets) {
+        latest = latest.with(budgets);
+    }
+
+    @Override
     public void flush(long deadlineNanos) throws GuardUnavailableException {
         for (Settling settling : List.copyOf(unsettled)) {
             try {
@@ -599,7 +603,7 @@ public final class RedisLedger implements Ledger {
 
     /** What a caller leads. One that is alone leaves the settles to the pump, which gathers them: they would make it wait. */
     private Cargo asksAndMaybeSettles() {
-        Cargo cargo = Cargo.empty(lines);
+        Cargo cargo = cargo();
         addAsks(cargo);
         if (!settlesApart && (cargo.asks.size() > 1 || settlesWaiting.get() >= ASKS_A_BATCH)) {
             addSettles(cargo);
@@ -609,7 +613,7 @@ public final class RedisLedger implements Ledger {
 
     /** What the pump leads. A full Redis refuses a batch that reserves, but not one that only settles. */
     private Cargo settlesAndMaybeAsks() {
-        Cargo cargo = Cargo.empty(lines);
+        Cargo cargo = cargo();
         if (!settlesApart) {
             addAsks(cargo);
         }
@@ -618,6 +622,10 @@ public final class RedisLedger implements Ledger {
             addAsks(cargo);
         }
         return cargo;
+    }
+
+    private Cargo cargo() {
+        return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch(lines, latest));
     }
 
     private void addAsks(Cargo cargo) {

@@ -1,9 +1,11 @@
 package io.costguard.redis;
 
+import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
 import io.costguard.VirtualTime;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.LatestBudgets;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Patience;
 import io.costguard.limit.Standing;
@@ -41,6 +43,7 @@ public final class VirtualLedger implements Ledger {
     private final Lines lines;
     private final ServerClock clock;
     private final Waiters waiters;
+    private LatestBudgets latest = LatestBudgets.NONE;
     private Instant told = Instant.MIN;
 
     /**
@@ -151,6 +154,11 @@ public final class VirtualLedger implements Ledger {
         }
     }
 
+    @Override
+    public void update(List<Budget> budgets) {
+        latest = latest.with(budgets);
+    }
+
     /** All is settled at once. */
     @Override
     public void flush(long deadlineNanos) {}
@@ -175,9 +183,9 @@ public final class VirtualLedger implements Ledger {
     }
 
     private Batch.Result run(Batch.Call call) throws GuardUnavailableException {
-        Batch batch = new Batch(lines);
-        batch.add(call);
         Batch.Mode mode = call instanceof Batch.Call.Look ? Batch.Mode.LOOK : Batch.Mode.RUN;
+        Batch batch = mode == Batch.Mode.LOOK ? new Batch(lines) : new Batch(lines, latest);
+        batch.add(call);
         byte[] request = batch.request(mode, lane.number(), NEVER_TOO_LATE, Script.A_DAY_IN_MILLIS, micros());
         Batch.Reply reply;
         try {

@@ -133,7 +133,7 @@ class LimiterTest {
 
     @Test
     void withoutAListenerOfTheUsersACallIsDecidedAndSettledTheSame() throws Exception {
-        try (Limiter quiet = limiter(new LoggingListener(List.of(BUDGET)))) {
+        try (Limiter quiet = limiter(new LoggingListener(() -> List.of(BUDGET)))) {
             granted(quiet.decide(call("k"))).settle(Cost.requests(1).input(5));
             granted(quiet.decide(call("k"))).settle(Cost.requests(1).input(9));
             granted(quiet.decide(call("k"))).release();
@@ -315,6 +315,9 @@ class LimiterTest {
         public List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) {
             return List.of();
         }
+
+        @Override
+        public void update(List<Budget> latest) {}
 
         @Override
         public void flush(long deadlineNanos) {}
