@@ -20,6 +20,7 @@ import io.costguard.redis.VirtualLedger;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -31,8 +32,11 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -71,6 +75,7 @@ public final class CostGuard implements AutoCloseable {
     private final HttpGuard http;
     private final PriceList prices;
     private final AtomicReference<List<Budget>> budgets;
+    private volatile boolean closed;
 
     private CostGuard(
             @Nullable Limiter limiter, HttpGuard http, PriceList prices, AtomicReference<List<Budget>> budgets) {
@@ -243,6 +248,23 @@ public final class CostGuard implements AutoCloseable {
         }
     }
 
+    private void watch(ChangingFile<List<Budget>> file, Executor later) {
+        later.execute(() -> {
+            if (!closed) {
+                file.look().ifPresent(latest -> follow(file, latest));
+                watch(file, later);
+            }
+        });
+    }
+
+    private void follow(ChangingFile<List<Budget>> file, List<Budget> latest) {
+        try {
+            update(latest);
+        } catch (IllegalArgumentException e) {
+            log.warn("{}: the budgets stay as they were: {}", file, e.getMessage());
+        }
+    }
+
     private static void check(List<Budget> budgets, PriceList prices) {
         Set<String> names = new HashSet<>();
         for (Budget budget : budgets) {
@@ -274,6 +296,7 @@ public final class CostGuard implements AutoCloseable {
      */
     @Override
     public void close() {
+        closed = true;
         if (limiter != null) {
             limiter.close();
         }
@@ -303,6 +326,8 @@ public final class CostGuard implements AutoCloseable {
         private @Nullable String redisUrl;
         private @Nullable UnifiedJedis redisClient;
         private final List<Budget> budgets = new ArrayList<>();
+        private int inFile;
+        private Consumer<CostGuard> watch = guard -> {};
         private WhenExhausted whenExhausted = WhenExhausted.reject();
         private WhenRedisFails whenRedisFails = WhenRedisFails.failClosed();
         private Denials denials = Denials.answer();
@@ -340,6 +365,30 @@ public final class CostGuard implements AutoCloseable {
         /** One more budget; without any no call is guarded, which is logged. */
         public Builder budget(Budget budget) {
             budgets.add(budget);
+            return this;
+        }
+
+        /**
+         * The budgets in a file in JSON, which {@link BudgetFile} reads, and what they become while the guard runs: the file is looked at
+         * every ten seconds, and {@link CostGuard#update} follows it, until the guard is closed. A file that is gone, or makes no sense,
+         * changes nothing, and is logged once. In the place of {@link #budget}.
+         *
+         * @throws IllegalArgumentException that says in which line and column what is wrong now
+         */
+        public Builder budgets(Path file) throws IOException {
+            return budgets(file, CompletableFuture.delayedExecutor(ChangingFile.EVERY.toNanos(), TimeUnit.NANOSECONDS));
+        }
+
+        /**
+         * {@link #budgets(Path)}, looked at when it is told to.
+         *
+         * @param later runs what it is given once it is time for the next look
+         */
+        Builder budgets(Path file, Executor later) throws IOException {
+            ChangingFile<List<Budget>> read = new ChangingFile<>(file, BudgetFile::parse);
+            budgets.addAll(read.first());
+            this.watch = guard -> guard.watch(read, later);
+            this.inFile = read.first().size();
             return this;
         }
 
@@ -475,7 +524,10 @@ public final class CostGuard implements AutoCloseable {
             Redis redis = redis();
             List<GuardListener> told = new ArrayList<>(listeners);
             told.add(0, new LoggingListener(current::get));
-            return guard(known, current, redis, keyPrefix, new RedisLedger(redis, keyPrefix, decisionTimeout), told);
+            CostGuard guard =
+                    guard(known, current, redis, keyPrefix, new RedisLedger(redis, keyPrefix, decisionTimeout), told);
+            watch.accept(guard);
+            return guard;
         }
 
         /**
@@ -540,6 +592,9 @@ public final class CostGuard implements AutoCloseable {
             if ((redisUrl == null) == (redisClient == null)) {
                 throw new IllegalArgumentException(
                         "say where Redis is, once: redis(\"redis://host:6379\") or redis(client)");
+            }
+            if (inFile > 0 && budgets.size() != inFile) {
+                throw new IllegalArgumentException("budgets come from one file, or from budget(..), and not from both");
             }
             CostGuard.check(budgets, known);
             return known;

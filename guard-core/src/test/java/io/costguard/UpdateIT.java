@@ -5,9 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.costguard.testing.RedisForTests;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -20,11 +24,15 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.api.parallel.Resources;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What becomes of balances and calls when budgets change while a guard runs. */
 @Timeout(180)
+@ResourceLock(Resources.SYSTEM_ERR)
 class UpdateIT {
     /** Refills less than a unit in any test's time. */
     private static final Duration LONG = Duration.ofDays(30);
@@ -172,6 +180,49 @@ class UpdateIT {
         assertThat(events.grants)
                 .flatExtracting(GuardListener.Grant::left)
                 .allSatisfy(left -> assertThat(left.balance()).isBetween(0L, left.capacity()));
+    }
+
+    @Test
+    void budgetsInAFileAreFollowedAndStayAsTheyWereWhereItMakesNoSense(@TempDir Path folder) throws Exception {
+        Path file = folder.resolve("budgets.json");
+        Files.writeString(file, tokensADay("1000"));
+        Queue<Runnable> later = new ArrayDeque<>();
+        CostGuard guard = CostGuard.builder()
+                .redis(redis.url())
+                .keyPrefix(prefix)
+                .decisionTimeout(Duration.ofMinutes(1))
+                .budgets(file, later::add)
+                .build();
+        guards.add(guard);
+        guard.acquire(tokens(300));
+
+        Files.writeString(file, tokensADay("5000"));
+        later.remove().run();
+        assertThat(balance(guard)).isEqualTo(4_700);
+
+        for (String bad : List.of("{", tokensADay("-1"), tokensADay("5, \"burst\": 7"))) {
+            Files.writeString(file, bad);
+            String logged = Logged.by(() -> later.remove().run());
+            assertThat(logged).contains("budgets.json");
+            assertThat(balance(guard)).isEqualTo(4_700);
+        }
+
+        guard.close();
+        later.remove().run();
+        assertThat(later).isEmpty();
+    }
+
+    private static String tokensADay(String tokens) {
+        return "{\"budgets\": [{\"name\": \"b\", \"limits\": [{\"tokens\": " + tokens + ", \"per\": \"P300D\"}]}]}";
+    }
+
+    @Test
+    void budgetsComeFromAFileOrFromCodeAndNotFromBoth(@TempDir Path folder) throws Exception {
+        Path file = Files.writeString(folder.resolve("budgets.json"), tokensADay("1000"));
+        CostGuard.Builder builder =
+                CostGuard.builder().redis(redis.url()).budgets(file).budget(budget(bucket(5)));
+
+        assertThatIllegalArgumentException().isThrownBy(builder::build).withMessageContaining("not from both");
     }
 
     /** What becomes of a call that was let go. */
