@@ -20,6 +20,7 @@ import io.costguard.redis.VirtualLedger;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -31,7 +32,11 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -68,10 +73,22 @@ public final class CostGuard implements AutoCloseable {
 
     private final @Nullable Limiter limiter;
     private final HttpGuard http;
+    private final PriceList prices;
+    private final AtomicReference<List<Budget>> budgets;
+    private final Duration lease;
+    private volatile boolean closed;
 
-    private CostGuard(@Nullable Limiter limiter, HttpGuard http) {
+    private CostGuard(
+            @Nullable Limiter limiter,
+            HttpGuard http,
+            PriceList prices,
+            AtomicReference<List<Budget>> budgets,
+            Duration lease) {
         this.limiter = limiter;
         this.http = http;
+        this.prices = prices;
+        this.budgets = budgets;
+        this.lease = lease;
     }
 
     public static Builder builder() {
@@ -173,6 +190,104 @@ public final class CostGuard implements AutoCloseable {
         }
     }
 
+    /**
+     * Begins anew, in the whole fleet, with the limits that the call would fall under, after all that was settled so far: their balances are
+     * full, their debts are gone, and no hold lasts. Calls that wait stay in line, and go as there is room now. What was reserved before
+     * gives nothing back when it is settled; what it used above its estimate is charged.
+     *
+     * @throws GuardUnavailableException if Redis did not answer in time: it may have been done, and may be done again
+     */
+    public void reset(GuardedCall call) throws GuardUnavailableException {
+        requireCall(call);
+        if (limiter != null) {
+            limiter.reset(call);
+        }
+    }
+
+    /**
+     * Charges what was used without asking first, to all limits that the call falls under: where they do not have it, it is their debt. For
+     * what went past the guard, such as what an invoice has more. Exactly once: also where it throws, as said there.
+     *
+     * @param cost the call's own {@link GuardedCall#cost cost} does not matter here; dollars that are not given come from the price list
+     * @throws GuardUnavailableException if Redis did not answer in time: unless the guard is closed before Redis is back, it is charged
+     *     then, so that it must not be charged again
+     */
+    public void charge(GuardedCall call, Cost cost) throws GuardUnavailableException {
+        requireCall(call);
+        Objects.requireNonNull(cost);
+        if (limiter != null) {
+            limiter.charge(call, cost);
+        }
+    }
+
+    /**
+     * Gives back what was charged, to all limits that the call falls under, and lets those who wait go early: up to capacity, of a window
+     * at most what was used in it. It does not matter when it was charged: what a permit has reserved is for {@link Permit#release} and
+     * {@link Permit#settle}. Exactly once: also where it throws, as {@link #charge} does.
+     */
+    public void refund(GuardedCall call, Cost cost) throws GuardUnavailableException {
+        requireCall(call);
+        Objects.requireNonNull(cost);
+        if (limiter != null) {
+            limiter.refund(call, cost);
+        }
+    }
+
+    /**
+     * Puts other budgets in the place of all that there are: later calls fall under these. A budget is the same as before if its name and what
+     * it is counted per are, and so is a limit of it by its {@link Limit#name() name}: their balances stay, cut to a smaller capacity, never
+     * raised to a larger one. Calls that wait, or are under way, are decided and settled under what takes the place of their budgets; under
+     * their own where nothing does. Those that wait hear of it within a second. No call fails for it.
+     *
+     * <p>It is for this process: others follow as they are told. Meanwhile each decides by what it knows, over the same balances.
+     *
+     * @throws IllegalArgumentException where these budgets make no sense; it says why, and all stays as it was
+     */
+    public void update(List<Budget> budgets) {
+        List<Budget> latest = List.copyOf(budgets);
+        check(latest, prices);
+        synchronized (this.budgets) {
+            this.budgets.set(latest);
+            if (limiter != null) {
+                limiter.update(leased(latest, lease));
+            }
+        }
+    }
+
+    private static List<Budget> leased(List<Budget> budgets, Duration lease) {
+        return budgets.stream().map(budget -> budget.leased(lease)).toList();
+    }
+
+    private void watch(ChangingFile<List<Budget>> file, Executor later) {
+        later.execute(() -> {
+            if (!closed) {
+                file.look().ifPresent(latest -> follow(file, latest));
+                watch(file, later);
+            }
+        });
+    }
+
+    private void follow(ChangingFile<List<Budget>> file, List<Budget> latest) {
+        try {
+            update(latest);
+        } catch (IllegalArgumentException e) {
+            log.warn("{}: the budgets stay as they were: {}", file, e.getMessage());
+        }
+    }
+
+    private static void check(List<Budget> budgets, PriceList prices) {
+        Set<String> names = new HashSet<>();
+        for (Budget budget : budgets) {
+            if (!names.add(budget.name())) {
+                throw new IllegalArgumentException("two budgets have the name '" + budget.name() + "'");
+            }
+            budget.check(prices);
+        }
+        if (budgets.isEmpty()) {
+            log.warn("the guard has no budget: no call is guarded; add one with budget(..)");
+        }
+    }
+
     /** Returns when all that was settled so far is in Redis. */
     public void flush() throws GuardUnavailableException {
         if (limiter != null) {
@@ -191,6 +306,7 @@ public final class CostGuard implements AutoCloseable {
      */
     @Override
     public void close() {
+        closed = true;
         if (limiter != null) {
             limiter.close();
         }
@@ -220,6 +336,8 @@ public final class CostGuard implements AutoCloseable {
         private @Nullable String redisUrl;
         private @Nullable UnifiedJedis redisClient;
         private final List<Budget> budgets = new ArrayList<>();
+        private int inFile;
+        private Consumer<CostGuard> watch = guard -> {};
         private WhenExhausted whenExhausted = WhenExhausted.reject();
         private WhenRedisFails whenRedisFails = WhenRedisFails.failClosed();
         private Denials denials = Denials.answer();
@@ -258,6 +376,30 @@ public final class CostGuard implements AutoCloseable {
         /** One more budget; without any no call is guarded, which is logged. */
         public Builder budget(Budget budget) {
             budgets.add(budget);
+            return this;
+        }
+
+        /**
+         * The budgets in a file in JSON, which {@link BudgetFile} reads, and what they become while the guard runs: the file is looked at
+         * every ten seconds, and {@link CostGuard#update} follows it, until the guard is closed. A file that is gone, or makes no sense,
+         * changes nothing, and is logged once. In the place of {@link #budget}.
+         *
+         * @throws IllegalArgumentException that says in which line and column what is wrong now
+         */
+        public Builder budgets(Path file) throws IOException {
+            return budgets(file, CompletableFuture.delayedExecutor(ChangingFile.EVERY.toNanos(), TimeUnit.NANOSECONDS));
+        }
+
+        /**
+         * {@link #budgets(Path)}, looked at when it is told to.
+         *
+         * @param later runs what it is given once it is time for the next look
+         */
+        Builder budgets(Path file, Executor later) throws IOException {
+            ChangingFile<List<Budget>> read = new ChangingFile<>(file, BudgetFile::parse);
+            budgets.addAll(read.first());
+            this.watch = guard -> guard.watch(read, later);
+            this.inFile = read.first().size();
             return this;
         }
 
@@ -397,17 +539,18 @@ public final class CostGuard implements AutoCloseable {
          */
         public CostGuard build() {
             PriceList known = check();
+            AtomicReference<List<Budget>> current = new AtomicReference<>(List.copyOf(budgets));
             if (!isEnabled()) {
                 log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
-                return new CostGuard(null, HttpGuard.off());
-            }
-            if (budgets.isEmpty()) {
-                log.warn("the guard has no budget: no call is guarded; add one with budget(..)");
+                return new CostGuard(null, HttpGuard.off(), known, current, lease);
             }
             Redis redis = redis();
             List<GuardListener> told = new ArrayList<>(listeners);
-            told.add(0, new LoggingListener(budgets));
-            return guard(known, redis, keyPrefix, new RedisLedger(redis, keyPrefix, decisionTimeout), told);
+            told.add(0, new LoggingListener(current::get));
+            CostGuard guard =
+                    guard(known, current, redis, keyPrefix, new RedisLedger(redis, keyPrefix, decisionTimeout), told);
+            watch.accept(guard);
+            return guard;
         }
 
         /**
@@ -423,7 +566,13 @@ public final class CostGuard implements AutoCloseable {
             PriceList known = check();
             Redis redis = redis();
             String prefix = keyPrefix + ":virtual-" + UUID.randomUUID();
-            return guard(known, redis, prefix, new VirtualLedger(redis, prefix, time, decisionTimeout), listeners);
+            return guard(
+                    known,
+                    new AtomicReference<>(List.copyOf(budgets)),
+                    redis,
+                    prefix,
+                    new VirtualLedger(redis, prefix, time, decisionTimeout),
+                    listeners);
         }
 
         private Redis redis() {
@@ -432,12 +581,16 @@ public final class CostGuard implements AutoCloseable {
                     : Redis.at(redisUrl == null ? "" : redisUrl, decisionTimeout);
         }
 
-        private CostGuard guard(PriceList known, Redis redis, String prefix, Ledger ledger, List<GuardListener> told) {
+        private CostGuard guard(
+                PriceList known,
+                AtomicReference<List<Budget>> current,
+                Redis redis,
+                String prefix,
+                Ledger ledger,
+                List<GuardListener> told) {
             Fingerprint fingerprint = new Fingerprint(fingerprintKey);
-            List<Budget> leased =
-                    budgets.stream().map(budget -> budget.leased(lease)).toList();
             Limiter limiter = new Limiter(
-                    new Subjects(leased, prefix, partitionBy, fingerprint),
+                    new Subjects(leased(budgets, lease), prefix, partitionBy, fingerprint),
                     ledger,
                     known,
                     fingerprint,
@@ -452,7 +605,10 @@ public final class CostGuard implements AutoCloseable {
                     ForkJoinPool.commonPool());
             return new CostGuard(
                     limiter,
-                    HttpGuard.of(limiter, known, learned, dialects, providers, denials, unknownCalls, streamUsage));
+                    HttpGuard.of(limiter, known, learned, dialects, providers, denials, unknownCalls, streamUsage),
+                    known,
+                    current,
+                    lease);
         }
 
         private PriceList check() {
@@ -461,13 +617,10 @@ public final class CostGuard implements AutoCloseable {
                 throw new IllegalArgumentException(
                         "say where Redis is, once: redis(\"redis://host:6379\") or redis(client)");
             }
-            Set<String> names = new HashSet<>();
-            for (Budget budget : budgets) {
-                if (!names.add(budget.name())) {
-                    throw new IllegalArgumentException("two budgets have the name '" + budget.name() + "'");
-                }
-                budget.check(known);
+            if (inFile > 0 && budgets.size() != inFile) {
+                throw new IllegalArgumentException("budgets come from one file, or from budget(..), and not from both");
             }
+            CostGuard.check(budgets, known);
             return known;
         }
 

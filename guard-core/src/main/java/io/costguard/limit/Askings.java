@@ -1,5 +1,6 @@
 package io.costguard.limit;
 
+import io.costguard.Budget;
 import io.costguard.Cost;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
@@ -38,6 +39,11 @@ final class Askings {
         this.prices = prices;
         this.fingerprint = fingerprint;
         this.keyless = fingerprint.of("");
+    }
+
+    /** The same under other budgets. */
+    Askings under(List<Budget> budgets) {
+        return new Askings(subjects.of(budgets), prices, fingerprint);
     }
 
     /** What does not depend on the cost; and what was asked with the last one. */

@@ -7,4 +7,10 @@ package io.costguard.limit;
  *     writes to that of calls in flight as it renews them
  * @param balances for each limit, what was left
  */
-public record Charge(Claim claim, long[] eras, long[] balances) {}
+public record Charge(Claim claim, long[] eras, long[] balances) {
+
+    Charge under(Subject other) {
+        Subject subject = claim.subject();
+        return new Charge(claim.under(other), subject.retold(eras, other), subject.retold(balances, other));
+    }
+}

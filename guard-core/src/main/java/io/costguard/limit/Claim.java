@@ -20,17 +20,34 @@ public record Claim(Subject subject, long[] amounts) {
                         .toArray());
     }
 
+    /** The same of another budget with the same balances. */
+    public Claim under(Subject other) {
+        return other.budget() == subject.budget() ? this : new Claim(other, subject.retold(amounts, other));
+    }
+
+    public static Claim ofNothing(Subject subject) {
+        return new Claim(subject, new long[subject.limits().size()]);
+    }
+
     static Claim of(Subject subject, Cost cost) {
         return new Claim(subject, charges(subject, cost, cost));
     }
 
     /** What stays charged of this claim, made for {@code reserved}, when {@code used} was used: nothing of calls in flight. */
     long[] settled(Cost used, Cost reserved) {
-        long[] amounts = charges(subject, used, reserved);
-        for (int i = 0; i < amounts.length; i++) {
-            amounts[i] = subject.limits().get(i).isInFlight() ? 0 : amounts[i];
+        return withoutCallsInFlight(charges(subject, used, reserved));
+    }
+
+    /** What is charged or given back without a call. */
+    Claim withoutCallsInFlight() {
+        return new Claim(subject, withoutCallsInFlight(amounts.clone()));
+    }
+
+    private long[] withoutCallsInFlight(long[] all) {
+        for (int i = 0; i < all.length; i++) {
+            all[i] = subject.limits().get(i).isInFlight() ? 0 : all[i];
         }
-        return amounts;
+        return all;
     }
 
     private static long[] charges(Subject subject, Cost used, Cost reserved) {

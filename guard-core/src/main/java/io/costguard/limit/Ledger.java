@@ -1,5 +1,6 @@
 package io.costguard.limit;
 
+import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
 import java.time.Duration;
 import java.util.List;
@@ -43,6 +44,27 @@ public interface Ledger extends AutoCloseable {
      */
     void correct(Correction correction, Runnable then);
 
+    /**
+     * Charges these claims without asking, exactly once: as debt what is not there. Completes when that is in the ledger, and fails where
+     * it never will be.
+     */
+    CompletableFuture<?> charge(List<Claim> claims);
+
+    /** Gives so much back, exactly once: at most what was charged. Completes and fails as {@link #charge} does. */
+    CompletableFuture<?> refund(List<Claim> claims);
+
+    /**
+     * Has all there again, without debts and holds; what was charged before gives nothing back. Those who wait stay in line. Fails where
+     * the ledger is away for longer than one decision may take: then it is forgotten.
+     */
+    CompletableFuture<?> reset(List<Subject> subjects);
+
+    /**
+     * Has whatever was asked, or is asked, under a budget that one of these takes the place of decided and settled under that one. Where one
+     * has no successor it stays as it is.
+     */
+    void update(List<Budget> latest);
+
     /** How all limits of these claims' subjects stand, in their order, and for a newcomer that asks so much; charges nothing. */
     List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) throws GuardUnavailableException;
 
@@ -64,7 +86,15 @@ public interface Ledger extends AutoCloseable {
      *
      * @param actual for each limit, in its own unit
      */
-    record Settled(Charge charge, long[] actual) {}
+    record Settled(Charge charge, long[] actual) {
+        /** The same of another budget with the same balances. */
+        public Settled under(Subject other) {
+            Subject subject = charge.claim().subject();
+            return other.budget() == subject.budget()
+                    ? this
+                    : new Settled(charge.under(other), subject.retold(actual, other));
+        }
+    }
 
     /**
      * What a balance is at most; it is never raised.

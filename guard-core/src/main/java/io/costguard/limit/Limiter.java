@@ -37,7 +37,10 @@ public final class Limiter implements AutoCloseable {
     /** How long a call that waits takes to see that nobody wants it any more. */
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-    private final Askings askings;
+    private static final String LATER =
+            "it will be once Redis is back, unless the guard is closed before: do not ask for it again";
+
+    private volatile Askings askings;
     private final PreCheck preCheck;
     private final Ledger ledger;
     private final WhenExhausted whenExhausted;
@@ -315,17 +318,56 @@ public final class Limiter implements AutoCloseable {
         if (subjects.isEmpty()) {
             return;
         }
+        inTime(ledger.hold(subjects, hold), "Redis did not take the hold");
+        listeners.held(askings.identified(call), hold);
+    }
+
+    /** As if nobody had called like this before. */
+    public void reset(GuardedCall call) throws GuardUnavailableException {
+        List<Subject> subjects = askings.subjectsOf(call);
+        flush();
+        CompletableFuture<?> reset = ledger.reset(subjects);
+        inTime(forgetting(reset, subjects), "Redis did not reset it; it may have been done all the same");
+    }
+
+    /** Charges a call that was not asked for. */
+    public void charge(GuardedCall call, Cost cost) throws GuardUnavailableException {
+        inTime(ledger.charge(claims(call, cost)), "Redis has not been told what to charge yet; " + LATER);
+    }
+
+    /** Gives back what a call was charged, whenever that was. */
+    public void refund(GuardedCall call, Cost cost) throws GuardUnavailableException {
+        List<Claim> claims = claims(call, cost);
+        CompletableFuture<?> refund = ledger.refund(claims);
+        List<Subject> subjects = claims.stream().map(Claim::subject).toList();
+        inTime(forgetting(refund, subjects), "Redis has not been told what to give back yet; " + LATER);
+    }
+
+    private List<Claim> claims(GuardedCall call, Cost cost) {
+        return askings.of(call.cost(cost)).claims().stream()
+                .map(Claim::withoutCallsInFlight)
+                .filter(claim -> Arrays.stream(claim.amounts()).anyMatch(amount -> amount > 0))
+                .toList();
+    }
+
+    /** What was denied before may be let go from then on. */
+    private CompletableFuture<?> forgetting(CompletableFuture<?> done, List<Subject> subjects) {
+        return done.thenRun(() -> subjects.forEach(preCheck::forget));
+    }
+
+    private void inTime(CompletableFuture<?> done, String otherwise) throws GuardUnavailableException {
         try {
-            ledger.hold(subjects, hold).get(timeout.toNanos(), TimeUnit.NANOSECONDS);
-            listeners.held(askings.identified(call), hold);
-        } catch (ExecutionException | TimeoutException e) {
+            done.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            throw new GuardUnavailableException(otherwise, e);
+        } catch (ExecutionException e) {
             String why = e.getCause() instanceof GuardUnavailableException unavailable
                     ? String.valueOf(unavailable.getMessage())
-                    : "Redis did not take the hold";
+                    : otherwise;
             throw new GuardUnavailableException(why, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new GuardUnavailableException("interrupted while holding", e);
+            throw new GuardUnavailableException("interrupted; " + otherwise, e);
         }
     }
 
@@ -370,6 +412,13 @@ public final class Limiter implements AutoCloseable {
         return subjects.stream()
                 .filter(subject -> !subject.budget().isDryRun() && which.test(subject.budget()))
                 .toList();
+    }
+
+    /** Has what is asked from now on fall under these budgets, and what was asked before under those that take its budgets' place. */
+    public synchronized void update(List<Budget> budgets) {
+        // First: a batch must not have calls under both without knowing which are the latest.
+        ledger.update(budgets);
+        askings = askings.under(budgets);
     }
 
     /** Returns when all that has ended so far is in the ledger. */

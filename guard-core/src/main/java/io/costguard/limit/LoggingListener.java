@@ -7,8 +7,7 @@ import io.costguard.GuardListener;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.stream.Collectors;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,12 +20,13 @@ public final class LoggingListener implements GuardListener {
             .maximumSize(10_000)
             .expireAfterWrite(Duration.ofMinutes(1))
             .build();
-    private final Map<String, List<String>> countedPer;
+    private final Supplier<List<Budget>> budgets;
 
     private record Subject(String budget, List<@Nullable String> values, Denied.By by) {}
 
-    public LoggingListener(List<Budget> budgets) {
-        this.countedPer = budgets.stream().collect(Collectors.toMap(Budget::name, Budget::countedPer));
+    /** @param budgets those that there are when it is asked */
+    public LoggingListener(Supplier<List<Budget>> budgets) {
+        this.budgets = budgets;
     }
 
     @Override
@@ -36,9 +36,10 @@ public final class LoggingListener implements GuardListener {
         }
         String budget = event.denial().budget();
         List<@Nullable String> values = new ArrayList<>();
-        for (String attribute : countedPer.getOrDefault(budget, List.of())) {
-            values.add(event.call().attributes().get(attribute));
-        }
+        budgets.get().stream()
+                .filter(each -> each.name().equals(budget))
+                .flatMap(each -> each.countedPer().stream())
+                .forEach(attribute -> values.add(event.call().attributes().get(attribute)));
         if (told.asMap().putIfAbsent(new Subject(budget, values, event.by()), true) == null) {
             String verb = event.by() == Denied.By.DRY_RUN ? "would have been denied (dry run)" : "denied";
             String why = new Admission.Refused(event.denial(), event.by(), event.waited())

@@ -15,6 +15,19 @@ public record Subject(String key, Budget budget) {
         return budget.limits();
     }
 
+    /** What is told of each limit, told of those of another budget with the same balances: 0 of what this one does not have. */
+    long[] retold(long[] amounts, Subject other) {
+        long[] retold = new long[other.limits().size()];
+        for (int i = 0; i < retold.length; i++) {
+            for (int j = 0; j < amounts.length; j++) {
+                if (limits().get(j).name().equals(other.limits().get(i).name())) {
+                    retold[i] = amounts[j];
+                }
+            }
+        }
+        return retold;
+    }
+
     @Override
     public boolean equals(Object other) {
         return other instanceof Subject that && key.equals(that.key) && budget == that.budget;

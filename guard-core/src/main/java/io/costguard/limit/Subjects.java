@@ -46,6 +46,11 @@ public final class Subjects {
                 .toList();
     }
 
+    /** The same of other budgets. */
+    Subjects of(List<Budget> others) {
+        return new Subjects(others, keyPrefix, partitionBy, fingerprint);
+    }
+
     /**
      * The subjects of a call with these attributes, {@code apiKey} being a fingerprint already.
      *

@@ -2,8 +2,10 @@ package io.costguard.redis;
 
 import io.costguard.Cost;
 import io.costguard.GuardUnavailableException;
+import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.LatestBudgets;
 import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
 import io.costguard.limit.Standing;
@@ -17,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,7 +37,9 @@ final class Batch {
     private static final int MANY_FIELDS = 2_000;
 
     private static final int DRY_RUN = 1 << 15;
+    private static final int RESET = 1 << 14;
     private static final int CORRECTION = 1 << 15;
+    private static final int REFUND = RESET | CORRECTION;
     private static final int WITH_LINES = 8;
     private static final int IN_LINE = 1 << 7;
     private static final byte[] OPERATION_FORMAT = ascii("BI6I7I7");
@@ -46,12 +51,15 @@ final class Batch {
     private static final byte LINE_NEEDED = 5;
 
     private final List<Call> calls = new ArrayList<>();
-    private final Map<Subject, Place> subjects = new LinkedHashMap<>();
+    /** By key: no two of a batch, under whatever budgets, may be of the same balances, as the script would write both. */
+    private final Map<String, Place> subjects = new LinkedHashMap<>();
+
     private final Map<Terms, Integer> terms = new LinkedHashMap<>();
     private final List<Change> changes = new ArrayList<>();
     private final List<Change> changeOf = new ArrayList<>();
     private final List<Reserving> reserves = new ArrayList<>();
     private final Lines lines;
+    private final LatestBudgets latest;
     private final List<Place> withLine = new ArrayList<>();
     private @Nullable Place lastPlace;
     private int termsFields;
@@ -79,7 +87,13 @@ final class Batch {
     private record Reserving(Call.Reserve call, Place[] places) {}
 
     Batch(Lines lines) {
+        this(lines, LatestBudgets.NONE);
+    }
+
+    /** @param latest under which calls are decided, whatever budgets they were made for */
+    Batch(Lines lines, LatestBudgets latest) {
         this.lines = lines;
+        this.latest = latest;
     }
 
     /** What is changed at one subject, without a decision. */
@@ -142,21 +156,22 @@ final class Batch {
         }
     }
 
-    /** What one limit of a subject is corrected by. */
-    private static final class Correcting extends Change {
-        final Correction correction;
+    /** What changes a subject whatever was charged there, and when. */
+    private static final class Adjusting extends Change {
+        final int kind;
+        final long[] amounts;
 
-        Correcting(Place place, Correction correction) {
+        Adjusting(Place place, int kind, long[] amounts) {
             super(place);
-            this.correction = correction;
+            this.kind = kind;
+            this.amounts = amounts;
         }
 
         @Override
         void write(ByteBuffer out) {
-            out.putShort((short) (place.number | CORRECTION));
-            for (int i = 0; i < place.subject.limits().size(); i++) {
-                out.put((byte) 0).putShort((short) 0);
-                out.putLong(i == correction.limit() ? correction.atMost() : Cost.MAX_AMOUNT);
+            out.putShort((short) (place.number | kind));
+            for (long amount : amounts) {
+                out.put((byte) 0).putShort((short) 0).putLong(amount);
             }
         }
     }
@@ -200,6 +215,14 @@ final class Batch {
                 this(claims, null, false);
             }
 
+            private Reserve under(Place[] places) {
+                List<Claim> latest = new ArrayList<>(places.length);
+                for (int i = 0; i < places.length; i++) {
+                    latest.add(claims.get(i).under(places[i].subject));
+                }
+                return new Reserve(latest, operation, namesLines);
+            }
+
             Reserve(List<Claim> claims, LineOperation operation) {
                 this(claims, operation, true);
             }
@@ -212,6 +235,13 @@ final class Batch {
 
         record Settle(Settled settled) implements Call {}
 
+        /** Charges without a decision: it is as if nothing had been reserved for what was used. */
+        static Call charge(Claim claim) {
+            int limits = claim.amounts().length;
+            Charge nothing = new Charge(Claim.ofNothing(claim.subject()), new long[limits], new long[limits]);
+            return new Settle(new Settled(nothing, claim.amounts()));
+        }
+
         record Correct(Correction correction) implements Call {}
 
         /**
@@ -221,6 +251,11 @@ final class Batch {
          * @param byEra how many were charged in which era before
          */
         record Renew(Subject subject, int limit, Map<Long, Long> byEra) implements Call {}
+
+        /** Gives back what was charged whenever. */
+        record Refund(Claim claim) implements Call {}
+
+        record Reset(Subject subject) implements Call {}
 
         /** Wants to know how limits stand, and how long a newcomer with these claims would wait: the only call of its batch. */
         record Look(List<Claim> newcomer) implements Call {}
@@ -286,7 +321,7 @@ final class Batch {
 
         record Done() implements Result {}
 
-        /** Calls in flight are charged in this era from now on. */
+        /** Calls in flight are charged in this era from now on; {@link Done} where their budget does not limit them any more. */
         record Renewed(long era) implements Result {}
 
         /** A balance was above what it was corrected to. */
@@ -314,17 +349,23 @@ final class Batch {
             addReserve(reserve);
         } else if (call instanceof Call.Settle settle) {
             Place place = named(place(settle.settled().charge().claim().subject()));
-            if (place.lastSettle == null || !place.lastSettle.add(settle.settled())) {
-                place.lastSettle = new Settling(place, settle.settled());
+            Settled settled = settle.settled().under(place.subject);
+            if (place.lastSettle == null || !place.lastSettle.add(settled)) {
+                place.lastSettle = new Settling(place, settled);
                 add(place.lastSettle);
             }
             changeOf.add(place.lastSettle);
         } else if (call instanceof Call.Correct correct) {
-            Change correcting = new Correcting(named(place(correct.correction().subject())), correct.correction());
-            add(correcting);
-            changeOf.add(correcting);
+            Correction correction = correct.correction();
+            long[] down = new long[correction.subject().limits().size()];
+            down[correction.limit()] = Cost.MAX_AMOUNT - correction.atMost();
+            adjust(new Claim(correction.subject(), down), CORRECTION, amount -> Cost.MAX_AMOUNT - amount);
         } else if (call instanceof Call.Renew renew) {
             addRenewal(renew);
+        } else if (call instanceof Call.Refund refund) {
+            adjust(refund.claim(), REFUND, amount -> -amount);
+        } else if (call instanceof Call.Reset reset) {
+            adjust(Claim.ofNothing(reset.subject()), RESET, amount -> 0);
         } else if (call instanceof Call.Look look) {
             addReserve(new Call.Reserve(look.newcomer()).namingLines());
         }
@@ -343,17 +384,34 @@ final class Batch {
     }
 
     private static Settling inFlight(Place place, Call.Renew renew, long era, long more) {
-        int limits = renew.subject().limits().size();
+        int limits = place.subject.limits().size();
         Settling settling = new Settling(place, new long[limits], new long[limits]);
-        settling.eras[renew.limit()] = era;
-        settling.more[renew.limit()] = more;
+        int limit = inFlight(renew, place);
+        if (limit >= 0) {
+            settling.eras[limit] = era;
+            settling.more[limit] = more;
+        }
         return settling;
+    }
+
+    /** Which of the place's limits is renewed; -1 where its budget has none of that name any more. */
+    private static int inFlight(Call.Renew renew, Place place) {
+        List<Limit> limits = place.subject.limits();
+        String name = renew.subject().limits().get(renew.limit()).name();
+        int limit = limits.size() - 1;
+        while (limit >= 0 && !limits.get(limit).name().equals(name)) {
+            limit--;
+        }
+        return limit;
     }
 
     private void addReserve(Call.Reserve reserve) {
         Place[] places = new Place[reserve.claims().size()];
+        boolean isOfLatest = true;
         for (int i = 0; i < places.length; i++) {
             places[i] = place(reserve.claims().get(i).subject());
+            isOfLatest &= places[i].subject.budget()
+                    == reserve.claims().get(i).subject().budget();
             if (reserve.namesLines()) {
                 nameLine(places[i]);
             }
@@ -366,7 +424,18 @@ final class Batch {
             callFields += OPERATION_FIELDS;
             formatBytes += OPERATION_FORMAT.length;
         }
-        reserves.add(new Reserving(reserve, places));
+        reserves.add(new Reserving(isOfLatest ? reserve : reserve.under(places), places));
+    }
+
+    private void adjust(Claim claim, int kind, LongUnaryOperator written) {
+        Place place = named(place(claim.subject()));
+        long[] amounts =
+                Arrays.stream(claim.under(place.subject).amounts()).map(written).toArray();
+        // What is settled after it would else be settled with what was before it.
+        place.lastSettle = null;
+        Change adjusting = new Adjusting(place, kind, amounts);
+        add(adjusting);
+        changeOf.add(adjusting);
     }
 
     private void add(Change change) {
@@ -376,13 +445,13 @@ final class Batch {
     }
 
     private Place place(Subject subject) {
-        if (lastPlace != null && lastPlace.subject.equals(subject)) {
+        if (lastPlace != null && lastPlace.subject.key().equals(subject.key())) {
             return lastPlace;
         }
-        Place place = subjects.get(subject);
+        Place place = subjects.get(subject.key());
         if (place == null) {
-            place = new Place(subject, subjects.size() + 1);
-            subjects.put(subject, place);
+            place = new Place(latest.of(subject), subjects.size() + 1);
+            subjects.put(subject.key(), place);
             formatBytes++;
             if (terms.putIfAbsent(place.terms, termsFields) == null) {
                 termsFields += place.terms.fields();
@@ -419,8 +488,8 @@ final class Batch {
     List<byte[]> keys(byte[] lane) {
         List<byte[]> keys = new ArrayList<>(subjects.size() + 1);
         keys.add(lane);
-        for (Subject subject : subjects.keySet()) {
-            keys.add(subject.key().getBytes(StandardCharsets.UTF_8));
+        for (String key : subjects.keySet()) {
+            keys.add(key.getBytes(StandardCharsets.UTF_8));
         }
         for (Place place : withLine) {
             keys.add((place.subject.key() + ":line").getBytes(StandardCharsets.UTF_8));
@@ -550,18 +619,19 @@ final class Batch {
         int reserve = 0;
         for (int i = 0; i < results.length; i++) {
             Call call = calls.get(i);
-            if (call instanceof Call.Settle || call instanceof Call.Correct) {
-                results[i] = changed(changeOf.get(change++), flags);
-            } else if (call instanceof Call.Renew renew) {
-                Result renewed = changed(changeOf.get(change++), flags);
-                results[i] = renewed instanceof Result.Done
-                        ? new Result.Renewed(
-                                states[numberOf(renew.subject()) - 1].eras()[renew.limit()])
+            if (call instanceof Call.Renew renew) {
+                Change present = changeOf.get(change++);
+                Result renewed = changed(present, flags);
+                int limit = inFlight(renew, present.place);
+                results[i] = renewed instanceof Result.Done && limit >= 0
+                        ? new Result.Renewed(states[present.place.number - 1].eras()[limit])
                         : renewed;
             } else if (call instanceof Call.Reserve) {
                 results[i] = reserved(in, reserves.get(reserve++), flags, states);
             } else if (call instanceof Call.Look look) {
                 results[i] = looked(in, look, flags, states);
+            } else {
+                results[i] = changed(changeOf.get(change++), flags);
             }
         }
         List<Wake> wakes = new ArrayList<>();
@@ -658,7 +728,7 @@ final class Batch {
     }
 
     private int numberOf(Subject subject) {
-        return Objects.requireNonNull(subjects.get(subject)).number;
+        return Objects.requireNonNull(subjects.get(subject.key())).number;
     }
 
     private static byte[] ascii(String text) {

@@ -1,8 +1,10 @@
 package io.costguard.redis;
 
+import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.LatestBudgets;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Patience;
 import io.costguard.limit.Standing;
@@ -104,6 +106,7 @@ public final class RedisLedger implements Ledger {
     private final Set<Settling> unsettled = ConcurrentHashMap.newKeySet();
     private final Queue<Unknown> unknown = new ConcurrentLinkedQueue<>();
     private final Thread pump;
+    private volatile LatestBudgets latest = LatestBudgets.NONE;
     private volatile boolean pumpSleeps;
     private volatile boolean settlesApart;
     private final AtomicBoolean closing = new AtomicBoolean();
@@ -133,12 +136,13 @@ public final class RedisLedger implements Ledger {
         }
     }
 
-    /** One subject of a call that has ended; a renewal of those that have not; or a correction, which is soon worth nothing. */
+    /** One subject of a call that has ended; a renewal of those that have not; or what changes its balances otherwise. */
     private static final class Settling {
         final Batch.Call call;
         final Consumer<Batch.Result> then;
         final long createdNanos;
-        final CompletableFuture<Boolean> done = new CompletableFuture<>();
+        /** Fails where it never will be in Redis. */
+        final CompletableFuture<Void> done = new CompletableFuture<>();
 
         Settling(Batch.Call call, Consumer<Batch.Result> then, long createdNanos) {
             this.call = call;
@@ -150,17 +154,18 @@ public final class RedisLedger implements Ledger {
             return call instanceof Batch.Call.Correct;
         }
 
-        boolean endsACall() {
-            return call instanceof Batch.Call.Settle;
+        boolean givesBack() {
+            return call instanceof Batch.Call.Settle || call instanceof Batch.Call.Refund;
+        }
+
+        /** What would be old news, or come at a time when nobody expects it any more. */
+        boolean isForgottenSoon() {
+            return isCorrection() || call instanceof Batch.Call.Reset;
         }
     }
 
     /** What travels together, in this order. */
     private record Cargo(List<Ask> asks, List<Settling> settles, Batch batch) {
-        static Cargo empty(Lines lines) {
-            return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch(lines));
-        }
-
         boolean isEmpty() {
             return asks.isEmpty() && settles.isEmpty();
         }
@@ -320,8 +325,12 @@ public final class RedisLedger implements Ledger {
     private final class RenewerOfLeases implements Leases.Renewer {
         @Override
         public CompletableFuture<?> renew(Batch.Call.Renew call, LongConsumer renewed) {
-            Settling renewal = new Settling(
-                    call, result -> renewed.accept(((Batch.Result.Renewed) result).era()), clock.nanoTime());
+            Consumer<Batch.Result> then = result -> {
+                if (result instanceof Batch.Result.Renewed present) {
+                    renewed.accept(present.era());
+                }
+            };
+            Settling renewal = new Settling(call, then, clock.nanoTime());
             begin(renewal, COMPLETED);
             return renewal.done;
         }
@@ -341,6 +350,35 @@ public final class RedisLedger implements Ledger {
         if (settlesWaiting.get() < SETTLES_KEPT && !closed) {
             begin(new Settling(new Batch.Call.Correct(correction), result -> then.run(), clock.nanoTime()), COMPLETED);
         }
+    }
+
+    @Override
+    public CompletableFuture<?> charge(List<Claim> claims) {
+        return change(claims.stream().map(Batch.Call::charge).toList());
+    }
+
+    @Override
+    public CompletableFuture<?> refund(List<Claim> claims) {
+        return change(claims.stream().<Batch.Call>map(Batch.Call.Refund::new).toList());
+    }
+
+    @Override
+    public CompletableFuture<?> reset(List<Subject> subjects) {
+        return change(subjects.stream().<Batch.Call>map(Batch.Call.Reset::new).toList());
+    }
+
+    private CompletableFuture<?> change(List<Batch.Call> calls) {
+        if (settlesWaiting.get() >= SETTLES_KEPT || closed) {
+            return CompletableFuture.failedFuture(
+                    closed ? Waiters.closed() : new GuardUnavailableException("too much waits for Redis"));
+        }
+        List<CompletableFuture<Void>> done = new ArrayList<>();
+        for (Batch.Call call : calls) {
+            Settling settling = new Settling(call, result -> {}, clock.nanoTime());
+            done.add(settling.done);
+            begin(settling, COMPLETED);
+        }
+        return CompletableFuture.allOf(done.toArray(CompletableFuture<?>[]::new));
     }
 
     private void begin(Settling settling, CompletableFuture<Void> after) {
@@ -394,6 +432,11 @@ public final class RedisLedger implements Ledger {
     }
 
     @Override
+    public void update(List<Budget> budgets) {
+        latest = latest.with(budgets);
+    }
+
+    @Override
     public void flush(long deadlineNanos) throws GuardUnavailableException {
         for (Settling settling : List.copyOf(unsettled)) {
             try {
@@ -401,7 +444,7 @@ public final class RedisLedger implements Ledger {
             } catch (TimeoutException e) {
                 throw new GuardUnavailableException("not everything was settled within " + timeoutText(), e);
             } catch (ExecutionException e) {
-                throw new IllegalStateException(e);
+                log.debug("there is nothing left to wait for", e);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw new GuardUnavailableException("interrupted while settling", e);
@@ -425,7 +468,6 @@ public final class RedisLedger implements Ledger {
         waiters.close();
         List<Settling> left = List.copyOf(unsettled);
         giveUp(left, "the guard was closed while Redis was away");
-        left.forEach(settling -> done(settling, false));
         sender.close();
     }
 
@@ -600,7 +642,7 @@ public final class RedisLedger implements Ledger {
 
     /** What a caller leads. One that is alone leaves the settles to the pump, which gathers them: they would make it wait. */
     private Cargo asksAndMaybeSettles() {
-        Cargo cargo = Cargo.empty(lines);
+        Cargo cargo = cargo();
         addAsks(cargo);
         if (!settlesApart && (cargo.asks.size() > 1 || settlesWaiting.get() >= ASKS_A_BATCH)) {
             addSettles(cargo);
@@ -610,7 +652,7 @@ public final class RedisLedger implements Ledger {
 
     /** What the pump leads. A full Redis refuses a batch that reserves, but not one that only settles. */
     private Cargo settlesAndMaybeAsks() {
-        Cargo cargo = Cargo.empty(lines);
+        Cargo cargo = cargo();
         if (!settlesApart) {
             addAsks(cargo);
         }
@@ -619,6 +661,10 @@ public final class RedisLedger implements Ledger {
             addAsks(cargo);
         }
         return cargo;
+    }
+
+    private Cargo cargo() {
+        return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch(lines, latest));
     }
 
     private void addAsks(Cargo cargo) {
@@ -643,8 +689,8 @@ public final class RedisLedger implements Ledger {
                 return;
             }
             settlesWaiting.decrementAndGet();
-            if (settling.isCorrection() && clock.nanoTime() - settling.createdNanos > timeoutNanos) {
-                done(settling, false);
+            if (settling.isForgottenSoon() && clock.nanoTime() - settling.createdNanos > timeoutNanos) {
+                fail(settling, "Redis did not take it within " + timeoutText());
             } else {
                 cargo.settles.add(settling);
                 cargo.batch.add(settling.call);
@@ -760,7 +806,8 @@ public final class RedisLedger implements Ledger {
             return;
         }
         if (result instanceof Batch.Result.Refused refused) {
-            giveUp(List.of(settling), refused.why().getMessage());
+            giveUp(List.of(settling), String.valueOf(refused.why().getMessage()));
+            return;
         } else if (!settling.isCorrection() || result instanceof Batch.Result.Corrected) {
             try {
                 settling.then.accept(result);
@@ -768,19 +815,21 @@ public final class RedisLedger implements Ledger {
                 log.error("what follows a settle failed", e);
             }
         }
-        done(settling, true);
-    }
-
-    private void done(Settling settling, boolean isKnown) {
         unsettled.remove(settling);
-        settling.done.complete(isKnown);
+        settling.done.complete(null);
     }
 
-    private void giveUp(Collection<Settling> settlings, @Nullable String why) {
-        giveUp((int) settlings.stream().filter(Settling::endsACall).count(), why);
+    private void fail(Settling settling, String why) {
+        unsettled.remove(settling);
+        settling.done.completeExceptionally(new GuardUnavailableException(why));
     }
 
-    private void giveUp(int count, @Nullable String why) {
+    private void giveUp(Collection<Settling> settlings, String why) {
+        giveUp((int) settlings.stream().filter(Settling::givesBack).count(), why);
+        settlings.forEach(settling -> fail(settling, why));
+    }
+
+    private void giveUp(int count, String why) {
         if (count > 0) {
             log.warn("settles given up: {} ({}); what they would have given back stays charged", count, why);
         }
@@ -861,7 +910,6 @@ public final class RedisLedger implements Ledger {
             if (reply.status() == Batch.Status.LANE_REFUSED) {
                 lane.renew();
                 giveUp(cargo.settles, "Redis lost what it remembered of this process");
-                cargo.settles.forEach(settling -> done(settling, false));
             } else {
                 lane.advance(clock.nanoTime());
                 if (reply.status() == Batch.Status.CANCELLED_BEFORE_IT_CAME) {

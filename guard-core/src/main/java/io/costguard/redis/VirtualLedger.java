@@ -1,9 +1,11 @@
 package io.costguard.redis;
 
+import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
 import io.costguard.VirtualTime;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.LatestBudgets;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Patience;
 import io.costguard.limit.Standing;
@@ -43,6 +45,7 @@ public final class VirtualLedger implements Ledger {
     private final ServerClock clock;
     private final Waiters waiters;
     private final Leases leases;
+    private LatestBudgets latest = LatestBudgets.NONE;
     private Instant told = Instant.MIN;
     private CompletableFuture<Void> renews = new CompletableFuture<>();
     private long renewsAtNanos = Long.MAX_VALUE;
@@ -116,7 +119,9 @@ public final class VirtualLedger implements Ledger {
     private final class RenewerOfLeases implements Leases.Renewer {
         @Override
         public CompletableFuture<?> renew(Batch.Call.Renew call, LongConsumer renewed) {
-            renewed.accept(((Batch.Result.Renewed) change(call)).era());
+            if (change(call) instanceof Batch.Result.Renewed present) {
+                renewed.accept(present.era());
+            }
             return CompletableFuture.completedFuture(null);
         }
 
@@ -137,6 +142,26 @@ public final class VirtualLedger implements Ledger {
         if (change(new Batch.Call.Correct(correction)) instanceof Batch.Result.Corrected) {
             then.run();
         }
+    }
+
+    @Override
+    public CompletableFuture<?> charge(List<Claim> claims) {
+        return changed(claims.stream().map(Batch.Call::charge).toList());
+    }
+
+    @Override
+    public CompletableFuture<?> refund(List<Claim> claims) {
+        return changed(claims.stream().<Batch.Call>map(Batch.Call.Refund::new).toList());
+    }
+
+    @Override
+    public CompletableFuture<?> reset(List<Subject> subjects) {
+        return changed(subjects.stream().<Batch.Call>map(Batch.Call.Reset::new).toList());
+    }
+
+    private CompletableFuture<?> changed(List<Batch.Call> calls) {
+        calls.forEach(this::change);
+        return CompletableFuture.completedFuture(null);
     }
 
     private Batch.Result change(Batch.Call call) {
@@ -160,6 +185,11 @@ public final class VirtualLedger implements Ledger {
         } catch (GuardUnavailableException e) {
             return CompletableFuture.failedFuture(e);
         }
+    }
+
+    @Override
+    public void update(List<Budget> budgets) {
+        latest = latest.with(budgets);
     }
 
     /** All is settled at once. */
@@ -194,9 +224,9 @@ public final class VirtualLedger implements Ledger {
             renewsAtNanos = Long.MAX_VALUE;
             renews.complete(null);
         }
-        Batch batch = new Batch(lines);
-        batch.add(call);
         Batch.Mode mode = call instanceof Batch.Call.Look ? Batch.Mode.LOOK : Batch.Mode.RUN;
+        Batch batch = mode == Batch.Mode.LOOK ? new Batch(lines) : new Batch(lines, latest);
+        batch.add(call);
         byte[] request = batch.request(mode, lane.number(), NEVER_TOO_LATE, Script.A_DAY_IN_MILLIS, micros());
         Batch.Reply reply;
         try {

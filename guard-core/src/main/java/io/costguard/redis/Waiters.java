@@ -100,14 +100,10 @@ final class Waiters {
     static Batch.Call.Reserve hold(List<Subject> subjects, Duration hold) {
         List<Claim> claims = new ArrayList<>();
         for (Subject subject : subjects) {
-            claims.add(nothing(subject));
+            claims.add(Claim.ofNothing(subject));
         }
         return new Batch.Call.Reserve(
                 claims, new Batch.LineOperation(Batch.LineOperation.Kind.HOLD, 0, 0, hold.toNanos() / 1_000));
-    }
-
-    private static Claim nothing(Subject subject) {
-        return new Claim(subject, new long[subject.limits().size()]);
     }
 
     /** What becomes of a call that is not let go, if it waits from now on. */
@@ -508,7 +504,7 @@ final class Waiters {
 
     private CompletableFuture<Batch.Result> beats(Subject subject, long from) {
         Batch.LineOperation beat = new Batch.LineOperation(Batch.LineOperation.Kind.BEAT, 0, from, 0);
-        return asker.ask(new Batch.Call.Reserve(List.of(nothing(subject)), beat))
+        return asker.ask(new Batch.Call.Reserve(List.of(Claim.ofNothing(subject)), beat))
                 .thenCompose(result -> {
                     if (result instanceof Batch.Result.Beaten beaten) {
                         if (beaten.isFirst()) {

@@ -16,9 +16,12 @@
 --               4 sliding window    likewise
 --               5 calls in flight   likewise
 --             then of each limit that is not a bucket: period (microseconds), and amount, offset, 5 bounds, or length of a slot
---   settles   for each: subject, and for each limit: era, actual - charged; or a correction: subject + 32768, and for each limit:
---             0, and what its balance is at most, if it is a bucket (2^53 - 1 where that is not known). Calls in flight are renewed
---             by two: one gives back what was charged in an era, the next charges as much in the present one
+--   settles   for each: subject, and for each limit: era, actual - charged; or, with more added to the subject, something else:
+--             16384     a reset: all is there, nobody is in debt, and no hold lasts; what was charged before gives nothing back
+--             32768     a correction, with what the balance of each limit is at most, if it is a bucket (2^53 - 1 where that is not
+--                       known) in the place of actual - charged
+--             49152     a refund of whatever was charged in any era
+--             Calls in flight are renewed by two: one gives back what was charged in an era, the next charges as much in the present one
 --   reserves  for each: count of parts, and for each part: subject, plus 32768 where it is a dry run; amount of each limit. Where
 --             it has to do with lines, 128 is added to the count, and after that are: what it does (1 join where it is not covered,
 --             2 ask, 3 leave, 4 beat, 5 hold, 6 go only if a share stays free), number, place (of 3: 0 where it is not known;
@@ -78,6 +81,7 @@ local HEAD = '>Bi8I4Bi8'
 
 local RUN, CANCEL, LOOK, WITH_LINES = 1, 2, 3, 8
 local DONE, LATE, LANE_REFUSED, CANCELLED_AFTER, CANCELLED_BEFORE = 1, 2, 3, 4, 5
+local RESET, CORRECTION, REFUND = 16384, 32768, 49152
 local WRONG_TYPE, DAMAGED, LINE_NEEDED = 1, 3, 5
 local ALIGNED, CALENDAR, SLIDING, IN_FLIGHT = -2, -3, -4, -5
 
@@ -230,17 +234,25 @@ local function slotFunctions(q)
     end
   end
 
-  -- Gives back to the slot of that number, and to debt what did not enter it; says whether there was anything to give back to.
+  -- Gives back to the slot of that number, or to all from the oldest on, and to debt what did not enter them; says whether there
+  -- was anything to give back to.
   local function refund(f, o, j, era, amount)
     local k, x, space = j * 2 + 2, extra(q, o, j), room(o, j)
-    local age = (f[k + 1] - era) % ERAS
-    if age >= SLOTS then
-      return false
+    local oldest, newest = SLOTS, 1
+    if era then
+      oldest = (f[k + 1] - era) % ERAS + 1
+      newest = oldest
+      if oldest > SLOTS then
+        return false
+      end
     end
     local slots, sum, debt = opened(f, x, q[o + 2 + j * 3] - f[k], space)
-    local given = min(amount, slots[age + 1])
+    local given = 0
+    for i = oldest, newest, -1 do
+      local part = min(amount - given, slots[i])
+      slots[i], given = slots[i] - part, given + part
+    end
     local paid = min(amount - given, debt)
-    slots[age + 1] = slots[age + 1] - given
     slots[1] = slots[1] + max(0, min(debt - paid, space - sum + given))
     close(f, x, slots)
     f[k] = f[k] + given + paid
@@ -439,6 +451,22 @@ local function rareFunctions(q, now)
     end
   end
 
+  -- As if nobody had used anything, in an era in which nothing was charged yet.
+  local function reset(f, o)
+    for j = 1, q[o] do
+      local k, x, its = j * 2 + 2, extra(q, o, j), kind(o, j)
+      local capacity = q[o + 2 + j * 3]
+      f[k], f[k + 1] = capacity, (f[k + 1] + (its >= SLIDING and 16 or 1)) % ERAS
+      if its == LONG then
+        f[x] = 0
+      elseif its >= SLIDING then
+        f[x], f[x + 1] = 0, string.rep('\0', 105)
+      elseif its ~= BUCKET then
+        f[x] = capacity
+      end
+    end
+  end
+
   -- The life of a value that has debts or a tail, which may mean something for longer than its terms say.
   local function life(f, o)
     local till = f.tailUntil or 0
@@ -597,7 +625,7 @@ local function rareFunctions(q, now)
     return f
   end
 
-  return { arranged = arranged, advance = advance, filled = filled, life = life }
+  return { arranged = arranged, advance = advance, filled = filled, reset = reset, life = life }
 end
 
 local states, changed, unread, ttls, flags = { false }, { false }, { false }, nil, nil
@@ -747,7 +775,7 @@ if lastReply then
     end
   end
   for _ = 1, settles do
-    n, from = n + 1 + q[q[q[n] % 32768 + 7]] * 2, from + 1
+    n, from = n + 1 + q[q[q[n] % RESET + 7]] * 2, from + 1
   end
   local unused, joins = {}, {}
   settles = 0
@@ -787,9 +815,9 @@ if lastReply then
 end
 
 for _ = 1, settles do
-  local i, corrects = calls[n], false
-  if i >= 32768 then
-    i, corrects = i - 32768, true
+  local i, kind = calls[n], nil
+  if i >= RESET then
+    kind, i = i - i % RESET, i % RESET
   end
   local f, o = states[i], q[i + 7]
   local last = n + q[o] * 2
@@ -799,7 +827,14 @@ for _ = 1, settles do
       result = '\4'
     end
   end
-  if corrects and result == '\1' then
+  if kind == RESET and result == '\1' then
+    rare = rare or rareFunctions(q, now)
+    rare.reset(f, o)
+    changed[i] = true
+    if f.line then
+      f.line.hold = 0
+    end
+  elseif kind == CORRECTION and result == '\1' then
     local k, m = 4, o + 5
     for most = n + 2, last, 2 do
       if q[m + 1] > ALIGNED and calls[most] >= 0 and f[k] > calls[most] * q[m + 2] then
@@ -811,18 +846,19 @@ for _ = 1, settles do
     local k, m = 4, o + 5
     for more = n + 2, last, 2 do
       local over, balance, capacity = calls[more], f[k], q[m]
+      local era = kind ~= REFUND and calls[more - 1] or nil
       if over ~= 0 and q[m + 1] <= SLIDING then
         slots = slots or slotFunctions(q)
         if over > 0 then
           slots.charge(f, o, (k - 2) / 2, over)
-        elseif slots.refund(f, o, (k - 2) / 2, calls[more - 1], -over) then
+        elseif slots.refund(f, o, (k - 2) / 2, era, -over) then
           changed[i] = true
         end
       end
       if over > 0 then
         local left, least = balance - over * q[m + 2], q[m + 1] > 0 and DEEPEST or capacity - MAX
         f[k], changed[i] = left < least and least or left, true
-      elseif over < 0 and calls[more - 1] == f[k + 1] and balance < capacity and q[m + 1] > SLIDING then
+      elseif over < 0 and (not era or era == f[k + 1]) and balance < capacity and q[m + 1] > SLIDING then
         local left = balance - over * q[m + 2]
         changed[i] = true
         if left < capacity then

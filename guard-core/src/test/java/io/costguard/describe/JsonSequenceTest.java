@@ -16,9 +16,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class JsonSequenceTest {
     private static final JsonPaths PATHS = JsonPaths.of("model", "choices[].delta.content", "usage.**", "n");
-    private static final String EVENT =
-            "{'id':'a','model':'m','choices':[{'index':0,'delta':{'content':'%s'},'end':null}],'salt':'%s','n':1}";
-
     private static final byte[] END = {'.', '.'};
 
     private final JsonSequence sequence = new JsonSequence(PATHS);
@@ -141,7 +138,9 @@ class JsonSequenceTest {
     }
 
     private static String event(String content, String salt) {
-        return String.format(EVENT, content, salt);
+        return String.format(
+                "{'id':'a','model':'m','choices':[{'index':0,'delta':{'content':'%s'},'end':null}],'salt':'%s','n':1}",
+                content, salt);
     }
 
     @Test

@@ -133,7 +133,7 @@ class LimiterTest {
 
     @Test
     void withoutAListenerOfTheUsersACallIsDecidedAndSettledTheSame() throws Exception {
-        try (Limiter quiet = limiter(new LoggingListener(List.of(BUDGET)))) {
+        try (Limiter quiet = limiter(new LoggingListener(() -> List.of(BUDGET)))) {
             granted(quiet.decide(call("k"))).settle(Cost.requests(1).input(5));
             granted(quiet.decide(call("k"))).settle(Cost.requests(1).input(9));
             granted(quiet.decide(call("k"))).release();
@@ -297,9 +297,27 @@ class LimiterTest {
         }
 
         @Override
+        public CompletableFuture<?> charge(List<Claim> claims) {
+            return CompletableFuture.completedFuture(null);
+        }
+
+        @Override
+        public CompletableFuture<?> refund(List<Claim> claims) {
+            return CompletableFuture.completedFuture(null);
+        }
+
+        @Override
+        public CompletableFuture<?> reset(List<Subject> subjects) {
+            return CompletableFuture.completedFuture(null);
+        }
+
+        @Override
         public List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) {
             return List.of();
         }
+
+        @Override
+        public void update(List<Budget> latest) {}
 
         @Override
         public void flush(long deadlineNanos) {}

@@ -23,7 +23,7 @@ class LoggingListenerTest {
             new Denial("b", "tokens per minute", 600, 20, Duration.ofSeconds(3), 20, Unit.TOKENS, 0, Duration.ZERO);
 
     private final LoggingListener listener = new LoggingListener(
-            List.of(Budget.named("b").per("model").limit(Limit.tokens(100).perMinute())));
+            () -> List.of(Budget.named("b").per("model").limit(Limit.tokens(100).perMinute())));
 
     @Test
     void aDenialSaysWhatWasDeniedAndWhy() {

@@ -53,6 +53,7 @@ final class LedgerModel {
     /** @param amounts what is asked, or, where it is settled, by how much more was used than charged */
     private record Part(int terms, int dry, long[] eras, long[] amounts) {}
 
+    /** @param op 1 a reserve, 2 a settle, 3 a reset, 4 a correction, 5 a refund of whatever was charged */
     private record Call(int op, List<Part> parts) {}
 
     /** Granted, with eras and balances by part (null for a dry run that was short), or short; or a bare code. */
@@ -151,7 +152,8 @@ final class LedgerModel {
             results.add(
                     switch (call.op()) {
                         case 1 -> reserve(call, out, limits, states);
-                        case 2 -> settle(call, out, limits, states);
+                        case 2, 5 -> settle(call, out, limits, states);
+                        case 3 -> reset(call, out, limits, states);
                         default -> correct(call, out, limits, states);
                     });
         }
@@ -270,6 +272,10 @@ final class LedgerModel {
                 if (over > 0) {
                     balance.charge(terms.get(j), over);
                     changed.add(part.terms());
+                } else if (over < 0 && call.op() == 5) {
+                    if (balance.takesBack(terms.get(j), -over)) {
+                        changed.add(part.terms());
+                    }
                 } else if (over < 0 && balance.takesBack(terms.get(j), part.eras()[j], -over)) {
                     changed.add(part.terms());
                     count(j, part.eras()[j], over);
@@ -277,6 +283,17 @@ final class LedgerModel {
             }
         }
         return new Result(5, List.of());
+    }
+
+    private Result reset(Call call, ByteBuffer out, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
+        same("result of a reset", 1, out.get());
+        for (Part part : call.parts()) {
+            for (Terms terms : limits.get(part.terms())) {
+                balance(states, part, terms).reset(terms);
+            }
+            changed.add(part.terms());
+        }
+        return new Result(7, List.of());
     }
 
     private Result correct(Call call, ByteBuffer out, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
@@ -457,14 +474,14 @@ final class LedgerModel {
 
     private static Call readSettle(ByteBuffer in, List<List<Terms>> limits) {
         int word = in.getShort() & 0xffff;
-        int index = word % 32768 - 1;
+        int index = word % 16384 - 1;
         int size = limits.get(index).size();
         Part part = new Part(index, 0, new long[size], new long[size]);
         for (int j = 0; j < size; j++) {
             part.eras()[j] = number(in, 3);
             part.amounts()[j] = in.getLong();
         }
-        return new Call(word < 32768 ? 2 : 3, List.of(part));
+        return new Call(2 + word / 16384, List.of(part));
     }
 
     private static Call readReserve(ByteBuffer in, List<List<Terms>> limits) {
@@ -527,6 +544,13 @@ final class LedgerModel {
         abstract void charge(Terms terms, long amount);
 
         abstract void refund(Terms terms, long amount);
+
+        abstract void reset(Terms terms);
+
+        /** Says whether anything could be given back, whenever it was charged. */
+        boolean takesBack(Terms terms, long amount) {
+            return takesBack(terms, era, amount);
+        }
 
         /** Says whether anything could be given back of what was charged then. */
         boolean takesBack(Terms terms, long then, long amount) {
@@ -613,6 +637,11 @@ final class LedgerModel {
         @Override
         public String toString() {
             return "bucket " + balance + " rest " + remainder + " at " + at + " era " + era;
+        }
+
+        @Override
+        void reset(Terms terms) {
+            fill(terms);
         }
 
         private void fill(Terms terms) {
@@ -764,6 +793,13 @@ final class LedgerModel {
         @Override
         void refund(Terms terms, long amount) {
             used = Math.max(0, used - amount);
+        }
+
+        @Override
+        void reset(Terms terms) {
+            used = 0;
+            ceiling = terms.capacity();
+            nextEra();
         }
     }
 
@@ -919,6 +955,29 @@ final class LedgerModel {
             debt -= paid;
             enter();
             return given + paid > 0;
+        }
+
+        /** What is oldest first. */
+        @Override
+        boolean takesBack(Terms terms, long amount) {
+            enter();
+            long left = amount;
+            for (long slot = newest - COUNT + 1; slot <= newest; slot++) {
+                long given = Math.min(left, usedIn.getOrDefault(slot, 0L));
+                usedIn.merge(slot, -given, Long::sum);
+                left -= given;
+            }
+            long paid = Math.min(left, debt);
+            debt -= paid;
+            enter();
+            return left - paid < amount;
+        }
+
+        @Override
+        void reset(Terms terms) {
+            usedIn.clear();
+            debt = 0;
+            era = (era + COUNT) % ERAS;
         }
 
         @Override

@@ -64,7 +64,7 @@ class LedgerModelIT {
 
     @ParameterizedTest(name = "seed {0}")
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
-    void anyHistoryOfReservesSettlesCorrectionsCancelsClocksAndChangedBudgetsIsTheModelsToTheUnit(long seed) {
+    void anyHistoryOfReservesSettlesCorrectionsResetsCancelsClocksAndChangedBudgetsIsTheModelsToTheUnit(long seed) {
         for (int i = 0; i < HISTORIES; i++) {
             long each = seed * 1_000 + i;
             try {
@@ -265,9 +265,24 @@ class LedgerModelIT {
             return new Batch.Call.Correct(new Correction(subject, which, random.nextInt(4) == 0 ? 0 : atMost));
         }
 
+        private Batch.Call byHand() {
+            Subject subject = subjects.get(random.nextInt(subjects.size()));
+            Claim claim = new Claim(
+                    subject,
+                    subject.limits().stream()
+                            .mapToLong(limit -> random.nextInt(3) == 0 ? amount() : limit.capacity() / 3)
+                            .toArray());
+            return switch (random.nextInt(4)) {
+                case 0 -> new Batch.Call.Reset(subject);
+                case 1 -> Batch.Call.charge(claim);
+                case 2 -> new Batch.Call.Refund(claim);
+                default -> anyCorrection();
+            };
+        }
+
         private Batch.Call anyCall() {
-            if (random.nextInt(10) == 0) {
-                return anyCorrection();
+            if (random.nextInt(8) == 0) {
+                return byHand();
             }
             if (!open.isEmpty() && random.nextInt(5) == 0) {
                 Charge charge = open.get(random.nextInt(open.size()));
@@ -355,7 +370,7 @@ class LedgerModelIT {
 
         private void cancelOne() {
             Lane lane = lanes[random.nextInt(2)];
-            Batch batch = batch(anyCorrection(), anyReserve(), anyReserve());
+            Batch batch = batch(byHand(), anyReserve(), anyReserve());
             if (random.nextBoolean()) {
                 send(lane, batch, Batch.Mode.RUN);
             }

@@ -233,11 +233,14 @@ final class LineHistory {
 
     private void trouble() {
         Site site = sites.get(random.nextInt(sites.size()));
-        switch (random.nextInt(7)) {
+        switch (random.nextInt(10)) {
             case 0, 1 -> site.hold(1 + random.nextInt(2_000_000));
             case 2 -> site.loseLine();
             case 3 -> peers.get(random.nextInt(peers.size())).die();
             case 4 -> site.correct();
+            case 5 -> site.change(new Batch.Call.Reset(site.subject));
+            case 6 -> site.change(Batch.Call.charge(site.anyClaim()));
+            case 7 -> site.change(new Batch.Call.Refund(site.anyClaim()));
             default -> {
                 List<Waiter> all = List.copyOf(waiters.values());
                 if (!all.isEmpty()) {
@@ -257,6 +260,7 @@ final class LineHistory {
         final long[] lowest;
         final List<Map<Long, Long>> outByWindow = new ArrayList<>();
         long hold;
+        long resetAt;
         long quietUntil;
         LineAudit.Value value = LineAudit.Value.NONE;
         List<LineAudit.Member> members = List.of();
@@ -328,8 +332,27 @@ final class LineHistory {
             int which = random.nextInt(subject.limits().size());
             long atMost =
                     (long) (random.nextDouble() * subject.limits().get(which).capacity());
-            Peer peer = peers.get(random.nextInt(peers.size()));
-            peer.send(new Batch.Call.Correct(new Correction(subject, which, atMost)), result -> {}, () -> {});
+            change(new Batch.Call.Correct(new Correction(subject, which, atMost)));
+        }
+
+        void change(Batch.Call call) {
+            peers.get(random.nextInt(peers.size())).send(call, result -> {}, () -> {});
+        }
+
+        /** What was let go before does not count any more. */
+        void wasReset() {
+            resetAt = now;
+            hold = 0;
+            for (int i = 0; i < out.length; i++) {
+                outByWindow.get(i).clear();
+                lowest[i] = level(i);
+            }
+        }
+
+        private long level(int which) {
+            Limit limit = subject.limits().get(which);
+            long period = ((Limit.Window.Span) limit.window()).micros();
+            return out[which] * period - (now - START) * limit.amount();
         }
 
         void loseLine() {
@@ -427,13 +450,10 @@ final class LineHistory {
                 }
                 return;
             }
-            long refilled = (now - START) * limit.amount();
-            long before = out[which] * period - refilled;
-            lowest[which] = Math.min(lowest[which], before);
+            lowest[which] = Math.min(lowest[which], level(which));
             out[which] += amount;
-            long after = out[which] * period - refilled;
             if (amount > 0) {
-                assertThat(after - lowest[which])
+                assertThat(level(which) - lowest[which])
                         .as("let go in one interval, times the period")
                         .isLessThanOrEqualTo(limit.capacity() * period);
             }
@@ -586,12 +606,23 @@ final class LineHistory {
         private void happened(Batch.Call call) {
             if (call instanceof Batch.Call.Settle settle) {
                 Charge charge = settle.settled().charge();
+                if (chargedAt.getOrDefault(charge, now) <= site(charge.claim()).resetAt) {
+                    return;
+                }
                 for (int i = 0; i < settle.settled().actual().length; i++) {
                     long back = charge.claim().amounts()[i] - settle.settled().actual()[i];
                     if (back > 0) {
                         site(charge.claim()).took(i, -back, chargedAt.getOrDefault(charge, now));
                     }
                 }
+            } else if (call instanceof Batch.Call.Refund refund) {
+                for (int i = 0; i < refund.claim().amounts().length; i++) {
+                    site(refund.claim()).took(i, -refund.claim().amounts()[i], now);
+                }
+            } else if (call instanceof Batch.Call.Reset reset) {
+                sites.stream()
+                        .filter(site -> site.subject.equals(reset.subject()))
+                        .forEach(Site::wasReset);
             } else if (call instanceof Batch.Call.Reserve reserve
                     && reserve.operation() != null
                     && reserve.operation().kind() == Kind.HOLD) {

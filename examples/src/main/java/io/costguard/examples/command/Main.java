@@ -1,11 +1,14 @@
 package io.costguard.examples.command;
 
+import io.costguard.Budget;
+import io.costguard.BudgetFile;
 import io.costguard.PriceList;
 import io.costguard.WhenExhausted;
 import io.costguard.testing.RedisForTests;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -51,7 +54,7 @@ final class Main {
         }
         List<RecordedCall> calls = RecordedCall.read(options.calls().orElseThrow());
         Replay.Settings settings = new Replay.Settings(
-                BudgetFile.read(options.budgets().orElseThrow()),
+                budgets(options.budgets().orElseThrow()),
                 options.longestWait().isZero() ? WhenExhausted.reject() : WhenExhausted.waitUpTo(options.longestWait()),
                 options.learnedPercent(),
                 options.prices().map(Main::prices).orElseGet(PriceList::bundled));
@@ -60,6 +63,18 @@ final class Main {
             return options.json() ? report.json() : report.text();
         } catch (IllegalArgumentException e) {
             throw new BadInputException(options.budgets().orElseThrow() + ": " + e.getMessage());
+        }
+    }
+
+    private static List<Budget> budgets(Path file) {
+        try {
+            return BudgetFile.read(file);
+        } catch (IllegalArgumentException e) {
+            throw new BadInputException(String.valueOf(e.getMessage()));
+        } catch (NoSuchFileException e) {
+            throw new BadInputException(file + ": there is no such file");
+        } catch (IOException e) {
+            throw new BadInputException(file + ": cannot be read: " + e);
         }
     }
 

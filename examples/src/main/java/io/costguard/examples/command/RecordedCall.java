@@ -3,8 +3,12 @@ package io.costguard.examples.command;
 import io.costguard.Cost;
 import io.costguard.GuardedCall;
 import io.costguard.PriceList;
+import io.costguard.describe.LocatedJson;
 import io.costguard.describe.OutputHistory;
 import io.costguard.describe.Usage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -59,10 +63,14 @@ record RecordedCall(
      */
     static List<RecordedCall> read(Path file) {
         List<RecordedCall> calls = new ArrayList<>();
-        List<String> lines = Json.text(file).lines().toList();
+        List<String> lines = text(file).lines().toList();
         for (int i = 0; i < lines.size(); i++) {
             if (!lines.get(i).isBlank()) {
-                calls.add(of(Json.read(file.toString(), i + 1, lines.get(i))));
+                try {
+                    calls.add(of(LocatedJson.read(file.toString(), i + 1, lines.get(i))));
+                } catch (LocatedJson.BadValueException e) {
+                    throw new BadInputException(String.valueOf(e.getMessage()));
+                }
             }
         }
         if (calls.isEmpty()) {
@@ -72,8 +80,18 @@ record RecordedCall(
         return calls;
     }
 
-    private static RecordedCall of(Json json) {
-        Map<String, Json> members = json.members("a call");
+    private static String text(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (NoSuchFileException e) {
+            throw new BadInputException(file + ": there is no such file");
+        } catch (IOException e) {
+            throw new BadInputException(file + ": cannot be read as UTF-8 text: " + e);
+        }
+    }
+
+    private static RecordedCall of(LocatedJson json) {
+        Map<String, LocatedJson> members = json.members("a call");
         Instant at = required(members, json, "at").parsed("'at'", "2026-03-02T08:00:00Z", Instant::parse);
         if (at.isBefore(Instant.EPOCH) || !at.isBefore(LATEST)) {
             throw json.bad("'at' must be from 1970 to 2198, not " + at);
@@ -90,8 +108,8 @@ record RecordedCall(
         Duration duration = Duration.ZERO;
         String path = "";
         try {
-            for (Map.Entry<String, Json> member : members.entrySet()) {
-                Json value = member.getValue();
+            for (Map.Entry<String, LocatedJson> member : members.entrySet()) {
+                LocatedJson value = member.getValue();
                 String name = "'" + member.getKey() + "'";
                 switch (member.getKey()) {
                     case "at", "model", "input", "output" -> {}
@@ -131,24 +149,26 @@ record RecordedCall(
             Cost unused = Cost.requests(1).input(estimated).output(maxOutput.orElse(0));
             return new RecordedCall(
                     json.where(), at, call, path, estimated, maxOutput, usage, nanoUsd, checked(duration, json));
+        } catch (LocatedJson.BadValueException e) {
+            throw e;
         } catch (IllegalArgumentException e) {
             throw json.bad(String.valueOf(e.getMessage()));
         }
     }
 
-    private static Json required(Map<String, Json> members, Json json, String name) {
-        Json member = members.get(name);
+    private static LocatedJson required(Map<String, LocatedJson> members, LocatedJson json, String name) {
+        LocatedJson member = members.get(name);
         if (member == null) {
             throw json.bad("a call needs '" + name + "'");
         }
         return member;
     }
 
-    private static long nanoUsd(Json value, String name) {
+    private static long nanoUsd(LocatedJson value, String name) {
         return Cost.requests(0).usd(value.decimal(name)).nanoUsd();
     }
 
-    private static Duration checked(Duration duration, Json json) {
+    private static Duration checked(Duration duration, LocatedJson json) {
         if (duration.isNegative() || duration.compareTo(Duration.ofDays(1)) > 0) {
             throw json.bad("'duration' must be from 0 to a day, not " + duration);
         }

@@ -2,6 +2,7 @@ package io.costguard.examples.command;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.costguard.describe.LocatedJson;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -40,7 +41,7 @@ class MainIT {
         Ran ran = run("replay", calls.toString(), "--budgets", budgets.toString(), "--json");
 
         assertThat(ran.code()).as(ran.err()).isZero();
-        assertThat(Json.read("out", 1, ran.out()).members("all"))
+        assertThat(LocatedJson.read("out", 1, ran.out()).members("all"))
                 .hasEntrySatisfying(
                         "wentAtOnce", went -> assertThat(went.count("it")).isEqualTo(1));
         assertThat(ran.out()).contains("\"retryAfterSeconds\" : 3.2");

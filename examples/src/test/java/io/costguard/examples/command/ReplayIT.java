@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.tuple;
 
 import io.costguard.Budget;
+import io.costguard.BudgetFile;
 import io.costguard.Denial;
 import io.costguard.Limit;
 import io.costguard.PriceList;
@@ -188,7 +189,7 @@ class ReplayIT {
     }
 
     @Test
-    void theSampleComesOutTheSameEachTime() {
+    void theSampleComesOutTheSameEachTime() throws IOException {
         List<RecordedCall> calls = RecordedCall.read(Path.of("samples", "calls.jsonl"));
         Replay.Settings settings = new Replay.Settings(
                 BudgetFile.read(Path.of("samples", "budgets.json")),

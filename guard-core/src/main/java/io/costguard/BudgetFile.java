@@ -1,8 +1,9 @@
-package io.costguard.examples.command;
+package io.costguard;
 
-import io.costguard.Budget;
-import io.costguard.Limit;
-import io.costguard.Weights;
+import io.costguard.describe.LocatedJson;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZoneId;
@@ -13,14 +14,26 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Budgets in a JSON file, whose members are called as the steps of {@link Budget} and {@link Limit} are. */
-final class BudgetFile {
+/**
+ * Budgets in a JSON file, whose members are called as the steps of {@link Budget} and {@link Limit} are; the guide shows one, and says all.
+ * Without state.
+ */
+public final class BudgetFile {
     private BudgetFile() {}
 
-    /** @throws BadInputException that says in which line what is wrong */
-    static List<Budget> read(Path file) {
-        Map<String, Json> members =
-                Json.read(file.toString(), 1, Json.text(file)).members("a file of budgets");
+    /**
+     * The budgets in a file in UTF-8, as it is now.
+     *
+     * @throws IllegalArgumentException that says in which line and column what is wrong, and what to do
+     */
+    public static List<Budget> read(Path file) throws IOException {
+        return parse(file, Files.readAllBytes(file));
+    }
+
+    static List<Budget> parse(Path file, byte[] content) {
+        Map<String, LocatedJson> members = LocatedJson.read(
+                        file.toString(), 1, new String(content, StandardCharsets.UTF_8))
+                .members("a file of budgets");
         List<Budget> budgets = new ArrayList<>();
         members.forEach((name, value) -> {
             if (!name.equals("budgets")) {
@@ -29,26 +42,26 @@ final class BudgetFile {
             value.elements("'budgets'").forEach(each -> budgets.add(budget(each)));
         });
         if (budgets.isEmpty()) {
-            throw new BadInputException(file + ": there are no budgets in it");
+            throw new IllegalArgumentException(file + ": there are no budgets in it");
         }
         return budgets;
     }
 
-    private static Budget budget(Json json) {
-        Map<String, Json> members = json.members("a budget");
-        Json named = members.get("name");
+    private static Budget budget(LocatedJson json) {
+        Map<String, LocatedJson> members = json.members("a budget");
+        LocatedJson named = members.get("name");
         if (named == null) {
             throw json.bad("a budget needs a 'name'");
         }
         Budget budget = made(named, () -> Budget.named(named.text("'name'")));
-        for (Map.Entry<String, Json> member : members.entrySet()) {
+        for (Map.Entry<String, LocatedJson> member : members.entrySet()) {
             Budget before = budget;
             budget = made(member.getValue(), () -> with(before, member.getKey(), member.getValue()));
         }
         return budget;
     }
 
-    private static Budget with(Budget budget, String name, Json value) {
+    private static Budget with(Budget budget, String name, LocatedJson value) {
         String what = "'" + name + "'";
         return switch (name) {
             case "name" -> budget;
@@ -56,7 +69,7 @@ final class BudgetFile {
             case "providers" -> budget.providers(value.texts(what));
             case "where" -> {
                 Budget narrowed = budget;
-                for (Map.Entry<String, Json> each : value.members(what).entrySet()) {
+                for (Map.Entry<String, LocatedJson> each : value.members(what).entrySet()) {
                     narrowed = narrowed.where(each.getKey(), each.getValue().texts(what));
                 }
                 yield narrowed;
@@ -67,7 +80,7 @@ final class BudgetFile {
             case "dryRun" -> value.flag(what) ? budget.dryRun() : budget;
             case "limits" -> {
                 Budget limited = budget;
-                for (Json each : value.elements(what)) {
+                for (LocatedJson each : value.elements(what)) {
                     limited = limited.limit(made(each, () -> limit(each)));
                 }
                 yield limited;
@@ -79,13 +92,13 @@ final class BudgetFile {
         };
     }
 
-    private static Limit limit(Json json) {
-        Map<String, Json> members = new HashMap<>(json.members("a limit"));
+    private static Limit limit(LocatedJson json) {
+        Map<String, LocatedJson> members = new HashMap<>(json.members("a limit"));
         Limit limit = per(amount(json, members), json, members.remove("per"));
-        Json zone = members.remove("zone");
-        Json algorithm = members.remove("algorithm");
-        Json burst = members.remove("burst");
-        Json weights = members.remove("weights");
+        LocatedJson zone = members.remove("zone");
+        LocatedJson algorithm = members.remove("algorithm");
+        LocatedJson burst = members.remove("burst");
+        LocatedJson weights = members.remove("weights");
         if (algorithm != null) {
             String text = algorithm.text("'algorithm'");
             limit = switch (text) {
@@ -111,7 +124,7 @@ final class BudgetFile {
         if (weights != null) {
             limit = limit.weighing(weights(weights));
         }
-        for (Map.Entry<String, Json> unknown : members.entrySet()) {
+        for (Map.Entry<String, LocatedJson> unknown : members.entrySet()) {
             throw unknown.getValue()
                     .bad("unknown member '" + unknown.getKey() + "' of a limit; there are requests, tokens,"
                             + " inputTokens, outputTokens or usd, and per, algorithm, zone, burst and weights");
@@ -119,10 +132,10 @@ final class BudgetFile {
         return limit;
     }
 
-    private static Limit.Amount amount(Json json, Map<String, Json> members) {
+    private static Limit.Amount amount(LocatedJson json, Map<String, LocatedJson> members) {
         Limit.Amount amount = null;
         for (String unit : List.of("requests", "tokens", "inputTokens", "outputTokens", "usd")) {
-            Json value = members.remove(unit);
+            LocatedJson value = members.remove(unit);
             if (value != null && amount != null) {
                 throw value.bad("a limit counts one unit; make '" + unit + "' a limit of its own");
             }
@@ -143,7 +156,7 @@ final class BudgetFile {
         return amount;
     }
 
-    private static Limit per(Limit.Amount amount, Json json, @Nullable Json per) {
+    private static Limit per(Limit.Amount amount, LocatedJson json, @Nullable LocatedJson per) {
         if (per == null) {
             throw json.bad("a limit needs 'per': second, minute, hour, day, week, month, or a duration like PT5M");
         }
@@ -159,7 +172,7 @@ final class BudgetFile {
         };
     }
 
-    private static Weights weights(Json json) {
+    private static Weights weights(LocatedJson json) {
         if (json.value() instanceof String provider) {
             return switch (provider) {
                 case "anthropic" -> Weights.anthropic();
@@ -169,7 +182,7 @@ final class BudgetFile {
             };
         }
         Weights weights = Weights.none();
-        for (Map.Entry<String, Json> member : json.members("'weights'").entrySet()) {
+        for (Map.Entry<String, LocatedJson> member : json.members("'weights'").entrySet()) {
             String weight = member.getValue().decimal("'" + member.getKey() + "'");
             weights = switch (member.getKey()) {
                 case "cacheRead" -> weights.cacheRead(weight);
@@ -186,9 +199,11 @@ final class BudgetFile {
     }
 
     /** What the library says of it, with its place. */
-    private static <T> T made(Json place, Supplier<T> step) {
+    private static <T> T made(LocatedJson place, Supplier<T> step) {
         try {
             return step.get();
+        } catch (LocatedJson.BadValueException e) {
+            throw e;
         } catch (IllegalArgumentException e) {
             throw place.bad(String.valueOf(e.getMessage()));
         }

@@ -1,15 +1,13 @@
-package io.costguard.examples.command;
+package io.costguard.describe;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.exc.StreamReadException;
 import java.io.IOException;
 import java.math.BigDecimal;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -19,82 +17,82 @@ import java.util.Map;
 import java.util.function.Function;
 
 /**
- * A JSON value that knows where it stands, so that what is wrong with it can be said.
+ * A JSON value that knows where it stands, so that what is wrong with it can be said: all that is asked of it in vain is
+ * a {@link BadValueException}. Immutable.
  *
- * @param where like {@code budgets.json:12}
- * @param value a map of texts to {@code Json}, a list of {@code Json}, a text, a {@code BigDecimal}, or a {@code Boolean}
+ * @param where like {@code budgets.json:12:7}: the file, the line, and the column
+ * @param value a map of texts to {@code LocatedJson}, a list of {@code LocatedJson}, a text, a {@code BigDecimal}, or a {@code Boolean}
  */
-record Json(String where, Object value) {
+public record LocatedJson(String where, Object value) {
+    /** What stands there makes no sense; the message begins with the place. */
+    public static final class BadValueException extends IllegalArgumentException {
+        private static final long serialVersionUID = 1L;
+
+        BadValueException(String message) {
+            super(message);
+        }
+    }
+
     private static final long LARGEST_EXPONENT = 1_000_000_000;
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .build();
 
-    /** @throws BadInputException for a file that is not there, or no text */
-    static String text(Path file) {
-        try {
-            return Files.readString(file);
-        } catch (NoSuchFileException e) {
-            throw new BadInputException(file + ": there is no such file");
-        } catch (IOException e) {
-            throw new BadInputException(file + ": cannot be read as UTF-8 text: " + e);
-        }
-    }
-
     /**
      * The one value in a text.
      *
      * @param firstLine the number of its first line
+     * @throws BadValueException where it is none; it says where, and why
      */
-    static Json read(String file, int firstLine, String text) {
+    public static LocatedJson read(String file, int firstLine, String text) {
         try (JsonParser json = FACTORY.createParser(text)) {
             if (json.nextToken() == null) {
-                throw new BadInputException(file + ":" + firstLine + ": there is nothing");
+                throw new BadValueException(file + ":" + firstLine + ": there is nothing");
             }
-            Json read = read(json, file, firstLine);
+            LocatedJson read = read(json, file, firstLine);
             if (json.nextToken() != null) {
-                throw new BadInputException(place(json, file, firstLine) + ": there is more than one value");
+                throw new BadValueException(place(json, file, firstLine) + ": there is more than one value");
             }
             return read;
         } catch (StreamReadException e) {
-            int line = e.getLocation() == null ? 1 : e.getLocation().getLineNr();
+            JsonLocation at = e.getLocation() == null ? JsonLocation.NA : e.getLocation();
             // The parser's own place has lines of the text that it was given.
             String why = String.valueOf(e.getOriginalMessage()).replaceFirst(" \\(start marker at .*", "");
-            throw new BadInputException(file + ":" + (firstLine + line - 1) + ": not JSON: " + why);
+            throw new BadValueException(place(at, file, firstLine) + ": not JSON: " + why);
         } catch (IOException e) {
-            throw new BadInputException(file + ":" + firstLine + ": " + e.getMessage());
+            throw new BadValueException(file + ":" + firstLine + ": " + e.getMessage());
         }
     }
 
-    private static Json read(JsonParser json, String file, int firstLine) throws IOException {
+    private static LocatedJson read(JsonParser json, String file, int firstLine) throws IOException {
         String where = place(json, file, firstLine);
         switch (json.currentToken()) {
             case START_OBJECT -> {
-                Map<String, Json> members = new LinkedHashMap<>();
+                Map<String, LocatedJson> members = new LinkedHashMap<>();
                 while (json.nextToken() == JsonToken.FIELD_NAME) {
                     String name = json.currentName();
                     json.nextToken();
                     members.put(name, read(json, file, firstLine));
                 }
-                return new Json(where, members);
+                return new LocatedJson(where, members);
             }
             case START_ARRAY -> {
-                List<Json> elements = new ArrayList<>();
+                List<LocatedJson> elements = new ArrayList<>();
                 while (json.nextToken() != JsonToken.END_ARRAY) {
                     elements.add(read(json, file, firstLine));
                 }
-                return new Json(where, elements);
+                return new LocatedJson(where, elements);
             }
             case VALUE_STRING -> {
-                return new Json(where, json.getText());
+                return new LocatedJson(where, json.getText());
             }
             case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> {
-                return new Json(where, number(json, where));
+                return new LocatedJson(where, number(json, where));
             }
             case VALUE_TRUE, VALUE_FALSE -> {
-                return new Json(where, json.getBooleanValue());
+                return new LocatedJson(where, json.getBooleanValue());
             }
-            default -> throw new BadInputException(where + ": " + json.getText() + " means nothing here; leave it out");
+            default -> throw new BadValueException(where + ": " + json.getText() + " means nothing here; leave it out");
         }
     }
 
@@ -107,42 +105,46 @@ record Json(String where, Object value) {
         } catch (NumberFormatException e) {
             // Said below: what the largest exponent is depends on the Java that runs.
         }
-        throw new BadInputException(where + ": " + json.getText() + " is too large, or too small");
+        throw new BadValueException(where + ": " + json.getText() + " is too large, or too small");
     }
 
     private static String place(JsonParser json, String file, int firstLine) {
-        return file + ":" + (firstLine + json.currentTokenLocation().getLineNr() - 1);
+        return place(json.currentTokenLocation(), file, firstLine);
+    }
+
+    private static String place(JsonLocation at, String file, int firstLine) {
+        return file + ":" + (firstLine + Math.max(1, at.getLineNr()) - 1) + ":" + Math.max(1, at.getColumnNr());
     }
 
     /** The members of an object, in their order. */
-    Map<String, Json> members(String what) {
+    public Map<String, LocatedJson> members(String what) {
         if (!(value instanceof Map<?, ?> map)) {
             throw bad(what + " must be an object");
         }
-        Map<String, Json> members = new LinkedHashMap<>();
-        map.forEach((name, member) -> members.put((String) name, (Json) member));
+        Map<String, LocatedJson> members = new LinkedHashMap<>();
+        map.forEach((name, member) -> members.put((String) name, (LocatedJson) member));
         return members;
     }
 
-    List<Json> elements(String what) {
+    public List<LocatedJson> elements(String what) {
         if (!(value instanceof List<?> list)) {
             throw bad(what + " must be an array");
         }
-        return list.stream().map(Json.class::cast).toList();
+        return list.stream().map(LocatedJson.class::cast).toList();
     }
 
-    String[] texts(String what) {
+    public String[] texts(String what) {
         return elements(what).stream().map(element -> element.text(what)).toArray(String[]::new);
     }
 
-    String text(String what) {
+    public String text(String what) {
         if (value instanceof String text) {
             return text;
         }
         throw bad(what + " must be a text");
     }
 
-    boolean flag(String what) {
+    public boolean flag(String what) {
         if (value instanceof Boolean flag) {
             return flag;
         }
@@ -150,7 +152,7 @@ record Json(String where, Object value) {
     }
 
     /** A whole number that is not negative. */
-    long count(String what) {
+    public long count(String what) {
         try {
             if (value instanceof BigDecimal number && number.signum() >= 0) {
                 return number.longValueExact();
@@ -162,7 +164,7 @@ record Json(String where, Object value) {
     }
 
     /** A number, or the digits of one. */
-    String decimal(String what) {
+    public String decimal(String what) {
         if (value instanceof BigDecimal number && Math.abs((long) number.scale()) < 100) {
             return number.toPlainString();
         }
@@ -170,7 +172,7 @@ record Json(String where, Object value) {
     }
 
     /** What a text means. */
-    <T> T parsed(String what, String like, Function<String, T> parser) {
+    public <T> T parsed(String what, String like, Function<String, T> parser) {
         try {
             return parser.apply(text(what));
         } catch (DateTimeException e) {
@@ -178,7 +180,7 @@ record Json(String where, Object value) {
         }
     }
 
-    Duration duration(String what) {
+    public Duration duration(String what) {
         return parsed(what, "PT2.5S", Duration::parse);
     }
 
@@ -186,7 +188,7 @@ record Json(String where, Object value) {
         return value instanceof String text ? "'" + text + "'" : String.valueOf(value);
     }
 
-    BadInputException bad(String what) {
-        return new BadInputException(where + ": " + what);
+    public BadValueException bad(String what) {
+        return new BadValueException(where + ": " + what);
     }
 }

@@ -1,11 +1,8 @@
-package io.costguard.examples.command;
+package io.costguard;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import io.costguard.Budget;
-import io.costguard.Limit;
-import io.costguard.Weights;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,6 +10,7 @@ import java.time.Duration;
 import java.time.ZoneId;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -108,12 +106,12 @@ class BudgetFileTest {
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'P99999999999D'}]       | a limit's window must be",
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'bursts': 5}]    | unknown member 'bursts' of a limit"
             })
-    void whatIsWrongIsSaidWithItsLine(String budget, String said) throws IOException {
+    void whatIsWrongIsSaidWithItsLineAndColumn(String budget, String said) throws IOException {
         Path file = file("{\"budgets\":\n[\n{" + budget.replace('\'', '"') + "}]}");
 
-        assertThatExceptionOfType(BadInputException.class)
+        assertThatIllegalArgumentException()
                 .isThrownBy(() -> BudgetFile.read(file))
-                .withMessageStartingWith(file + ":3: ")
+                .withMessageMatching("(?s).*" + Pattern.quote("budgets.json:3:") + "[0-9]+: .*")
                 .withMessageContaining(said);
     }
 
@@ -121,7 +119,7 @@ class BudgetFileTest {
     void aFileWithoutBudgetsIsRefused() throws IOException {
         Path file = file("{\"budgets\": []}");
 
-        assertThatExceptionOfType(BadInputException.class)
+        assertThatIllegalArgumentException()
                 .isThrownBy(() -> BudgetFile.read(file))
                 .withMessageContaining("there are no budgets in it");
     }
