@@ -23,14 +23,17 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ForkJoinPool;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -79,6 +82,30 @@ public final class CostGuard implements AutoCloseable {
     }
 
     /**
+     * Says these attributes of calls: of all that a thread makes in {@code call(..)}, whichever the guard and the client.
+     *
+     * <pre>{@code
+     * Answer answer = CostGuard.with(Map.of("run", runId)).call(() -> agent.run(question));
+     * }</pre>
+     *
+     * @throws IllegalArgumentException as {@link CallAttributes#with(String, String)} has it
+     */
+    public static CallAttributes with(Map<String, String> attributes) {
+        return CallAttributes.of(attributes);
+    }
+
+    /** An executor whose tasks make their calls under what is said, {@link #with}, where they are handed over. */
+    public static Executor wrap(Executor executor) {
+        return task -> {
+            CallAttributes said = CallAttributes.current();
+            executor.execute(() -> said.callAlone(() -> {
+                task.run();
+                return true;
+            }));
+        };
+    }
+
+    /**
      * Reserves what the call is expected to cost, in all of its budgets; waits for its turn, if it may.
      *
      * @throws BudgetExceededException if a budget does not cover it
@@ -87,8 +114,8 @@ public final class CostGuard implements AutoCloseable {
      * @throws InterruptedIOException if the thread was interrupted; the flag stays set
      * @throws MisfitException if no budget can judge the call
      */
-    public Permit acquire(GuardedCall call) throws IOException {
-        requireCall(call);
+    public Permit acquire(GuardedCall made) throws IOException {
+        GuardedCall call = ofThisThread(made);
         if (Thread.currentThread().isInterrupted()) {
             throw new InterruptedIOException("interrupted before the call was let go");
         }
@@ -107,8 +134,8 @@ public final class CostGuard implements AutoCloseable {
      * {@link #acquire} without holding a thread; fails with what that throws. Cancelled, it leaves the line, or gives back what it is
      * granted.
      */
-    public CompletableFuture<Permit> acquireAsync(GuardedCall call) {
-        requireCall(call);
+    public CompletableFuture<Permit> acquireAsync(GuardedCall made) {
+        GuardedCall call = ofThisThread(made);
         if (limiter == null) {
             return CompletableFuture.completedFuture(Reservation.uncounted(call));
         }
@@ -152,8 +179,8 @@ public final class CostGuard implements AutoCloseable {
      * How the limits that the call would fall under stand now, after all that was settled so far: what they have, who waits, and how
      * long this call would wait if it asked. Charges nothing.
      */
-    public List<LimitStatus> status(GuardedCall call) throws GuardUnavailableException {
-        requireCall(call);
+    public List<LimitStatus> status(GuardedCall made) throws GuardUnavailableException {
+        GuardedCall call = ofThisThread(made);
         return limiter == null ? List.of() : limiter.status(call);
     }
 
@@ -162,8 +189,8 @@ public final class CostGuard implements AutoCloseable {
      *
      * @throws IllegalArgumentException if {@code duration} is not above 0, or above an hour
      */
-    public void hold(GuardedCall call, Duration duration) throws GuardUnavailableException {
-        requireCall(call);
+    public void hold(GuardedCall made, Duration duration) throws GuardUnavailableException {
+        GuardedCall call = ofThisThread(made);
         if (duration.isNegative() || duration.isZero() || duration.compareTo(LONGEST_HOLD) > 0) {
             throw new IllegalArgumentException(
                     "a hold must be above 0 and at most " + LONGEST_HOLD + ", not " + duration);
@@ -196,12 +223,14 @@ public final class CostGuard implements AutoCloseable {
         }
     }
 
-    private static void requireCall(GuardedCall call) {
+    /** The call with what is said around it. */
+    private static GuardedCall ofThisThread(GuardedCall call) {
         Objects.requireNonNull(call, "no call was given; GuardedCall.of(name) makes one");
+        return call.within(CallAttributes.current());
     }
 
-    private Admission admit(GuardedCall call) throws GuardUnavailableException {
-        requireCall(call);
+    private Admission admit(GuardedCall made) throws GuardUnavailableException {
+        GuardedCall call = ofThisThread(made);
         return limiter == null ? new Admission.Granted(Reservation.uncounted(call)) : limiter.decide(call);
     }
 
@@ -228,6 +257,7 @@ public final class CostGuard implements AutoCloseable {
         private Duration preCheck = Duration.ofMillis(100);
         private String keyPrefix = "costguard";
         private String partitionBy = "apiKey";
+        private final Map<String, String> attributesByHeader = new LinkedHashMap<>();
         private @Nullable PriceList prices;
         private Outputs outputs = Outputs.capped();
         private StreamUsage streamUsage = StreamUsage.AS_REQUESTED;
@@ -281,6 +311,21 @@ public final class CostGuard implements AutoCloseable {
         /** What becomes of HTTP calls that no dialect knows: charged one request, no tokens and no dollars, unless said. */
         public Builder unknownCalls(UnknownCalls policy) {
             this.unknownCalls = policy;
+            return this;
+        }
+
+        /**
+         * One more header of HTTP requests that says an attribute of their calls, and is not sent:
+         * {@code Attributes.header("X-Tenant").as("tenant")}.
+         *
+         * @throws IllegalArgumentException if the header or the attribute was named before
+         */
+        public Builder attributes(Attributes found) {
+            if (attributesByHeader.containsValue(found.attribute())
+                    || attributesByHeader.putIfAbsent(found.header(), found.attribute()) != null) {
+                throw new IllegalArgumentException("header '" + found.header() + "' or attribute '" + found.attribute()
+                        + "' was named before; each header is one attribute, and each attribute one header");
+            }
             return this;
         }
 
@@ -386,7 +431,7 @@ public final class CostGuard implements AutoCloseable {
             PriceList known = check();
             if (!isEnabled()) {
                 log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
-                return new CostGuard(null, HttpGuard.off());
+                return new CostGuard(null, HttpGuard.off(Map.copyOf(attributesByHeader)));
             }
             if (budgets.isEmpty()) {
                 log.warn("the guard has no budget: no call is guarded; add one with budget(..)");
@@ -437,7 +482,16 @@ public final class CostGuard implements AutoCloseable {
                     ForkJoinPool.commonPool());
             return new CostGuard(
                     limiter,
-                    HttpGuard.of(limiter, known, learned, dialects, providers, denials, unknownCalls, streamUsage));
+                    HttpGuard.of(
+                            limiter,
+                            known,
+                            learned,
+                            dialects,
+                            providers,
+                            denials,
+                            unknownCalls,
+                            streamUsage,
+                            Map.copyOf(attributesByHeader)));
         }
 
         private PriceList check() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.costguard.Budget;
+import io.costguard.CallAttributes;
 import io.costguard.Denials;
 import io.costguard.GuardListener;
 import io.costguard.GuardUnavailableException;
@@ -37,7 +38,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
-import java.util.function.Function;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -219,7 +219,6 @@ class FaultsOfOurOwnIT {
                 Duration.ofSeconds(5),
                 Duration.ZERO,
                 events);
-        Function<String, Optional<String>> headers = name -> Optional.empty();
         return new HttpCall(
                 limiter,
                 new Estimator(prices),
@@ -228,9 +227,11 @@ class FaultsOfOurOwnIT {
                 StreamUsage.ASKED_FOR,
                 new CallSites(),
                 new KnownCalls(),
+                new HeaderAttributes(Map.of()),
                 Optional.of(dialect),
                 Target.of("POST", URI.create("https://api.test/v1/chat/completions")),
-                headers);
+                name -> List.of(),
+                CallAttributes.none());
     }
 
     private static Dialect failing(String stage, Supplier<Throwable> bug) {

@@ -1,5 +1,6 @@
 package io.costguard.okhttp;
 
+import io.costguard.CallAttributes;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.GuardUnavailableException;
@@ -58,9 +59,10 @@ public final class CostGuardInterceptor implements Interceptor {
             return decided.get().request().send(chain, decided.get().exchange());
         }
         CallTime time = CallTime.from(chain.call().timeout());
-        Optional<GuardedRequest> guarded = GuardedRequest.of(chain.request(), chain.call(), guard);
+        Optional<GuardedRequest> guarded =
+                GuardedRequest.of(chain.request(), chain.call(), guard, CallAttributes.current());
         if (guarded.isEmpty()) {
-            return chain.proceed(chain.request());
+            return chain.proceed(GuardedRequest.withoutOwnHeaders(chain.request(), guard));
         }
         GuardedRequest request = guarded.get();
         Admittance admittance = admitted(request.read(), chain.call(), time);

@@ -1,5 +1,6 @@
 package io.costguard.okhttp;
 
+import io.costguard.CallAttributes;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.http.HttpCall;
@@ -62,7 +63,7 @@ public final class GuardedCallFactory implements Call.Factory {
 
     @Override
     public Call newCall(Request request) {
-        return new WaitingCall(client, guard, denials, request, unsent);
+        return new WaitingCall(client, guard, denials, request, CallAttributes.current(), unsent);
     }
 
     /**
