@@ -1265,6 +1265,30 @@ public abstract class AdapterContract {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "SYNC, authorization, 'Basic ', ''",
+        "ASYNC, x-api-key, '', ''",
+        "SYNC, api-key, '', ''",
+        "ASYNC, x-goog-api-key, '', ''",
+        "SYNC, x-other, '', '?key='"
+    })
+    void aKeyCountsApartWhereverItStands(Mode mode, String header, String scheme, String query) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        CostGuard guard = guard(
+                Budget.named("keyed").per("apiKey").limit(Limit.requests(1).perDay()));
+        Client client = client(guard, Denials.answer(), mode);
+
+        for (String key : List.of("canary-1", "canary-2")) {
+            for (int status : new int[] {200, 402}) {
+                Client.Sent request = to(URI.create(chat() + (query.isEmpty() ? "" : query + key)));
+                request.headers().remove("authorization");
+                request.headers().put(header, scheme + key);
+                assertThat(client.send(request).status()).isEqualTo(status);
+            }
+        }
+    }
+
     static Stream<Arguments> secretPlaces() {
         String basic = Base64.getEncoder().encodeToString("user:canary-basic".getBytes(StandardCharsets.UTF_8));
         return Stream.of(
