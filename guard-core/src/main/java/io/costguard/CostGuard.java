@@ -7,6 +7,7 @@ import io.costguard.describe.dialects.Dialects;
 import io.costguard.http.HttpGuard;
 import io.costguard.http.StreamUsage;
 import io.costguard.limit.Admission;
+import io.costguard.limit.Cardinality;
 import io.costguard.limit.Fingerprint;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Limiter;
@@ -257,6 +258,7 @@ public final class CostGuard implements AutoCloseable {
         private Duration preCheck = Duration.ofMillis(100);
         private String keyPrefix = "costguard";
         private String partitionBy = "apiKey";
+        private int cardinalityLimit = 100_000;
         private final Map<String, String> attributesByHeader = new LinkedHashMap<>();
         private @Nullable PriceList prices;
         private Outputs outputs = Outputs.capped();
@@ -354,6 +356,22 @@ public final class CostGuard implements AutoCloseable {
         /** The attribute whose value is the hash tag of keys in Redis Cluster: {@code apiKey}, unless said. */
         public Builder partitionBy(String attribute) {
             this.partitionBy = attribute;
+            return this;
+        }
+
+        /**
+         * How many subjects of each budget, combinations of the values that it is counted per, this process tells apart: 100,000, unless
+         * said; from 1 to 10 million. Beyond it, those that are new share one balance of that budget, which is logged once a minute. So a
+         * stranger who makes up values, where attributes or models come from outside, fills neither Redis nor the memory of this process (of
+         * which a full budget takes some 10 MB), and gets no fresh balance with each. A subject counts from its first call until an hour or more
+         * after its last; one that counts is never made to share. (The name is OpenTelemetry's: "Cardinality limits", Metrics SDK.)
+         */
+        public Builder cardinalityLimit(int subjects) {
+            if (subjects < 1 || subjects > 10_000_000) {
+                throw new IllegalArgumentException(
+                        "cardinalityLimit must be from 1 to 10,000,000 subjects, not " + subjects);
+            }
+            this.cardinalityLimit = subjects;
             return this;
         }
 
@@ -467,7 +485,12 @@ public final class CostGuard implements AutoCloseable {
         private CostGuard guard(PriceList known, Redis redis, String prefix, Ledger ledger, List<GuardListener> told) {
             Fingerprint fingerprint = new Fingerprint(fingerprintKey);
             Limiter limiter = new Limiter(
-                    new Subjects(budgets, prefix, partitionBy, fingerprint),
+                    new Subjects(
+                            budgets,
+                            prefix,
+                            partitionBy,
+                            fingerprint,
+                            new Cardinality(cardinalityLimit, ledger::nanoTime)),
                     ledger,
                     known,
                     fingerprint,

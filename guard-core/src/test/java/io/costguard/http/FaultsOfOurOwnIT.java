@@ -19,6 +19,7 @@ import io.costguard.describe.Estimator;
 import io.costguard.describe.OutputHistory;
 import io.costguard.describe.Target;
 import io.costguard.describe.dialects.Dialects;
+import io.costguard.limit.Cardinality;
 import io.costguard.limit.Fingerprint;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Limiter;
@@ -210,7 +211,12 @@ class FaultsOfOurOwnIT {
         Fingerprint fingerprint = new Fingerprint(new byte[16]);
         PriceList prices = PriceList.bundled();
         Limiter limiter = new Limiter(
-                new Subjects(List.of(Budget.named("b").limit(limit)), prefix, "apiKey", fingerprint),
+                new Subjects(
+                        List.of(Budget.named("b").limit(limit)),
+                        prefix,
+                        "apiKey",
+                        fingerprint,
+                        new Cardinality(1_000, System::nanoTime)),
                 ledger,
                 prices,
                 fingerprint,
