@@ -45,7 +45,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Safe for use by many threads. Bodies pass as they are, but for what {@link CostGuard.Builder#streamUsage()} puts into a request; a
  * request body is subscribed to once, and read into memory up to {@link HttpCall#MOST_READ}. {@code sendAsync} never throws a denial, and
  * holds no thread; cancelling its future cancels whatever the call is at. WebSockets are not guarded. A client is closed by closing this
- * one, on Java 21 and newer.
+ * one, on Java 21 and newer. Headers that say attributes of calls ({@link CostGuard.Builder#attributes}) are not sent; what is said of the
+ * thread ({@link CostGuard#with}) is told where {@code send} or {@code sendAsync} is called.
  *
  * <p>A call is settled when its body has ended, was cut, or was cancelled. Close a body that is an {@code InputStream} or a
  * {@code Stream}: one that is forgotten is settled, and reported, once the garbage collector finds it; with the place of its call, if that is among

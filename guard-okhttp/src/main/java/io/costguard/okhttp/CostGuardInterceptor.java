@@ -32,6 +32,10 @@ import okhttp3.Response;
  * {@link GuardedCallFactory} holds neither. It waits, for them or for Redis, no longer than its {@code callTimeout} leaves it, as far as that can be known
  * here: what the call did before it came here is not. Where its time ended while it waited, the {@code InterruptedIOException} says
  * so, or its cause does.
+ *
+ * <p>A request may say attributes of its call by {@code tag(CallAttributes.class, ..)}, and by headers ({@link
+ * CostGuard.Builder#attributes}), which are not sent. What is said of a thread ({@link CostGuard#with}) reaches calls that are executed on
+ * it; those that are enqueued come here on another, and {@link GuardedCallFactory} is what tells them.
  */
 public final class CostGuardInterceptor implements Interceptor {
     private final CostGuard guard;

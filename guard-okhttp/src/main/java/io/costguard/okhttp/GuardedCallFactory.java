@@ -39,7 +39,8 @@ import okhttp3.Request;
  * after it has waited, the {@code InterruptedIOException} says how long that was. {@code execute} waits on the calling thread, and can
  * be interrupted. {@code enqueue} reads the request's body and tells of denials on threads of the dispatcher's executor; a body is read
  * into memory for the guard up to {@link HttpCall#MOST_READ}, and kept only if it can be written once. Calls stand in line in the order
- * in which their bodies were read, which need not be that of {@code enqueue}. How denials look is for {@link Denials} to say; where they
+ * in which their bodies were read, which need not be that of {@code enqueue}. A call is told what is said of the thread
+ * ({@link CostGuard#with}) where {@code newCall} makes it, and so is its clone. How denials look is for {@link Denials} to say; where they
  * are thrown, {@code execute} throws, and a {@code Callback} is told of a failure.
  */
 public final class GuardedCallFactory implements Call.Factory {
