@@ -80,8 +80,8 @@ public final class Cardinality {
             if (known.inThisSpan.contains(subject)) {
                 return true;
             }
-            boolean isOfTheLast = known.inTheLast.remove(subject);
-            if (!isOfTheLast && known.inThisSpan.size() + known.inTheLast.size() >= most) {
+            known.inTheLast.remove(subject); // which leaves room for it
+            if (known.inThisSpan.size() + known.inTheLast.size() >= most) {
                 isExceeded = true;
                 report(budget, known);
                 return false;
