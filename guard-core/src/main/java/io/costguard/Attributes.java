@@ -1,82 +1,77 @@
 package io.costguard;
 
-import java.util.AbstractMap;
-import java.util.AbstractSet;
-import java.util.Iterator;
-import java.util.Map;
-import java.util.NoSuchElementException;
+import java.util.Locale;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
-/** What is known of a call: a handful of names with their values, in the order of the names. Immutable; made for every call. */
-final class Attributes extends AbstractMap<String, String> {
-    static final Attributes NONE = new Attributes(new String[0]);
+/**
+ * Where the guard finds an attribute of an HTTP call that it does not know by itself: in a header that the caller's code puts into the
+ * request, and that no provider gets. Immutable.
+ *
+ * <pre>{@code
+ * CostGuard.builder()
+ *     .attributes(Attributes.header("X-Tenant").as("tenant"))
+ *     .budget(Budget.named("tenants").where("tenant", "*").per("tenant").limit(Limit.usd("5.00").perDay()))
+ * }</pre>
+ *
+ * <p>Whoever can set the header chooses the budget: name only headers that the application sets itself. {@link CallAttributes} says the
+ * same without a header, and {@link CostGuard#with} for all calls of a thread.
+ */
+public final class Attributes {
+    /** A key as an attribute would be shown in logs and events. */
+    private static final Set<String> SECRET = Set.of(
+            "authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "set-cookie");
 
-    /** Each name with its value behind it: for so few, looking through them is faster than hashing. */
-    private final String[] pairs;
+    private final String header;
+    private final String attribute;
 
-    private Attributes(String[] pairs) {
-        this.pairs = pairs;
+    private Attributes(String header, String attribute) {
+        this.header = header;
+        this.attribute = attribute;
     }
 
-    /** These attributes with another one, or with another value for one of them. */
-    Attributes with(String name, String value) {
-        int at = 0;
-        while (at < pairs.length && pairs[at].compareTo(name) < 0) {
-            at += 2;
+    /**
+     * A header of requests, whatever its case; it is taken out of each before that is sent, whether or not the call is guarded. A request
+     * without it, or in which it is blank, does not have the attribute. One in which it has several values that differ, or one of more than
+     * 4,096 characters, is refused as a {@link MisfitException}.
+     *
+     * @throws IllegalArgumentException if no header can have this name (RFC 9110, section 5.1), or if it is one that holds keys
+     */
+    public static Header header(String name) {
+        if (!name.matches("[A-Za-z0-9!#$%&'*+.^_`|~-]+")) {
+            throw new IllegalArgumentException("no header can have the name '" + name + "'");
         }
-        int replaced = at < pairs.length && pairs[at].equals(name) ? 2 : 0;
-        String[] more = new String[pairs.length + 2 - replaced];
-        System.arraycopy(pairs, 0, more, 0, at);
-        more[at] = name;
-        more[at + 1] = value;
-        System.arraycopy(pairs, at + replaced, more, at + 2, pairs.length - at - replaced);
-        return new Attributes(more);
-    }
-
-    @Override
-    public @Nullable String get(@Nullable Object name) {
-        for (int i = 0; i < pairs.length; i += 2) {
-            if (pairs[i].equals(name)) {
-                return pairs[i + 1];
-            }
+        if (SECRET.contains(name.toLowerCase(Locale.ROOT))) {
+            throw new IllegalArgumentException("header '" + name
+                    + "' holds keys, which no attribute shows; a budget for each" + " API key is per(\"apiKey\")");
         }
-        return null;
+        return new Header(name.toLowerCase(Locale.ROOT));
     }
 
-    @Override
-    public boolean containsKey(@Nullable Object name) {
-        return get(name) != null;
+    /** A header whose value is an attribute, which is still to be named. Immutable. */
+    public static final class Header {
+        private final String name;
+
+        private Header(String name) {
+            this.name = name;
+        }
+
+        /**
+         * Its value as this attribute.
+         *
+         * @throws IllegalArgumentException if {@code attribute} is blank, or one that the guard reads itself: {@code model},
+         *     {@code provider} or {@code apiKey}
+         */
+        public Attributes as(String attribute) {
+            return new Attributes(name, AttributeMap.checkedOwnName(attribute));
+        }
     }
 
-    @Override
-    public Set<Map.Entry<String, String>> entrySet() {
-        return new AbstractSet<>() {
-            @Override
-            public int size() {
-                return pairs.length / 2;
-            }
+    /** In lower case. */
+    String header() {
+        return header;
+    }
 
-            @Override
-            public Iterator<Map.Entry<String, String>> iterator() {
-                return new Iterator<>() {
-                    private int at;
-
-                    @Override
-                    public boolean hasNext() {
-                        return at < pairs.length;
-                    }
-
-                    @Override
-                    public Map.Entry<String, String> next() {
-                        if (!hasNext()) {
-                            throw new NoSuchElementException();
-                        }
-                        at += 2;
-                        return Map.entry(pairs[at - 2], pairs[at - 1]);
-                    }
-                };
-            }
-        };
+    String attribute() {
+        return attribute;
     }
 }

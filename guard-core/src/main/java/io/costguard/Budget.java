@@ -4,7 +4,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -30,8 +29,6 @@ public final class Budget {
 
     /** What a provider counts its own limits per. */
     private static final Set<String> OF_A_PROVIDER = Set.of("model", "apiKey");
-
-    private static final Set<String> BUILT_IN = Set.of("provider", "model", "apiKey");
 
     private final String name;
     private final Map<String, Patterns> where;
@@ -112,14 +109,14 @@ public final class Budget {
     /** Only calls whose {@code attribute} matches one of {@code patterns}; a call without it does not match. */
     public Budget where(String attribute, String... patterns) {
         Map<String, Patterns> more = new TreeMap<>(where);
-        more.put(checkedAttribute(attribute), Patterns.of(attribute, patterns));
+        more.put(AttributeMap.checkedName(attribute), Patterns.of(attribute, patterns));
         return new Budget(name, Map.copyOf(more), per, limits, assumedOutput, modes);
     }
 
     /** Each combination of these attributes has a balance of its own; none means one balance for everything. */
     public Budget per(String... attributes) {
         for (String attribute : attributes) {
-            checkedAttribute(attribute);
+            AttributeMap.checkedName(attribute);
         }
         if (new HashSet<>(List.of(attributes)).size() < attributes.length) {
             throw new IllegalArgumentException("budget '" + name + "': an attribute is named twice in per(..)");
@@ -160,20 +157,6 @@ public final class Budget {
         List<Mode> more = new ArrayList<>(modes);
         more.add(mode);
         return new Budget(name, where, per, limits, assumedOutput, Set.copyOf(more));
-    }
-
-    private static String checkedAttribute(String attribute) {
-        if (attribute.isBlank()) {
-            throw new IllegalArgumentException("an attribute's name must not be blank");
-        }
-        String plain = attribute.toLowerCase(Locale.ROOT).replaceAll("[^a-z]", "");
-        for (String known : BUILT_IN) {
-            if (plain.equals(known.toLowerCase(Locale.ROOT)) && !attribute.equals(known)) {
-                throw new IllegalArgumentException(
-                        "unknown attribute '" + attribute + "'; did you mean '" + known + "'?");
-            }
-        }
-        return attribute;
     }
 
     public String name() {

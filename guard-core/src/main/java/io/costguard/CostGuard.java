@@ -7,6 +7,7 @@ import io.costguard.describe.dialects.Dialects;
 import io.costguard.http.HttpGuard;
 import io.costguard.http.StreamUsage;
 import io.costguard.limit.Admission;
+import io.costguard.limit.Cardinality;
 import io.costguard.limit.Fingerprint;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Limiter;
@@ -24,8 +25,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -96,6 +99,30 @@ public final class CostGuard implements AutoCloseable {
     }
 
     /**
+     * Says these attributes of calls: of all that a thread makes in {@code call(..)}, whichever the guard and the client.
+     *
+     * <pre>{@code
+     * Answer answer = CostGuard.with(Map.of("run", runId)).call(() -> agent.run(question));
+     * }</pre>
+     *
+     * @throws IllegalArgumentException as {@link CallAttributes#with(String, String)} has it
+     */
+    public static CallAttributes with(Map<String, String> attributes) {
+        return CallAttributes.of(attributes);
+    }
+
+    /** An executor whose tasks make their calls under what is said, {@link #with}, where they are handed over. */
+    public static Executor wrap(Executor executor) {
+        return task -> {
+            CallAttributes said = CallAttributes.current();
+            executor.execute(() -> said.callAlone(() -> {
+                task.run();
+                return true;
+            }));
+        };
+    }
+
+    /**
      * Reserves what the call is expected to cost, in all of its budgets; waits for its turn, if it may.
      *
      * @throws BudgetExceededException if a budget does not cover it
@@ -104,8 +131,8 @@ public final class CostGuard implements AutoCloseable {
      * @throws InterruptedIOException if the thread was interrupted; the flag stays set
      * @throws MisfitException if no budget can judge the call
      */
-    public Permit acquire(GuardedCall call) throws IOException {
-        requireCall(call);
+    public Permit acquire(GuardedCall made) throws IOException {
+        GuardedCall call = ofThisThread(made);
         if (Thread.currentThread().isInterrupted()) {
             throw new InterruptedIOException("interrupted before the call was let go");
         }
@@ -124,8 +151,8 @@ public final class CostGuard implements AutoCloseable {
      * {@link #acquire} without holding a thread; fails with what that throws. Cancelled, it leaves the line, or gives back what it is
      * granted.
      */
-    public CompletableFuture<Permit> acquireAsync(GuardedCall call) {
-        requireCall(call);
+    public CompletableFuture<Permit> acquireAsync(GuardedCall made) {
+        GuardedCall call = ofThisThread(made);
         if (limiter == null) {
             return CompletableFuture.completedFuture(Reservation.uncounted(call));
         }
@@ -169,8 +196,8 @@ public final class CostGuard implements AutoCloseable {
      * How the limits that the call would fall under stand now, after all that was settled so far: what they have, who waits, and how
      * long this call would wait if it asked. Charges nothing.
      */
-    public List<LimitStatus> status(GuardedCall call) throws GuardUnavailableException {
-        requireCall(call);
+    public List<LimitStatus> status(GuardedCall made) throws GuardUnavailableException {
+        GuardedCall call = ofThisThread(made);
         return limiter == null ? List.of() : limiter.status(call);
     }
 
@@ -179,8 +206,8 @@ public final class CostGuard implements AutoCloseable {
      *
      * @throws IllegalArgumentException if {@code duration} is not above 0, or above an hour
      */
-    public void hold(GuardedCall call, Duration duration) throws GuardUnavailableException {
-        requireCall(call);
+    public void hold(GuardedCall made, Duration duration) throws GuardUnavailableException {
+        GuardedCall call = ofThisThread(made);
         if (duration.isNegative() || duration.isZero() || duration.compareTo(LONGEST_HOLD) > 0) {
             throw new IllegalArgumentException(
                     "a hold must be above 0 and at most " + LONGEST_HOLD + ", not " + duration);
@@ -197,8 +224,8 @@ public final class CostGuard implements AutoCloseable {
      *
      * @throws GuardUnavailableException if Redis did not answer in time: it may have been done, and may be done again
      */
-    public void reset(GuardedCall call) throws GuardUnavailableException {
-        requireCall(call);
+    public void reset(GuardedCall made) throws GuardUnavailableException {
+        GuardedCall call = ofThisThread(made);
         if (limiter != null) {
             limiter.reset(call);
         }
@@ -212,8 +239,8 @@ public final class CostGuard implements AutoCloseable {
      * @throws GuardUnavailableException if Redis did not answer in time: unless the guard is closed before Redis is back, it is charged
      *     then, so that it must not be charged again
      */
-    public void charge(GuardedCall call, Cost cost) throws GuardUnavailableException {
-        requireCall(call);
+    public void charge(GuardedCall made, Cost cost) throws GuardUnavailableException {
+        GuardedCall call = ofThisThread(made);
         Objects.requireNonNull(cost);
         if (limiter != null) {
             limiter.charge(call, cost);
@@ -225,8 +252,8 @@ public final class CostGuard implements AutoCloseable {
      * at most what was used in it. It does not matter when it was charged: what a permit has reserved is for {@link Permit#release} and
      * {@link Permit#settle}. Exactly once: also where it throws, as {@link #charge} does.
      */
-    public void refund(GuardedCall call, Cost cost) throws GuardUnavailableException {
-        requireCall(call);
+    public void refund(GuardedCall made, Cost cost) throws GuardUnavailableException {
+        GuardedCall call = ofThisThread(made);
         Objects.requireNonNull(cost);
         if (limiter != null) {
             limiter.refund(call, cost);
@@ -312,12 +339,14 @@ public final class CostGuard implements AutoCloseable {
         }
     }
 
-    private static void requireCall(GuardedCall call) {
+    /** The call with what is said around it. */
+    private static GuardedCall ofThisThread(GuardedCall call) {
         Objects.requireNonNull(call, "no call was given; GuardedCall.of(name) makes one");
+        return call.within(CallAttributes.current());
     }
 
-    private Admission admit(GuardedCall call) throws GuardUnavailableException {
-        requireCall(call);
+    private Admission admit(GuardedCall made) throws GuardUnavailableException {
+        GuardedCall call = ofThisThread(made);
         return limiter == null ? new Admission.Granted(Reservation.uncounted(call)) : limiter.decide(call);
     }
 
@@ -347,6 +376,8 @@ public final class CostGuard implements AutoCloseable {
         private Duration lease = Limit.DEFAULT_LEASE;
         private String keyPrefix = "costguard";
         private String partitionBy = "apiKey";
+        private int cardinalityLimit = 100_000;
+        private final Map<String, String> attributesByHeader = new LinkedHashMap<>();
         private @Nullable PriceList prices;
         private Outputs outputs = Outputs.capped();
         private StreamUsage streamUsage = StreamUsage.AS_REQUESTED;
@@ -427,6 +458,21 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
+        /**
+         * One more header of HTTP requests that says an attribute of their calls, and is not sent:
+         * {@code Attributes.header("X-Tenant").as("tenant")}.
+         *
+         * @throws IllegalArgumentException if the header or the attribute was named before
+         */
+        public Builder attributes(Attributes found) {
+            if (attributesByHeader.containsValue(found.attribute())
+                    || attributesByHeader.putIfAbsent(found.header(), found.attribute()) != null) {
+                throw new IllegalArgumentException("header '" + found.header() + "' or attribute '" + found.attribute()
+                        + "' was named before; each header is one attribute, and each attribute one header");
+            }
+            return this;
+        }
+
         /** How long a decision may take: 500 ms, unless said; from 10 ms to a minute. */
         public Builder decisionTimeout(Duration timeout) {
             this.decisionTimeout = checked("decisionTimeout", timeout, Duration.ofMillis(10), Duration.ofMinutes(1));
@@ -464,6 +510,22 @@ public final class CostGuard implements AutoCloseable {
         /** The attribute whose value is the hash tag of keys in Redis Cluster: {@code apiKey}, unless said. */
         public Builder partitionBy(String attribute) {
             this.partitionBy = attribute;
+            return this;
+        }
+
+        /**
+         * How many subjects of each budget, combinations of the values that it is counted per, this process tells apart: 100,000, unless
+         * said; from 1 to 10 million. Beyond it, those that are new share one balance of that budget, which is logged once a minute. So a
+         * stranger who makes up values, where attributes or models come from outside, fills neither Redis nor the memory of this process (of
+         * which a full budget takes some 10 MB), and gets no fresh balance with each. A subject counts from its first call until an hour or more
+         * after its last; one that counts is never made to share. (The name is OpenTelemetry's: "Cardinality limits", Metrics SDK.)
+         */
+        public Builder cardinalityLimit(int subjects) {
+            if (subjects < 1 || subjects > 10_000_000) {
+                throw new IllegalArgumentException(
+                        "cardinalityLimit must be from 1 to 10,000,000 subjects, not " + subjects);
+            }
+            this.cardinalityLimit = subjects;
             return this;
         }
 
@@ -542,7 +604,7 @@ public final class CostGuard implements AutoCloseable {
             AtomicReference<List<Budget>> current = new AtomicReference<>(List.copyOf(budgets));
             if (!isEnabled()) {
                 log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
-                return new CostGuard(null, HttpGuard.off(), known, current, lease);
+                return new CostGuard(null, HttpGuard.off(Map.copyOf(attributesByHeader)), known, current, lease);
             }
             Redis redis = redis();
             List<GuardListener> told = new ArrayList<>(listeners);
@@ -590,7 +652,12 @@ public final class CostGuard implements AutoCloseable {
                 List<GuardListener> told) {
             Fingerprint fingerprint = new Fingerprint(fingerprintKey);
             Limiter limiter = new Limiter(
-                    new Subjects(leased(budgets, lease), prefix, partitionBy, fingerprint),
+                    new Subjects(
+                            leased(budgets, lease),
+                            prefix,
+                            partitionBy,
+                            fingerprint,
+                            new Cardinality(cardinalityLimit, ledger::nanoTime)),
                     ledger,
                     known,
                     fingerprint,
@@ -605,7 +672,16 @@ public final class CostGuard implements AutoCloseable {
                     ForkJoinPool.commonPool());
             return new CostGuard(
                     limiter,
-                    HttpGuard.of(limiter, known, learned, dialects, providers, denials, unknownCalls, streamUsage),
+                    HttpGuard.of(
+                            limiter,
+                            known,
+                            learned,
+                            dialects,
+                            providers,
+                            denials,
+                            unknownCalls,
+                            streamUsage,
+                            Map.copyOf(attributesByHeader)),
                     known,
                     current,
                     lease);

@@ -3,7 +3,6 @@ package io.costguard;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -16,16 +15,15 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  */
 public final class GuardedCall {
-    private static final int LONGEST_VALUE = 4_096;
-    private static final Set<String> SHORTENED = Set.of("model", "apiKey");
+    private static final int LONGEST_SHOWN = 128;
 
-    private static final Attributes NO_PROVIDER = Attributes.NONE.with("provider", "");
+    private static final AttributeMap NO_PROVIDER = AttributeMap.NONE.with("provider", "");
 
-    private final Attributes attributes;
+    private final AttributeMap attributes;
     private final Cost cost;
     private final @Nullable WhenExhausted whenExhausted;
 
-    private GuardedCall(Attributes attributes, Cost cost, @Nullable WhenExhausted whenExhausted) {
+    private GuardedCall(AttributeMap attributes, Cost cost, @Nullable WhenExhausted whenExhausted) {
         this.attributes = attributes;
         this.cost = cost;
         this.whenExhausted = whenExhausted;
@@ -46,12 +44,27 @@ public final class GuardedCall {
         if (attribute.isBlank()) {
             throw new IllegalArgumentException("an attribute's name must not be blank");
         }
-        if (value.length() > LONGEST_VALUE && !SHORTENED.contains(attribute)) {
-            throw new IllegalArgumentException(
-                    "attribute '" + attribute + "' must be at most 4,096 characters long, not " + value.length());
-        }
-        String kept = attribute.equals("model") ? ModelNames.canonical(value) : value;
+        String checked = AttributeMap.checkedValue(attribute, value);
+        String kept = attribute.equals("model") ? ModelNames.canonical(checked) : checked;
         return new GuardedCall(attributes.with(attribute, kept), cost, whenExhausted);
+    }
+
+    /** This call with what is said there: its attributes, and its answer to a spent budget if it has one. */
+    public GuardedCall with(CallAttributes said) {
+        return new GuardedCall(said.on(attributes), cost, said.whenExhausted().orElse(whenExhausted));
+    }
+
+    /** This call with what is said around it, as far as it says nothing itself. */
+    GuardedCall within(CallAttributes around) {
+        if (around == CallAttributes.none()) {
+            return this;
+        }
+        AttributeMap all = around.on(AttributeMap.NONE);
+        for (Map.Entry<String, String> own : attributes.entrySet()) {
+            all = all.with(own.getKey(), own.getValue());
+        }
+        return new GuardedCall(
+                all, cost, whenExhausted().or(around::whenExhausted).orElse(null));
     }
 
     /** This call with what it is expected to cost at most. */
@@ -82,11 +95,17 @@ public final class GuardedCall {
         return cost;
     }
 
-    /** Names and cost, without the API key. */
+    /** Names and cost, without the API key. Values are cut, and have nothing in them that a line of a log must not have. */
     @Override
     public String toString() {
         Map<String, String> shown = new TreeMap<>(attributes);
         shown.remove("apiKey");
+        shown.replaceAll((name, value) -> shown(value));
         return "call " + shown + ", " + cost;
+    }
+
+    private static String shown(String value) {
+        String cut = value.length() > LONGEST_SHOWN ? value.substring(0, LONGEST_SHOWN) + "..." : value;
+        return cut.replaceAll("[\\p{Cntrl}\\p{Zl}\\p{Zp}\\p{Cf}]", "?");
     }
 }

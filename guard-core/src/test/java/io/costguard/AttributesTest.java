@@ -1,51 +1,58 @@
 package io.costguard;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import java.util.Map;
-import java.util.Random;
-import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class AttributesTest {
     @Test
-    void theyAreAMapInTheOrderOfItsNames() {
-        Random random = new Random(3);
-        Map<String, String> expected = new TreeMap<>();
-        Attributes attributes = Attributes.NONE;
-        for (int i = 0; i < 1_000; i++) {
-            String name = "n" + random.nextInt(50);
-            String value = "v" + random.nextInt(50);
-            attributes = attributes.with(name, value);
-            expected.put(name, value);
+    void aHeaderIsAnAttributeWhateverItsCase() {
+        Attributes tenant = Attributes.header("X-Tenant").as("tenant");
 
-            assertThat(attributes).isEqualTo(expected).hasSameHashCodeAs(expected);
-            assertThat(attributes.toString()).isEqualTo(expected.toString());
-            assertThat(attributes.get(name)).isEqualTo(value);
-        }
+        assertThat(tenant.header()).isEqualTo("x-tenant");
+        assertThat(tenant.attribute()).isEqualTo("tenant");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "X Tenant", "X-Tenant:", "X-T\u00e9nant", "X\nTenant"})
+    void aNameThatNoHeaderCanHaveIsRefused(String name) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Attributes.header(name))
+                .withMessage("no header can have the name '" + name + "'");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"Authorization", "x-api-key", "Api-Key", "X-Goog-Api-Key", "Cookie"})
+    void aHeaderThatHoldsKeysIsRefusedAsAttributesAreShown(String name) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Attributes.header(name))
+                .withMessageContaining("per(\"apiKey\")");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"model", "provider", "apiKey"})
+    void whatTheGuardReadsItselfCannotBeSaidInAHeader(String attribute) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Attributes.header("X-Tenant").as(attribute))
+                .withMessage(
+                        "attribute '" + attribute + "' is what the guard reads in a call itself, and cannot be said"
+                                + " from outside; choose another name");
     }
 
     @Test
-    void anotherNameIsNotThere() {
-        Attributes attributes = Attributes.NONE.with("b", "1");
+    void anAttributeHasOneHeaderAndAHeaderIsOneAttribute() {
+        CostGuard.Builder builder =
+                CostGuard.builder().attributes(Attributes.header("X-Tenant").as("tenant"));
 
-        assertThat(attributes.get("a")).isNull();
-        assertThat(attributes.get(null)).isNull();
-        assertThat(attributes.containsKey("b")).isTrue();
-        assertThat(attributes.containsKey("c")).isFalse();
-        assertThat(attributes.getOrDefault("c", "none")).isEqualTo("none");
-    }
-
-    @Test
-    void theyNeverChange() {
-        Map<String, String> attributes = Attributes.NONE.with("a", "1");
-
-        assertThatExceptionOfType(UnsupportedOperationException.class).isThrownBy(() -> attributes.put("a", "2"));
-        assertThatExceptionOfType(UnsupportedOperationException.class).isThrownBy(() -> attributes.remove("a"));
-        assertThatExceptionOfType(UnsupportedOperationException.class).isThrownBy(attributes::clear);
-        assertThatExceptionOfType(UnsupportedOperationException.class)
-                .isThrownBy(() -> attributes.replaceAll((name, value) -> "2"));
-        assertThat(attributes).containsExactly(Map.entry("a", "1"));
+        assertThatIllegalArgumentException()
+                .isThrownBy(
+                        () -> builder.attributes(Attributes.header("x-tenant").as("team")))
+                .withMessageContaining("was named before");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.attributes(Attributes.header("X-Team").as("tenant")))
+                .withMessageContaining("was named before");
     }
 }

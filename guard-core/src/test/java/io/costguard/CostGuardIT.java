@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -573,6 +574,33 @@ class CostGuardIT {
         } finally {
             System.clearProperty("costguard.enabled");
         }
+    }
+
+    @Test
+    void aCallIsToldWhatIsSaidOfItsThread() throws Exception {
+        Budget tenants = Budget.named("tenants")
+                .where("tenant", "acme")
+                .per("tenant")
+                .limit(Limit.requests(10).perDay());
+        CostGuard guard = guard(tenants);
+        GuardedCall call = GuardedCall.of("m");
+
+        CostGuard.with(Map.of("tenant", "acme")).call(() -> {
+            guard.acquire(call).close();
+            guard.acquireAsync(call).get().close();
+            assertThat(guard.tryAcquire(call)).isPresent();
+            assertThat(guard.decide(call)).isInstanceOf(Decision.Granted.class);
+            assertThat(guard.tryAcquire(call.with("tenant", "own"))).isPresent();
+            assertThat(guard.status(call)).extracting(LimitStatus::balance).containsExactly(6L);
+            guard.hold(call, Duration.ofMinutes(1));
+            assertThat(guard.tryAcquire(call)).isEmpty();
+            return true;
+        });
+
+        assertThat(guard.tryAcquire(call)).isPresent();
+        assertThat(events.grants)
+                .filteredOn(grant -> "acme".equals(grant.call().attributes().get("tenant")))
+                .hasSize(4);
     }
 
     @Test

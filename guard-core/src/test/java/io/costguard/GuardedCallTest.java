@@ -39,6 +39,14 @@ class GuardedCallTest {
     }
 
     @Test
+    void whatItShowsIsOneShortLineWhateverItsValuesHold() {
+        assertThat(CALL.with("tenant", "a\r\nb\0c\u2028d\u202ee" + "f".repeat(4_000)))
+                .asString()
+                .contains("tenant=a??b?c?d?eff")
+                .hasSizeLessThan(300);
+    }
+
+    @Test
     void aBlankAttributeIsRefused() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> CALL.with(" ", "x"))

@@ -10,8 +10,6 @@ import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.RedisClient;
-import redis.clients.jedis.params.ScanParams;
-import redis.clients.jedis.resps.ScanResult;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
 /** Whatever strangers write into a request, keys in Redis keep their shape, their slot and their time to live. */
@@ -34,7 +32,7 @@ class HostileNamesIT {
             }
         }
 
-        List<String> keys = subjects();
+        List<String> keys = PatientRedis.subjects(redis.url(), prefix);
         // Names that differ only in what UTF-8 cannot say are one.
         assertThat(keys).hasSizeBetween(models.size() * 9 / 10, models.size());
         assertThat(keys).allSatisfy(key -> assertThat(key).matches(prefix + ":" + SHAPE));
@@ -55,7 +53,7 @@ class HostileNamesIT {
             }
         }
 
-        assertThat(subjects())
+        assertThat(PatientRedis.subjects(redis.url(), prefix))
                 .hasSizeGreaterThan(400)
                 .allSatisfy(key -> assertThat(key).matches(prefix + ":" + SHAPE));
     }
@@ -72,21 +70,5 @@ class HostileNamesIT {
                 .partitionBy(partitionBy)
                 .budget(budget.limit(Limit.requests(1_000_000).perDay()))
                 .build();
-    }
-
-    /** All keys but those of the lanes. */
-    private List<String> subjects() {
-        Set<String> keys = new HashSet<>();
-        try (RedisClient jedis = PatientRedis.client(redis.url())) {
-            String cursor = ScanParams.SCAN_POINTER_START;
-            do {
-                ScanResult<String> page =
-                        jedis.scan(cursor, new ScanParams().match(prefix + "*").count(1_000));
-                keys.addAll(page.getResult());
-                cursor = page.getCursor();
-            } while (!cursor.equals(ScanParams.SCAN_POINTER_START));
-        }
-        keys.removeIf(key -> key.contains("{lane-"));
-        return List.copyOf(keys);
     }
 }

@@ -13,6 +13,7 @@ final class Subjects implements Contender {
     Subjects(String url, int keys) {
         this.keys = keys;
         guard = Work.guard(url)
+                .cardinalityLimit(keys)
                 // One call takes an hour to refill, and until then at least Redis keeps its subject.
                 .budget(Work.budget("subjects", 1).per("model", "tenant"))
                 .build();

@@ -22,7 +22,7 @@ public interface Dialect {
 
     /** The headers that may hold the API key, in lower case, in the order in which they are looked at. */
     default List<String> keyHeaders() {
-        return List.of("authorization", "x-api-key", "api-key");
+        return List.of("authorization", "x-api-key", "api-key", "x-goog-api-key");
     }
 
     /** What the URL of a request tells. */
@@ -117,20 +117,20 @@ public interface Dialect {
     }
 
     /**
-     * The raw API key of a request; empty if there is none. Where a key changes while the account stays, as tokens of an hour do, whatever
+     * The raw API key of a request: what the first of its {@link #keyHeaders} holds that is not blank, without {@code Bearer}, else the
+     * parameter {@code key} of its query; empty if there is none. Where a key changes while the account stays, as tokens of an hour do, whatever
      * of the request names the account.
      */
     default String apiKey(Target target, Function<String, Optional<String>> headers) {
         for (String name : keyHeaders()) {
-            Optional<String> value = headers.apply(name);
-            if (value.isPresent()) {
-                String key = value.get().strip();
-                return key.regionMatches(true, 0, "Bearer ", 0, 7)
-                        ? key.substring(7).strip()
-                        : key;
+            String value = headers.apply(name).orElse("").strip();
+            if (!value.isEmpty()) {
+                return value.regionMatches(true, 0, "Bearer ", 0, 7)
+                        ? value.substring(7).strip()
+                        : value;
             }
         }
-        return "";
+        return target.parameter("key");
     }
 
     /** What a dialect tells of a request. */

@@ -1,6 +1,8 @@
 package io.costguard.describe;
 
 import java.net.URI;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Objects;
 
@@ -40,6 +42,21 @@ public record Target(String method, String host, String path, String query, Stri
         String name = host.toLowerCase(Locale.ROOT);
         String full = port == -1 || port == own ? name : name + ":" + port;
         return new Target(method, full, path, query, providers.of(full));
+    }
+
+    /** The first value of a parameter of the query, decoded if it can be; empty if there is none. */
+    public String parameter(String name) {
+        for (String pair : query.split("&", -1)) {
+            if (pair.startsWith(name) && pair.startsWith("=", name.length())) {
+                String value = pair.substring(name.length() + 1);
+                try {
+                    return URLDecoder.decode(value, StandardCharsets.UTF_8);
+                } catch (IllegalArgumentException e) {
+                    return value;
+                }
+            }
+        }
+        return "";
     }
 
     /** The host without its port. */

@@ -1,5 +1,6 @@
 package io.costguard.http;
 
+import io.costguard.CallAttributes;
 import io.costguard.Cost;
 import io.costguard.Denials;
 import io.costguard.GuardUnavailableException;
@@ -16,6 +17,7 @@ import io.costguard.limit.Reservation;
 import io.costguard.settle.Charges;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CancellationException;
@@ -44,9 +46,13 @@ public final class HttpCall {
     private final @Nullable Throwable made;
 
     private final KnownCalls calls;
+    private final HeaderAttributes headerAttributes;
     private final Optional<Dialect> dialect;
     private final Target target;
+    private final Function<String, List<String>> headerValues;
     private final Function<String, Optional<String>> headers;
+    private final CallAttributes around;
+    private CallAttributes own = CallAttributes.none();
     private RequestFacts facts = Estimator.unread(0);
 
     HttpCall(
@@ -57,9 +63,11 @@ public final class HttpCall {
             StreamUsage streamUsage,
             CallSites sites,
             KnownCalls calls,
+            HeaderAttributes headerAttributes,
             Optional<Dialect> dialect,
             Target target,
-            Function<String, Optional<String>> headers) {
+            Function<String, List<String>> headerValues,
+            CallAttributes around) {
         this.limiter = limiter;
         this.estimator = estimator;
         this.outputs = outputs;
@@ -68,9 +76,20 @@ public final class HttpCall {
         this.sites = sites;
         this.made = sites.here();
         this.calls = calls;
+        this.headerAttributes = headerAttributes;
         this.dialect = dialect;
         this.target = target;
-        this.headers = headers;
+        this.headerValues = headerValues;
+        this.headers = name -> {
+            List<String> values = headerValues.apply(name);
+            return values.isEmpty() ? Optional.empty() : Optional.of(values.get(0));
+        };
+        this.around = around;
+    }
+
+    /** What is said of this call alone, in no header: counts before all that is said otherwise. */
+    public void own(CallAttributes said) {
+        own = said;
     }
 
     /** Whether the body is of use: if not, it need not be read. */
@@ -131,6 +150,8 @@ public final class HttpCall {
         GuardedCall call;
         try {
             call = call();
+        } catch (MisfitException e) {
+            throw e;
         } catch (RuntimeException e) {
             return limiter.whenFaulty(GuardedCall.of(target.hostName()), e);
         }
@@ -141,6 +162,8 @@ public final class HttpCall {
         GuardedCall call;
         try {
             call = call();
+        } catch (MisfitException e) {
+            return CompletableFuture.failedFuture(e);
         } catch (RuntimeException e) {
             try {
                 return CompletableFuture.completedFuture(limiter.whenFaulty(GuardedCall.of(target.hostName()), e));
@@ -182,13 +205,17 @@ public final class HttpCall {
     }
 
     private GuardedCall call() {
+        CallAttributes said = around.with(headerAttributes.in(headerValues)).with(own);
         if (dialect.isEmpty()) {
-            return GuardedCall.of(target.hostName()).cost(Cost.requests(1).nanoUsd(0));
+            return GuardedCall.of(target.hostName())
+                    .with(said)
+                    .cost(Cost.requests(1).nanoUsd(0));
         }
         GuardedCall call = calls.of(
                 estimator.model(facts),
                 dialect.get().provider(target),
-                dialect.get().apiKey(target, headers));
+                dialect.get().apiKey(target, headers),
+                said);
         OptionalLong likely = outputs.enough(kind(call));
         return call.cost(estimator.estimate(facts, limiter.assumedOutput(call), likely));
     }

@@ -1,5 +1,6 @@
 package io.costguard.http;
 
+import io.costguard.CallAttributes;
 import io.costguard.Denials;
 import io.costguard.PriceList;
 import io.costguard.UnknownCalls;
@@ -11,7 +12,10 @@ import io.costguard.describe.Target;
 import io.costguard.describe.dialects.Dialects;
 import io.costguard.limit.Limiter;
 import io.costguard.settle.Charges;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +32,7 @@ public final class HttpGuard {
     private final Denials denials;
     private final UnknownCalls unknownCalls;
     private final StreamUsage streamUsage;
+    private final HeaderAttributes headerAttributes;
 
     private HttpGuard(
             @Nullable Limiter limiter,
@@ -37,7 +42,8 @@ public final class HttpGuard {
             Providers providers,
             Denials denials,
             UnknownCalls unknownCalls,
-            StreamUsage streamUsage) {
+            StreamUsage streamUsage,
+            HeaderAttributes headerAttributes) {
         this.limiter = limiter;
         this.estimator = new Estimator(prices);
         this.outputs = outputs;
@@ -47,8 +53,14 @@ public final class HttpGuard {
         this.denials = denials;
         this.unknownCalls = unknownCalls;
         this.streamUsage = streamUsage;
+        this.headerAttributes = headerAttributes;
     }
 
+    /**
+     * One that asks {@code limiter}.
+     *
+     * @param attributesByHeader the attributes that requests say in headers, by the header's name in lower case
+     */
     public static HttpGuard of(
             Limiter limiter,
             PriceList prices,
@@ -57,12 +69,22 @@ public final class HttpGuard {
             Providers providers,
             Denials denials,
             UnknownCalls unknownCalls,
-            StreamUsage streamUsage) {
-        return new HttpGuard(limiter, prices, outputs, dialects, providers, denials, unknownCalls, streamUsage);
+            StreamUsage streamUsage,
+            Map<String, String> attributesByHeader) {
+        return new HttpGuard(
+                limiter,
+                prices,
+                outputs,
+                dialects,
+                providers,
+                denials,
+                unknownCalls,
+                streamUsage,
+                new HeaderAttributes(attributesByHeader));
     }
 
-    /** One that lets everything pass. */
-    public static HttpGuard off() {
+    /** One that lets everything pass, but for the headers that are for a guard alone. */
+    public static HttpGuard off(Map<String, String> attributesByHeader) {
         return new HttpGuard(
                 null,
                 PriceList.bundled(),
@@ -71,7 +93,8 @@ public final class HttpGuard {
                 Providers.bundled(),
                 Denials.answer(),
                 UnknownCalls.passThrough(),
-                StreamUsage.AS_REQUESTED);
+                StreamUsage.AS_REQUESTED,
+                new HeaderAttributes(attributesByHeader));
     }
 
     /** How denials are shown, unless the adapter was told otherwise. */
@@ -79,13 +102,19 @@ public final class HttpGuard {
         return denials;
     }
 
+    /** The headers that an adapter takes out of every request before it is sent, guarded or not: their names, in lower case. */
+    public Set<String> ownHeaders() {
+        return headerAttributes.names();
+    }
+
     /**
-     * A call that is about to be sent; empty if it is to be sent as if there were no guard.
+     * A call that is about to be sent; empty if it is to be sent without the guard's doing, but for {@link #ownHeaders()}.
      *
      * @param port -1 for the scheme's own
      * @param path of the URL, decoded
      * @param query of the URL, as it stands there; empty if it has none
-     * @param headers the request's, by name, whatever its case
+     * @param headers all values of each of the request's, by name, whatever its case; of what has one value, the first counts
+     * @param around what is said of the calls of the thread that makes it
      */
     public Optional<HttpCall> begin(
             String method,
@@ -94,13 +123,25 @@ public final class HttpGuard {
             int port,
             String path,
             String query,
-            Function<String, Optional<String>> headers) {
+            Function<String, List<String>> headers,
+            CallAttributes around) {
         Target target = Target.of(method, scheme, host, port, path, query, providers);
         Optional<Dialect> dialect = dialects.of(target);
         if (limiter == null || (dialect.isEmpty() && unknownCalls == UnknownCalls.PASS_THROUGH)) {
             return Optional.empty();
         }
         return Optional.of(new HttpCall(
-                limiter, estimator, outputs, charges, streamUsage, sites, calls, dialect, target, headers));
+                limiter,
+                estimator,
+                outputs,
+                charges,
+                streamUsage,
+                sites,
+                calls,
+                headerAttributes,
+                dialect,
+                target,
+                headers,
+                around));
     }
 }

@@ -51,13 +51,16 @@ final class Askings {
         final WeakReference<Map<String, String>> attributes;
         final GuardedCall shown;
         final List<Subject> subjects;
+        /** In which they are its subjects. */
+        final long span;
         /** Threads race to write it. */
         @Nullable Asked last;
 
-        Found(GuardedCall call, GuardedCall shown, List<Subject> subjects) {
+        Found(GuardedCall call, GuardedCall shown, List<Subject> subjects, long span) {
             this.attributes = new WeakReference<>(call.attributes());
             this.shown = shown;
             this.subjects = subjects;
+            this.span = span;
         }
     }
 
@@ -99,9 +102,10 @@ final class Askings {
     private Found found(GuardedCall call) {
         int slot = System.identityHashCode(call.attributes()) & REMEMBERED - 1;
         Found found = recent.getAcquire(slot);
-        if (found == null || !found.attributes.refersTo(call.attributes())) {
+        long span = subjects.span();
+        if (found == null || !found.attributes.refersTo(call.attributes()) || found.span != span) {
             GuardedCall shown = identified(call);
-            found = new Found(call, shown, subjects.of(shown.attributes()));
+            found = new Found(call, shown, subjects.of(shown.attributes()), span);
             recent.setRelease(slot, found);
         }
         return found;

@@ -26,20 +26,30 @@ public final class Subjects {
     private final String keyPrefix;
     private final String partitionBy;
     private final Fingerprint fingerprint;
+    private final Cardinality cardinality;
     /** What budgets look at; whatever else is known of a call, it falls under the same. */
     private final List<String> attributes;
 
     /** Evicts on the caller's thread, which takes less than waking another. */
-    private final Cache<List<@Nullable String>, List<Subject>> known = Caffeine.newBuilder()
+    private final Cache<List<@Nullable String>, Found> known = Caffeine.newBuilder()
             .maximumSize(REMEMBERED)
             .executor(Runnable::run)
             .build();
 
-    public Subjects(List<Budget> budgets, String keyPrefix, String partitionBy, Fingerprint fingerprint) {
+    /** @param span in which it was found; right until that ends */
+    private record Found(List<Subject> subjects, long span) {}
+
+    public Subjects(
+            List<Budget> budgets,
+            String keyPrefix,
+            String partitionBy,
+            Fingerprint fingerprint,
+            Cardinality cardinality) {
         this.budgets = budgets;
         this.keyPrefix = keyPrefix;
         this.partitionBy = partitionBy;
         this.fingerprint = fingerprint;
+        this.cardinality = cardinality;
         this.attributes = budgets.stream()
                 .flatMap(budget -> budget.attributes().stream())
                 .distinct()
@@ -48,7 +58,12 @@ public final class Subjects {
 
     /** The same of other budgets. */
     Subjects of(List<Budget> others) {
-        return new Subjects(others, keyPrefix, partitionBy, fingerprint);
+        return new Subjects(others, keyPrefix, partitionBy, fingerprint, cardinality);
+    }
+
+    /** The number of the span of time in which a call keeps its subjects. */
+    long span() {
+        return cardinality.span();
     }
 
     /**
@@ -61,7 +76,14 @@ public final class Subjects {
         for (int i = 0; i < values.length; i++) {
             values[i] = call.get(attributes.get(i));
         }
-        return known.get(Arrays.asList(values), unused -> find(call));
+        List<@Nullable String> key = Arrays.asList(values);
+        long span = cardinality.span();
+        Found found = known.getIfPresent(key);
+        if (found == null || found.span != span) {
+            found = new Found(find(call), span);
+            known.put(key, found);
+        }
+        return found.subjects;
     }
 
     private List<Subject> find(Map<String, String> call) {
@@ -100,9 +122,17 @@ public final class Subjects {
         }
         String[] all = parts.toArray(String[]::new);
         String digest = fingerprint.dense(all);
+        if (!budget.countedPer().isEmpty() && !cardinality.admits(budget.name(), digest.substring(0, DIGEST))) {
+            String shared = fingerprint.dense(budget.name(), "the rest");
+            return subject(budget, shared, shared.substring(DIGEST));
+        }
         String partition = budget.countedPer().contains(partitionBy)
                 ? partition(call.getOrDefault(partitionBy, ""))
                 : digest.substring(DIGEST);
+        return subject(budget, digest, partition);
+    }
+
+    private Subject subject(Budget budget, String digest, String partition) {
         String key = keyPrefix + ":{" + partition.substring(0, PARTITION) + "}:" + digest.substring(0, DIGEST);
         return new Subject(key, budget);
     }

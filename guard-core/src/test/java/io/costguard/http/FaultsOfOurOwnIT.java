@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.costguard.Budget;
+import io.costguard.CallAttributes;
 import io.costguard.Denials;
 import io.costguard.GuardListener;
 import io.costguard.GuardUnavailableException;
@@ -18,6 +19,7 @@ import io.costguard.describe.Estimator;
 import io.costguard.describe.OutputHistory;
 import io.costguard.describe.Target;
 import io.costguard.describe.dialects.Dialects;
+import io.costguard.limit.Cardinality;
 import io.costguard.limit.Fingerprint;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Limiter;
@@ -37,7 +39,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
-import java.util.function.Function;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -210,7 +211,12 @@ class FaultsOfOurOwnIT {
         Fingerprint fingerprint = new Fingerprint(new byte[16]);
         PriceList prices = PriceList.bundled();
         Limiter limiter = new Limiter(
-                new Subjects(List.of(Budget.named("b").limit(limit)), prefix, "apiKey", fingerprint),
+                new Subjects(
+                        List.of(Budget.named("b").limit(limit)),
+                        prefix,
+                        "apiKey",
+                        fingerprint,
+                        new Cardinality(1_000, System::nanoTime)),
                 ledger,
                 prices,
                 fingerprint,
@@ -219,7 +225,6 @@ class FaultsOfOurOwnIT {
                 Duration.ofSeconds(5),
                 Duration.ZERO,
                 events);
-        Function<String, Optional<String>> headers = name -> Optional.empty();
         return new HttpCall(
                 limiter,
                 new Estimator(prices),
@@ -228,9 +233,11 @@ class FaultsOfOurOwnIT {
                 StreamUsage.ASKED_FOR,
                 new CallSites(),
                 new KnownCalls(),
+                new HeaderAttributes(Map.of()),
                 Optional.of(dialect),
                 Target.of("POST", URI.create("https://api.test/v1/chat/completions")),
-                headers);
+                name -> List.of(),
+                CallAttributes.none());
     }
 
     private static Dialect failing(String stage, Supplier<Throwable> bug) {

@@ -3,6 +3,7 @@ package io.costguard.http;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Budget;
+import io.costguard.CallAttributes;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.GuardListener.Settlement;
@@ -15,6 +16,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
@@ -81,13 +83,14 @@ class ServiceTiersIT {
             throws Exception {
         try (CostGuard guard = guard()) {
             HttpCall call = guard.http()
-                    .begin("POST", "https", host, -1, path, "", headers(asked))
+                    .begin("POST", "https", host, -1, path, "", headers(asked), CallAttributes.none())
                     .orElseThrow();
             call.body(bytes(request));
             Admittance admittance = call.admit(Denials.THROW, AT_MOST, () -> false);
             assertThat(admittance).isInstanceOf(Admittance.Admitted.class);
             Exchange exchange = ((Admittance.Admitted) admittance).exchange();
-            exchange.answered(200, headers(Map.of("content-type", "application/json")));
+            exchange.answered(
+                    200, name -> name.equals("content-type") ? Optional.of("application/json") : Optional.empty());
             exchange.bytes(ByteBuffer.wrap(bytes(response)));
             exchange.complete();
         }
@@ -106,11 +109,11 @@ class ServiceTiersIT {
                 .build();
     }
 
-    private static Function<String, Optional<String>> headers(Map<String, String> headers) {
+    private static Function<String, List<String>> headers(Map<String, String> headers) {
         return name -> headers.entrySet().stream()
                 .filter(header -> header.getKey().equalsIgnoreCase(name))
                 .map(Map.Entry::getValue)
-                .findAny();
+                .toList();
     }
 
     private static byte[] bytes(String json) {

@@ -9,7 +9,9 @@ import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.MisfitException;
 import io.costguard.PriceList;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -102,6 +104,27 @@ class AskingsTest {
     }
 
     @Test
+    void whoHasToShareHasABalanceOfItsOwnOnceThereIsRoom() {
+        AtomicLong nanos = new AtomicLong();
+        Askings one = askings(
+                new Cardinality(1, nanos::get),
+                Budget.named("tenants").per("tenant").limit(Limit.requests(1).perDay()));
+        GuardedCall first = call("sk-1").with("tenant", "first");
+        GuardedCall second = call("sk-1").with("tenant", "second");
+        List<Subject> own = one.subjectsOf(first);
+        List<Subject> shared = one.subjectsOf(second);
+        assertThat(shared).isNotEqualTo(own);
+        assertThat(one.subjectsOf(call("sk-1").with("tenant", "third"))).isEqualTo(shared);
+
+        nanos.addAndGet(Duration.ofHours(1).toNanos());
+        assertThat(one.subjectsOf(second)).isEqualTo(shared);
+        nanos.addAndGet(Duration.ofHours(1).toNanos());
+
+        assertThat(one.subjectsOf(second)).isNotEqualTo(shared).isNotEqualTo(own);
+        assertThat(one.subjectsOf(first)).isEqualTo(shared);
+    }
+
+    @Test
     void anAttributeThatIsThereOnlySometimesIsLookedAtEachTime() {
         assertThat(askings.subjectsOf(call("sk-1"))).hasSize(1);
         assertThat(askings.subjectsOf(call("sk-1").with("tenant", "acme"))).hasSize(2);
@@ -143,8 +166,14 @@ class AskingsTest {
     }
 
     private static Askings askings(Budget... budgets) {
+        return askings(new Cardinality(100_000, System::nanoTime), budgets);
+    }
+
+    private static Askings askings(Cardinality cardinality, Budget... budgets) {
         Fingerprint fingerprint = new Fingerprint(new byte[16]);
         return new Askings(
-                new Subjects(List.of(budgets), "p", "apiKey", fingerprint), PriceList.bundled(), fingerprint);
+                new Subjects(List.of(budgets), "p", "apiKey", fingerprint, cardinality),
+                PriceList.bundled(),
+                fingerprint);
     }
 }

@@ -222,7 +222,7 @@ class LimiterTest {
     private Limiter limiter(List<Budget> budgets, GuardListener listener) {
         Fingerprint fingerprint = new Fingerprint(new byte[16]);
         return new Limiter(
-                new Subjects(budgets, "p", "apiKey", fingerprint),
+                new Subjects(budgets, "p", "apiKey", fingerprint, new Cardinality(1_000, System::nanoTime)),
                 ledger,
                 PriceList.bundled(),
                 fingerprint,

@@ -9,6 +9,7 @@ import io.costguard.PriceList;
 import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
 import io.costguard.limit.Admission;
+import io.costguard.limit.Cardinality;
 import io.costguard.limit.Fingerprint;
 import io.costguard.limit.Limiter;
 import io.costguard.limit.Subjects;
@@ -65,7 +66,7 @@ final class FleetWorker {
     static Limiter limiter(RedisLedger ledger, String prefix) {
         Fingerprint fingerprint = new Fingerprint(FINGERPRINT_KEY);
         return new Limiter(
-                new Subjects(List.of(BUDGET), prefix, "apiKey", fingerprint),
+                new Subjects(List.of(BUDGET), prefix, "apiKey", fingerprint, new Cardinality(1_000, System::nanoTime)),
                 ledger,
                 PriceList.bundled(),
                 fingerprint,

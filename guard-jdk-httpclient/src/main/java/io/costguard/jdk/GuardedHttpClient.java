@@ -1,5 +1,6 @@
 package io.costguard.jdk;
 
+import io.costguard.CallAttributes;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.http.Admittance;
@@ -19,8 +20,10 @@ import java.net.http.HttpResponse.BodyHandler;
 import java.net.http.HttpResponse.PushPromiseHandler;
 import java.net.http.WebSocket;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -42,7 +45,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Safe for use by many threads. Bodies pass as they are, but for what {@link CostGuard.Builder#streamUsage()} puts into a request; a
  * request body is subscribed to once, and read into memory up to {@link HttpCall#MOST_READ}. {@code sendAsync} never throws a denial, and
  * holds no thread; cancelling its future cancels whatever the call is at. WebSockets are not guarded. A client is closed by closing this
- * one, on Java 21 and newer.
+ * one, on Java 21 and newer. Headers that say attributes of calls ({@link CostGuard.Builder#attributes}) are not sent; what is said of the
+ * thread ({@link CostGuard#with}) is told where {@code send} or {@code sendAsync} is called.
  *
  * <p>A call is settled when its body has ended, was cut, or was cancelled. Close a body that is an {@code InputStream} or a
  * {@code Stream}: one that is forgotten is settled, and reported, once the garbage collector finds it; with the place of its call, if that is among
@@ -89,7 +93,7 @@ public final class GuardedHttpClient extends HttpClient {
             throws IOException, InterruptedException {
         Optional<HttpCall> begun = begin(request);
         if (begun.isEmpty()) {
-            return client.send(request, handler);
+            return client.send(withoutOwnHeaders(request), handler);
         }
         HttpRequest readable = await(read(request, begun.get()));
         Admittance admittance = begun.get().admit(denials, longestWait(request), () -> false);
@@ -129,7 +133,7 @@ public final class GuardedHttpClient extends HttpClient {
             HttpRequest request, BodyHandler<T> handler, Sending<T> sending) {
         Optional<HttpCall> begun = begin(request);
         if (begun.isEmpty()) {
-            return sending.send(request, handler);
+            return sending.send(withoutOwnHeaders(request), handler);
         }
         HttpCall call = begun.get();
         Cancellable<HttpResponse<T>> result = new Cancellable<>();
@@ -177,24 +181,37 @@ public final class GuardedHttpClient extends HttpClient {
                         uri.getPort(),
                         Objects.requireNonNullElse(uri.getPath(), ""),
                         Objects.requireNonNullElse(uri.getRawQuery(), ""),
-                        name -> request.headers().firstValue(name));
+                        name -> request.headers().allValues(name),
+                        CallAttributes.current());
     }
 
-    /** The request with a body that can be sent after it was read. */
-    private static CompletableFuture<HttpRequest> read(HttpRequest request, HttpCall call) {
+    /** A request as its provider gets it, without the headers that are for the guard. */
+    private HttpRequest withoutOwnHeaders(HttpRequest request) {
+        Set<String> names = guard.http().ownHeaders();
+        boolean hasAny = names.stream()
+                .anyMatch(name -> !request.headers().allValues(name).isEmpty());
+        return hasAny ? sent(request).build() : request;
+    }
+
+    private HttpRequest.Builder sent(HttpRequest request) {
+        Set<String> names = guard.http().ownHeaders();
+        return HttpRequest.newBuilder(request, (name, value) -> !names.contains(name.toLowerCase(Locale.ROOT)));
+    }
+
+    /** The request that is sent, with a body that can be sent after it was read. */
+    private CompletableFuture<HttpRequest> read(HttpRequest request, HttpCall call) {
         Optional<HttpRequest.BodyPublisher> body = request.bodyPublisher();
         if (body.isEmpty() || !call.readsBody()) {
-            return CompletableFuture.completedFuture(request);
+            return CompletableFuture.completedFuture(withoutOwnHeaders(request));
         }
         long length = body.get().contentLength();
         if (length > HttpCall.MOST_READ) {
             call.unreadBody(length);
-            return CompletableFuture.completedFuture(request);
+            return CompletableFuture.completedFuture(withoutOwnHeaders(request));
         }
         return RequestBody.read(body.get(), HttpCall.MOST_READ)
-                .thenApply(read -> HttpRequest.newBuilder(request, (name, value) -> true)
-                        .method(request.method(), told(read, call))
-                        .build());
+                .thenApply(read ->
+                        sent(request).method(request.method(), told(read, call)).build());
     }
 
     /** Tells {@code call} what was read; gives what is to be sent. */

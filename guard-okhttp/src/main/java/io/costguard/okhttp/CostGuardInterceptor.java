@@ -1,5 +1,6 @@
 package io.costguard.okhttp;
 
+import io.costguard.CallAttributes;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.GuardUnavailableException;
@@ -31,6 +32,10 @@ import okhttp3.Response;
  * {@link GuardedCallFactory} holds neither. It waits, for them or for Redis, no longer than its {@code callTimeout} leaves it, as far as that can be known
  * here: what the call did before it came here is not. Where its time ended while it waited, the {@code InterruptedIOException} says
  * so, or its cause does.
+ *
+ * <p>A request may say attributes of its call by {@code tag(CallAttributes.class, ..)}, and by headers ({@link
+ * CostGuard.Builder#attributes}), which are not sent. What is said of a thread ({@link CostGuard#with}) reaches calls that are executed on
+ * it; those that are enqueued come here on another, and {@link GuardedCallFactory} is what tells them.
  */
 public final class CostGuardInterceptor implements Interceptor {
     private final CostGuard guard;
@@ -58,9 +63,10 @@ public final class CostGuardInterceptor implements Interceptor {
             return decided.get().request().send(chain, decided.get().exchange());
         }
         CallTime time = CallTime.from(chain.call().timeout());
-        Optional<GuardedRequest> guarded = GuardedRequest.of(chain.request(), chain.call(), guard);
+        Optional<GuardedRequest> guarded =
+                GuardedRequest.of(chain.request(), chain.call(), guard, CallAttributes.current());
         if (guarded.isEmpty()) {
-            return chain.proceed(chain.request());
+            return chain.proceed(GuardedRequest.withoutOwnHeaders(chain.request(), guard));
         }
         GuardedRequest request = guarded.get();
         Admittance admittance = admitted(request.read(), chain.call(), time);

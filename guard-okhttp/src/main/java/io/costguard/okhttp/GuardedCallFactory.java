@@ -1,5 +1,6 @@
 package io.costguard.okhttp;
 
+import io.costguard.CallAttributes;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.http.HttpCall;
@@ -38,7 +39,8 @@ import okhttp3.Request;
  * after it has waited, the {@code InterruptedIOException} says how long that was. {@code execute} waits on the calling thread, and can
  * be interrupted. {@code enqueue} reads the request's body and tells of denials on threads of the dispatcher's executor; a body is read
  * into memory for the guard up to {@link HttpCall#MOST_READ}, and kept only if it can be written once. Calls stand in line in the order
- * in which their bodies were read, which need not be that of {@code enqueue}. How denials look is for {@link Denials} to say; where they
+ * in which their bodies were read, which need not be that of {@code enqueue}. A call is told what is said of the thread
+ * ({@link CostGuard#with}) where {@code newCall} makes it, and so is its clone. How denials look is for {@link Denials} to say; where they
  * are thrown, {@code execute} throws, and a {@code Callback} is told of a failure.
  */
 public final class GuardedCallFactory implements Call.Factory {
@@ -62,7 +64,7 @@ public final class GuardedCallFactory implements Call.Factory {
 
     @Override
     public Call newCall(Request request) {
-        return new WaitingCall(client, guard, denials, request, unsent);
+        return new WaitingCall(client, guard, denials, request, CallAttributes.current(), unsent);
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.costguard.okhttp;
 
+import io.costguard.CallAttributes;
 import io.costguard.CostGuard;
 import io.costguard.http.Exchange;
 import io.costguard.http.HttpCall;
@@ -11,6 +12,7 @@ import java.net.UnknownHostException;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import okhttp3.Call;
@@ -45,8 +47,12 @@ final class GuardedRequest {
         this.call = call;
     }
 
-    /** Empty if this guard has let it go on this call already, or does not guard it. */
-    static Optional<GuardedRequest> of(Request request, Call on, CostGuard guard) {
+    /**
+     * Empty if this guard has let it go on this call already, or does not guard it.
+     *
+     * @param around what is said of the calls of the thread that made it
+     */
+    static Optional<GuardedRequest> of(Request request, Call on, CostGuard guard, CallAttributes around) {
         if (new LetGo(guard, on).equals(request.tag(LetGo.class))) {
             return Optional.empty();
         }
@@ -59,8 +65,26 @@ final class GuardedRequest {
                         url.port(),
                         path(url),
                         Objects.requireNonNullElse(url.encodedQuery(), ""),
-                        name -> Optional.ofNullable(request.header(name)))
-                .map(call -> new GuardedRequest(guard, on, request, call));
+                        request::headers,
+                        around)
+                .map(call -> {
+                    CallAttributes tag = request.tag(CallAttributes.class);
+                    if (tag != null) {
+                        call.own(tag);
+                    }
+                    return new GuardedRequest(guard, on, request, call);
+                });
+    }
+
+    /** A request as its provider gets it, without the headers that are for the guard. */
+    static Request withoutOwnHeaders(Request request, CostGuard guard) {
+        Set<String> names = guard.http().ownHeaders();
+        if (names.isEmpty()) {
+            return request;
+        }
+        Request.Builder sent = request.newBuilder();
+        names.forEach(sent::removeHeader);
+        return sent.build();
     }
 
     /** Decoded; as a URI only if need be, since making one takes a microsecond. */
@@ -85,7 +109,8 @@ final class GuardedRequest {
         ReadBody sent = body;
         Response response;
         try {
-            response = chain.proceed(request.newBuilder()
+            response = chain.proceed(withoutOwnHeaders(request, guard)
+                    .newBuilder()
                     .method(request.method(), sent)
                     .tag(LetGo.class, new LetGo(guard, on))
                     .build());

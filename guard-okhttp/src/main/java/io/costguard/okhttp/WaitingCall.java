@@ -1,6 +1,7 @@
 package io.costguard.okhttp;
 
 import io.costguard.BudgetExceededException;
+import io.costguard.CallAttributes;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.http.Admittance;
@@ -50,6 +51,7 @@ final class WaitingCall implements Call {
     private final CostGuard guard;
     private final Denials denials;
     private final Request request;
+    private final CallAttributes around;
     /** Of the same factory, this one among them from when it begins until the client knows of it. */
     private final Set<WaitingCall> unsent;
 
@@ -59,12 +61,22 @@ final class WaitingCall implements Call {
     /** While it is awaited. */
     private volatile @Nullable Future<?> decision;
 
-    /** @param client whose first interceptor is that of {@code guard} */
-    WaitingCall(OkHttpClient client, CostGuard guard, Denials denials, Request request, Set<WaitingCall> unsent) {
+    /**
+     * @param client whose first interceptor is that of {@code guard}
+     * @param around what is said of the calls of the thread that makes it
+     */
+    WaitingCall(
+            OkHttpClient client,
+            CostGuard guard,
+            Denials denials,
+            Request request,
+            CallAttributes around,
+            Set<WaitingCall> unsent) {
         this.client = client;
         this.guard = guard;
         this.denials = denials;
         this.request = request;
+        this.around = around;
         this.unsent = unsent;
         this.sending =
                 client.newCall(request.newBuilder().tag(Ticket.class, ticket).build());
@@ -82,7 +94,7 @@ final class WaitingCall implements Call {
     public Response execute() throws IOException {
         begin();
         CallTime time = CallTime.from(timeout());
-        Optional<GuardedRequest> guarded = GuardedRequest.of(request, sending, guard);
+        Optional<GuardedRequest> guarded = GuardedRequest.of(request, sending, guard, around);
         if (guarded.isEmpty()) {
             return sending.execute();
         }
@@ -149,7 +161,7 @@ final class WaitingCall implements Call {
     public void enqueue(Callback callback) {
         begin();
         CallTime time = CallTime.from(timeout());
-        Optional<GuardedRequest> guarded = GuardedRequest.of(request, sending, guard);
+        Optional<GuardedRequest> guarded = GuardedRequest.of(request, sending, guard, around);
         if (guarded.isEmpty()) {
             sending.enqueue(new Told(callback, failure -> failure));
             return;
@@ -348,11 +360,11 @@ final class WaitingCall implements Call {
         return sending.timeout();
     }
 
-    /** A new call with the same request. */
+    /** A new call with the same request, of which the same is said. */
     @Override
     @SuppressWarnings("MethodDoesntCallSuperMethod")
     public Call clone() {
-        return new WaitingCall(client, guard, denials, request, unsent);
+        return new WaitingCall(client, guard, denials, request, around, unsent);
     }
 
     // OkHttp 5; not overrides on 4.12.

@@ -27,6 +27,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -64,6 +65,22 @@ class GuardedCallFactoryIT extends OkHttpContract {
     @Override
     protected Call.Factory guarded(OkHttpClient client, CostGuard guard, Denials denials) {
         return new GuardedCallFactory(client, guard, denials);
+    }
+
+    // --- attributes
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallAndItsCloneAreToldWhatIsSaidWhereItWasMadeWhereverTheyBegin(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        Call.Factory calls = guarded(byHeader());
+        Call call = CostGuard.with(Map.of("run", "7")).call(() -> calls.newCall(chat()));
+
+        for (Call each : List.of(call, call.clone())) {
+            Outcomes outcomes = CostGuard.with(Map.of("run", "8")).call(() -> opened(Outcomes.of(each, mode)));
+            outcomes.response().close();
+            assertThat(events.granted().call().attributes()).containsEntry("run", "7");
+        }
     }
 
     // --- cancelled

@@ -11,7 +11,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import com.github.tomakehurst.wiremock.WireMockServer;
 import com.github.tomakehurst.wiremock.client.ResponseDefinitionBuilder;
 import com.github.tomakehurst.wiremock.verification.LoggedRequest;
+import io.costguard.Attributes;
 import io.costguard.Budget;
+import io.costguard.CallAttributes;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
 import io.costguard.GuardListener;
@@ -36,6 +38,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -127,6 +130,78 @@ abstract class OkHttpContract extends AdapterContract {
 
         assertThat(seen).extracting(LoggedRequest::getBodyAsString).containsExactly(ASKED, ASKED);
         assertThat(events.settled().outcome()).isEqualTo(Outcome.REPORTED);
+    }
+
+    @Test
+    void noAttributeIsSentWhenOkHttpRepeatsTheCall() throws Exception {
+        PROVIDER.stubFor(post(anyUrl())
+                .inScenario("again")
+                .willReturn(aResponse().withStatus(503).withHeader("retry-after", "0"))
+                .willSetStateTo("second"));
+        PROVIDER.stubFor(
+                post(anyUrl()).inScenario("again").whenScenarioStateIs("second").willReturn(replay(CHAT)));
+        List<LoggedRequest> seen = record();
+        Request request = chat().newBuilder().header("X-Tenant", "acme").build();
+
+        send(guarded(byHeader()), request);
+
+        assertThat(seen).hasSize(2).noneMatch(sent -> sent.containsHeader("x-tenant"));
+    }
+
+    @Test
+    void theNearestToACallIsWhatCounts() throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        Request request = chat().newBuilder()
+                .header("X-Tenant", "of the header")
+                .header("X-Team", "of the header")
+                .tag(CallAttributes.class, CallAttributes.of("team", "of the tag"))
+                .build();
+        Call.Factory calls = guarded(byHeader());
+
+        CostGuard.with(Map.of("run", "of the thread", "tenant", "of the thread", "team", "of the thread"))
+                .call(() -> send(calls, request));
+
+        assertThat(events.granted().call().attributes())
+                .containsEntry("run", "of the thread")
+                .containsEntry("tenant", "of the header")
+                .containsEntry("team", "of the tag");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aTagIsAnAnswerToASpentBudgetToo(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        CostGuard patient = opened(CostGuard.builder()
+                .redis(REDIS.url())
+                .keyPrefix(REDIS.keyPrefix())
+                .decisionTimeout(Duration.ofSeconds(10))
+                .budget(Budget.named("line").per().limit(Limit.requests(1).perMinute()))
+                .whenExhausted(WhenExhausted.waitUpTo(Duration.ofMinutes(5)))
+                .build());
+        Call.Factory calls = guarded(patient);
+        send(calls, uri());
+        Request hasty = chat().newBuilder()
+                .tag(CallAttributes.class, CallAttributes.none().whenExhausted(WhenExhausted.reject()))
+                .build();
+
+        Outcomes outcomes = opened(Outcomes.of(calls.newCall(hasty), mode));
+
+        try (Response denied = outcomes.response()) {
+            assertThat(denied.code()).isEqualTo(429);
+            assertThat(denied.header("x-should-retry")).isNull(); // it did not wait
+        }
+    }
+
+    protected final CostGuard byHeader() {
+        return opened(CostGuard.builder()
+                .redis(REDIS.url())
+                .keyPrefix(REDIS.keyPrefix())
+                .decisionTimeout(Duration.ofSeconds(10))
+                .listener(events)
+                .attributes(Attributes.header("X-Tenant").as("tenant"))
+                .attributes(Attributes.header("X-Team").as("team"))
+                .budget(roomy())
+                .build());
     }
 
     @Test
@@ -470,6 +545,10 @@ abstract class OkHttpContract extends AdapterContract {
                 .header("authorization", "Bearer sk-canary")
                 .post(RequestBody.create(body, MediaType.get("application/json")))
                 .build();
+        return send(client, request);
+    }
+
+    protected static int send(Call.Factory client, Request request) throws IOException {
         try (Response response = client.newCall(request).execute()) {
             body(response).bytes();
             return response.code();

@@ -114,12 +114,15 @@ final class Gemini implements Dialect {
         if (!project.isEmpty()) {
             return project;
         }
-        String key = headers.apply("x-goog-api-key").map(String::strip).orElseGet(() -> GoogleUrl.key(target));
-        return key.isEmpty()
+        String given = headers.apply("x-goog-api-key")
+                .map(String::strip)
+                .filter(key -> !key.isEmpty())
+                .orElseGet(() -> target.parameter("key"));
+        return given.isEmpty()
                 ? headers.apply("x-goog-user-project")
                         .map(String::strip)
                         .orElseGet(() -> Dialect.super.apiKey(target, headers))
-                : key;
+                : given;
     }
 
     @Override

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -18,6 +19,15 @@ class DialectsTest {
     private static final Target TARGET = Target.of("POST", URI.create("https://host/v1"));
     private static final Dialect OPENAI = dialect("/v1/chat/completions");
     private static final Dialect ANTHROPIC = dialect("/v1/messages");
+    private static final List<Dialect> ALL = List.of(
+            OPENAI,
+            ANTHROPIC,
+            dialect("/v1beta/models/m:generateContent"),
+            dialectAt("https://api.cohere.com/v2/chat"),
+            dialectAt("http://localhost:11434/api/chat"),
+            dialectAt("https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse"),
+            dialect("/completion"),
+            dialectAt("https://router.huggingface.co/generate"));
 
     @ParameterizedTest
     @CsvSource({
@@ -52,17 +62,36 @@ class DialectsTest {
         "authorization, Bearer k, k",
         "authorization, bearer  k , k",
         "authorization, k, k",
+        "authorization, Basic dXNlcjpr, Basic dXNlcjpr",
         "x-api-key, k, k",
         "api-key, k, k",
+        "x-goog-api-key, k, k",
         "x-other, k, ''"
     })
     void theKeyIsWhereverTheProviderTakesIt(String header, String value, String key) {
-        for (Dialect dialect : List.of(OPENAI, ANTHROPIC)) {
-            assertThat(dialect.apiKey(
-                            TARGET,
-                            name -> Optional.ofNullable(Map.of(header, value).get(name))))
+        for (Dialect dialect : ALL) {
+            assertThat(dialect.apiKey(TARGET, headers(Map.of(header, value))))
+                    .as("%s", dialect)
                     .isEqualTo(key);
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"key=k, k", "alt=sse&key=a%2Fb&key=c, a/b", "monkey=k, ''", "key=%zz, %zz", "key, ''"})
+    void orInTheQuery(String query, String key) {
+        Target target = new Target("POST", "host", "/v1", query, "");
+        for (Dialect dialect : ALL) {
+            assertThat(dialect.apiKey(target, headers(Map.of("authorization", " "))))
+                    .as("%s", dialect)
+                    .isEqualTo(key);
+            assertThat(dialect.apiKey(target, headers(Map.of("x-goog-api-key", "of the header"))))
+                    .as("%s", dialect)
+                    .isEqualTo("of the header");
+        }
+    }
+
+    private static Function<String, Optional<String>> headers(Map<String, String> headers) {
+        return name -> Optional.ofNullable(headers.get(name));
     }
 
     @ParameterizedTest
@@ -119,9 +148,11 @@ class DialectsTest {
     }
 
     private static Dialect dialect(String path) {
-        return Dialects.bundled()
-                .of(Target.of("POST", URI.create("https://host" + path)))
-                .orElseThrow();
+        return dialectAt("https://host" + path);
+    }
+
+    private static Dialect dialectAt(String url) {
+        return Dialects.bundled().of(Target.of("POST", URI.create(url))).orElseThrow();
     }
 
     private static String text(byte[] body) {

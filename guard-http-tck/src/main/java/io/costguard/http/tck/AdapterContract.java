@@ -13,6 +13,7 @@ import com.github.tomakehurst.wiremock.WireMockServer;
 import com.github.tomakehurst.wiremock.client.ResponseDefinitionBuilder;
 import com.github.tomakehurst.wiremock.http.Fault;
 import com.github.tomakehurst.wiremock.verification.LoggedRequest;
+import io.costguard.Attributes;
 import io.costguard.Budget;
 import io.costguard.BudgetExceededException;
 import io.costguard.Cost;
@@ -419,6 +420,213 @@ public abstract class AdapterContract {
 
         assertThat(seen).extracting(LoggedRequest::getBodyAsString).containsExactly(ASKED, ASKED);
         assertThat(events.settled().outcome()).isEqualTo(Outcome.REPORTED);
+    }
+
+    // --- attributes
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aHeaderIsAnAttributeOfItsCallAndIsNotSent(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        List<LoggedRequest> seen = record();
+        Client client = client(
+                byHeader(Budget.named("tenants")
+                        .where("tenant", "acme", "other")
+                        .per("tenant")
+                        .limit(Limit.requests(1).perDay())),
+                Denials.answer(),
+                mode);
+
+        assertThat(client.send(of("acme", Client.Body.BYTES)).status()).isEqualTo(200);
+        assertThat(events.granted().call().attributes()).containsEntry("tenant", "acme");
+        assertThat(client.send(of("acme", Client.Body.BYTES)).status()).isEqualTo(402);
+        assertThat(client.send(of("other", Client.Body.ONE_SHOT)).status()).isEqualTo(200);
+        assertThat(client.send(of("third", Client.Body.ONE_SHOT)).status()).isEqualTo(200);
+
+        assertThat(seen).hasSize(3).allSatisfy(sent -> {
+            assertThat(sent.containsHeader("x-tenant")).isFalse();
+            assertThat(sent.getHeader("authorization")).isEqualTo("Bearer sk-canary");
+            assertThat(sent.getBody()).isEqualTo(CHAT.request());
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void noAttributeIsSentWithARedirect(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(urlPathEqualTo("/v1/chat/completions"))
+                .willReturn(aResponse().withStatus(307).withHeader("location", PROVIDER.baseUrl() + "/there")));
+        PROVIDER.stubFor(post(urlPathEqualTo("/there")).willReturn(replay(CHAT)));
+        List<LoggedRequest> seen = record();
+
+        client(byHeader(roomy()), Denials.answer(), mode)
+                .send(of("acme", Client.Body.BYTES))
+                .bytes();
+
+        assertThat(seen).hasSize(2).noneMatch(sent -> sent.containsHeader("x-tenant"));
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void noAttributeIsSentWithACallThatIsNotRead(Mode mode) throws Exception {
+        PROVIDER.stubFor(any(anyUrl()).willReturn(aResponse().withBody("ok")));
+        List<LoggedRequest> seen = record();
+        Client guarding = client(byHeader(roomy()), Denials.answer(), mode);
+        Client passing = client(
+                opened(headers(builder(redis.url()))
+                        .unknownCalls(UnknownCalls.passThrough())
+                        .build()),
+                Denials.answer(),
+                mode);
+        Client.Sent get = get("/v1/models");
+        get.headers().put("X-TENANT", "acme");
+        Client.Sent post = new Client.Sent(
+                "POST", URI.create(PROVIDER.baseUrl() + "/elsewhere"), get.headers(), new byte[3], Client.Body.BYTES);
+        Client.Sent large =
+                new Client.Sent("POST", chat(), get.headers(), new byte[HttpCall.MOST_READ + 1], Client.Body.BYTES);
+
+        for (Client.Sent request : List.of(get, post, large)) {
+            guarding.send(request).bytes();
+            assertThat(events.granted().call().attributes()).containsEntry("tenant", "acme");
+            passing.send(request).bytes();
+        }
+
+        assertThat(seen)
+                .extracting(sent -> sent.containsHeader("x-tenant"))
+                .hasSize(6)
+                .containsOnly(false);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void noAttributeIsSentByAGuardThatIsSwitchedOff(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        List<LoggedRequest> seen = record();
+        CostGuard off;
+        System.setProperty("costguard.enabled", "false");
+        try {
+            off = byHeader(roomy());
+        } finally {
+            System.clearProperty("costguard.enabled");
+        }
+
+        client(off, Denials.answer(), mode).send(of("acme", Client.Body.BYTES)).bytes();
+
+        assertThat(seen).singleElement().matches(sent -> !sent.containsHeader("x-tenant"));
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallWithoutTheAttributeThatABudgetIsCountedPerIsRefusedByName(Mode mode) throws Exception {
+        List<LoggedRequest> seen = record();
+        Client client = client(
+                byHeader(Budget.named("tenants")
+                        .per("tenant")
+                        .limit(Limit.requests(1).perDay())),
+                Denials.answer(),
+                mode);
+
+        Client.Answer answer = client.send(request(CHAT));
+
+        assertThat(answer.status()).isEqualTo(402);
+        assertThat(text(answer)).contains("unknown attribute 'tenant': budget 'tenants' is counted per it");
+        assertThat(seen).isEmpty();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aHeaderThatCanBeNoAttributeIsRefusedEvenWhereFaultsPass(Mode mode) throws Exception {
+        List<LoggedRequest> seen = record();
+        CostGuard open = opened(headers(builder(redis.url()))
+                .budget(roomy())
+                .whenRedisFails(WhenRedisFails.failOpen())
+                .build());
+
+        Client.Answer answer = client(open, Denials.answer(), mode).send(of("x".repeat(5_000), Client.Body.BYTES));
+
+        assertThat(answer.status()).isEqualTo(402);
+        assertThat(text(answer)).contains("'tenant' must be at most 4,096 characters long, not 5000");
+        assertThat(seen).isEmpty();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallIsToldWhatIsSaidOfTheThreadThatMakesIt(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        Client client = client(byHeader(roomy()), Denials.answer(), mode);
+        Map<String, String> said = Map.of("run", "7", "tenant", "around");
+
+        CostGuard.with(said).call(() -> client.send(request(CHAT)).bytes());
+
+        assertThat(events.granted().call().attributes())
+                .hasSize(3 + told(mode, said).size())
+                .containsAllEntriesOf(told(mode, said));
+        client.send(request(CHAT)).bytes();
+        assertThat(events.granted().call().attributes()).hasSize(3);
+    }
+
+    /** What a call is told of that which is said of the thread that makes it. */
+    protected Map<String, String> told(Mode mode, Map<String, String> said) {
+        return said;
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void itsHeaderCountsBeforeThat(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        Client client = client(byHeader(roomy()), Denials.answer(), mode);
+
+        CostGuard.with(Map.of("tenant", "around"))
+                .call(() -> client.send(of("acme", Client.Body.BYTES)).bytes());
+
+        assertThat(events.granted().call().attributes()).containsEntry("tenant", "acme");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aRunOfAnAgentSpendsNoMoreThanItMay(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        long cents = 1_000_000_000L / 100;
+        CostGuard guard = opened(builder(redis.url())
+                .attributes(Attributes.header("X-Run").as("run"))
+                .budget(Budget.named("run")
+                        .where("run", "*")
+                        .per("run")
+                        .limit(Limit.usd("0.02").perDay().slidingWindow()))
+                .build());
+        Client client = client(guard, Denials.answer(), mode);
+        Client.Sent one = request(CHAT);
+        one.headers().put("x-run", "1");
+        Client.Sent another = request(CHAT);
+        another.headers().put("x-run", "2");
+
+        long spent = 0;
+        Client.Answer last = client.send(one);
+        while (last.status() == 200) {
+            last.bytes();
+            spent += events.settled().actual().nanoUsd();
+            last = client.send(one);
+        }
+
+        assertThat(last.status()).isEqualTo(402);
+        assertThat(last.header("x-cost-guard")).contains("denied; budget=run; limit=\"usd per day (sliding window)\"");
+        assertThat(spent).isPositive().isLessThanOrEqualTo(2 * cents);
+        assertThat(client.send(another).status()).isEqualTo(200);
+        assertThat(client.send(request(CHAT)).status()).isEqualTo(200);
+    }
+
+    /** A request of that tenant. */
+    private static Client.Sent of(String tenant, Client.Body form) {
+        Client.Sent request = request(CHAT, form);
+        request.headers().put("X-TENANT", tenant);
+        return request;
+    }
+
+    private CostGuard byHeader(Budget budget) {
+        return opened(headers(builder(redis.url())).budget(budget).build());
+    }
+
+    private static CostGuard.Builder headers(CostGuard.Builder builder) {
+        return builder.attributes(Attributes.header("X-Tenant").as("tenant"));
     }
 
     // --- rate-limit headers
@@ -1092,6 +1300,30 @@ public abstract class AdapterContract {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "SYNC, authorization, 'Basic ', ''",
+        "ASYNC, x-api-key, '', ''",
+        "SYNC, api-key, '', ''",
+        "ASYNC, x-goog-api-key, '', ''",
+        "SYNC, x-other, '', '?key='"
+    })
+    void aKeyCountsApartWhereverItStands(Mode mode, String header, String scheme, String query) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        CostGuard guard = guard(
+                Budget.named("keyed").per("apiKey").limit(Limit.requests(1).perDay()));
+        Client client = client(guard, Denials.answer(), mode);
+
+        for (String key : List.of("canary-1", "canary-2")) {
+            for (int status : new int[] {200, 402}) {
+                Client.Sent request = to(URI.create(chat() + (query.isEmpty() ? "" : query + key)));
+                request.headers().remove("authorization");
+                request.headers().put(header, scheme + key);
+                assertThat(client.send(request).status()).isEqualTo(status);
+            }
+        }
+    }
+
     static Stream<Arguments> secretPlaces() {
         String basic = Base64.getEncoder().encodeToString("user:canary-basic".getBytes(StandardCharsets.UTF_8));
         return Stream.of(
@@ -1128,13 +1360,19 @@ public abstract class AdapterContract {
                     "POST", URI.create("http://" + host + path + query), headers(), body, Client.Body.BYTES);
             request.headers().remove("authorization");
             request.headers().put(header, value);
+            request.headers().put("x-tenant", "a-tenant-in-clear");
             requests.add(request);
         }
 
         try (Leaks leaks = Leaks.watch(redis)) {
             Budget one =
                     Budget.named("one").per("apiKey").limit(Limit.requests(2).perDay());
-            CostGuard.Builder working = builder(redis.url()).budget(one).listener(leaks);
+            Budget tenants = Budget.named("tenants")
+                    .where("tenant", "*")
+                    .per("tenant")
+                    .limit(Limit.requests(100).perDay());
+            CostGuard.Builder working =
+                    headers(builder(redis.url())).budget(one).budget(tenants).listener(leaks);
             Client answering = client(opened(working.build()), Denials.answer(), mode);
             Client throwing = client(opened(working.build()), Denials.throwException(), mode);
             Client failing = client(opened(unreachable().listener(leaks).build()), Denials.throwException(), mode);
@@ -1172,6 +1410,7 @@ public abstract class AdapterContract {
                         .anySatisfy(sent -> assertThat(sent.getHeader(header)).contains(secret));
             }
             leaks.assertNothingToldOf(List.of(secret, "canary"), prefix);
+            leaks.assertRedisKnowsNothingOf("a-tenant-in-clear", prefix);
         }
     }
 

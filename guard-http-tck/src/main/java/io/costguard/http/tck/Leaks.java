@@ -110,8 +110,14 @@ final class Leaks implements GuardListener, AutoCloseable {
         told.add(event.toString());
     }
 
-    /** Fails where one of {@code secrets} was told to anyone. All that Redis keeps under {@code prefix} counts too. */
-    void assertNothingToldOf(List<String> secrets, String prefix) {
+    /** Fails where {@code value} was sent to Redis, or is kept there under {@code prefix}. */
+    void assertRedisKnowsNothingOf(String value, String prefix) {
+        assertThat(kept(prefix)).contains(prefix).doesNotContain(value);
+        assertThat(String.join("\n", commands)).contains(prefix).doesNotContain(value);
+    }
+
+    /** All that Redis keeps under {@code prefix}; after it, all that was sent is known. */
+    private String kept(String prefix) {
         StringBuilder kept = new StringBuilder();
         try (Jedis other = new Jedis(redis.url())) {
             // A last command of our own: once the monitor has it, it has all before it.
@@ -125,6 +131,12 @@ final class Leaks implements GuardListener, AutoCloseable {
                 kept.append(key).append(new String(value, StandardCharsets.ISO_8859_1));
             }
         }
+        return kept.toString();
+    }
+
+    /** Fails where one of {@code secrets} was told to anyone. All that Redis keeps under {@code prefix} counts too. */
+    void assertNothingToldOf(List<String> secrets, String prefix) {
+        String kept = kept(prefix);
         String said = String.join("\n", told);
         String sent = String.join("\n", commands);
         assertThat(said)
@@ -139,7 +151,7 @@ final class Leaks implements GuardListener, AutoCloseable {
         for (String secret : secrets) {
             assertThat(said).doesNotContain(secret);
             assertThat(sent).doesNotContain(secret);
-            assertThat(kept.toString()).doesNotContain(secret);
+            assertThat(kept).doesNotContain(secret);
             assertThat(log).doesNotContain(secret);
         }
     }
