@@ -42,7 +42,7 @@ final class ReloadingFile implements PriceList.Layer {
         this.lookedAt = new AtomicLong(nanoTime.getAsLong());
         this.seen = Files.readAllBytes(file);
         try {
-            this.read = new Read(PriceList.models(new ByteArrayInputStream(seen)), 0);
+            this.read = new Read(PriceReader.read(file.toString(), new ByteArrayInputStream(seen)), 0);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
         }
@@ -79,7 +79,7 @@ final class ReloadingFile implements PriceList.Layer {
                 return;
             }
             seen = bytes;
-            Map<String, Price> prices = PriceList.models(new ByteArrayInputStream(bytes));
+            Map<String, Price> prices = PriceReader.read(file.toString(), new ByteArrayInputStream(bytes));
             read = new Read(prices, read.edition + 1);
             complaint = "";
             log.info("{} has changed: {} prices", file, prices.size());
