@@ -1,5 +1,7 @@
 package io.costguard;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import io.costguard.describe.Usage;
 import java.io.IOException;
 import java.io.InputStream;
@@ -51,6 +53,11 @@ import org.jspecify.annotations.Nullable;
 public final class PriceList {
     private static final Set<ServiceTier> STANDARD = Set.of(ServiceTier.STANDARD);
 
+    private static final int MOST_FOUNDS_KEPT = 1_000;
+
+    /** A longer one may be anything that a request says. */
+    private static final int LONGEST_NAMES_KEPT = 300;
+
     /** How LiteLLM names providers that have another name here. */
     private static final Map<String, List<String>> PREFIXES = Map.of(
             "azure", List.of("azure_ai"),
@@ -87,6 +94,13 @@ public final class PriceList {
             return name;
         }
     }
+
+    private record Asked(String provider, String model) {}
+
+    private record Found(long edition, @Nullable Price price) {}
+
+    private final Cache<Asked, Found> founds =
+            Caffeine.newBuilder().maximumSize(MOST_FOUNDS_KEPT).build();
 
     private PriceList(List<Layer> layers) {
         this.layers = layers;
@@ -200,7 +214,7 @@ public final class PriceList {
     }
 
     private OptionalLong nanoUsd(String provider, String model, Set<ServiceTier> tiers, Usage usage, long requests) {
-        Price price = find(provider.toLowerCase(Locale.ROOT), model);
+        Price price = price(provider, model);
         return price == null
                 ? OptionalLong.empty()
                 : tiers.stream()
@@ -226,6 +240,21 @@ public final class PriceList {
             edition += layer.edition();
         }
         return edition;
+    }
+
+    /** What {@link #find} finds, which is looked for once an edition: a name that the first list lacks is looked up by patterns. */
+    private @Nullable Price price(String provider, String model) {
+        // Before the prices, so that what is found while they change is looked for again.
+        long edition = edition();
+        Asked asked = new Asked(provider, model);
+        Found found = founds.getIfPresent(asked);
+        if (found == null || found.edition != edition) {
+            found = new Found(edition, find(provider.toLowerCase(Locale.ROOT), model));
+            if (provider.length() + model.length() <= LONGEST_NAMES_KEPT) {
+                founds.put(asked, found);
+            }
+        }
+        return found.price;
     }
 
     private @Nullable Price find(String provider, String model) {
