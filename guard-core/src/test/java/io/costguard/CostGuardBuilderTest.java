@@ -51,7 +51,10 @@ class CostGuardBuilderTest {
     @ResourceLock(Resources.SYSTEM_ERR)
     void aBudgetForAProviderThatNoCallHasIsToldWithThoseThatThereAre() {
         assertThat(builtWith(BUDGET.providers("openai", "opnai", "*-ai"), builder()))
-                .contains("budget 'b' is for provider 'opnai', which no HTTP call has", "anthropic, azure, bedrock", "llamacpp")
+                .contains(
+                        "budget 'b' is for provider 'opnai', which no HTTP call has",
+                        "anthropic, azure, bedrock",
+                        "llamacpp")
                 .contains("budget 'b' is for provider '*-ai'")
                 .doesNotContain("for provider 'openai'");
     }

@@ -48,8 +48,7 @@ class GuardListenerTest {
 
     @Test
     void whereNothingWasReservedTheErrorIsAllThatWasUsed() {
-        Settlement settlement =
-                new Settlement(GuardedCall.of("gpt-4o"), Cost.requests(1), ACTUAL, Outcome.SETTLED);
+        Settlement settlement = new Settlement(GuardedCall.of("gpt-4o"), Cost.requests(1), ACTUAL, Outcome.SETTLED);
 
         assertThat(settlement.inputError()).hasValue(-1);
         assertThat(settlement.outputError()).hasValue(-1);
