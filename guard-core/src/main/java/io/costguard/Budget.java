@@ -101,7 +101,10 @@ public final class Budget {
         return where("model", patterns);
     }
 
-    /** Only calls to these providers: {@code "openai"}, {@code "anthropic"}. */
+    /**
+     * Only calls to these providers: {@code "openai"}, {@code "anthropic"}. One that no HTTP call can have is logged when a guard is built
+     * ({@link CostGuard.Builder#provider}).
+     */
     public Budget providers(String... patterns) {
         return where("provider", patterns);
     }
@@ -157,6 +160,16 @@ public final class Budget {
         List<Mode> more = new ArrayList<>(modes);
         more.add(mode);
         return new Budget(name, where, per, limits, assumedOutput, Set.copyOf(more));
+    }
+
+    /** The patterns of providers, in order, that none of these has. */
+    List<String> providersBut(Set<String> known) {
+        Patterns providers = where.get("provider");
+        return providers == null
+                ? List.of()
+                : providers.globs().stream()
+                        .filter(glob -> known.stream().noneMatch(Patterns.of("provider", glob)::match))
+                        .toList();
     }
 
     public String name() {

@@ -9,8 +9,10 @@ import java.time.Duration;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -35,11 +37,18 @@ public final class BudgetFile {
                         file.toString(), 1, new String(content, StandardCharsets.UTF_8))
                 .members("a file of budgets");
         List<Budget> budgets = new ArrayList<>();
+        Set<String> names = new HashSet<>();
         members.forEach((name, value) -> {
             if (!name.equals("budgets")) {
                 throw value.bad("unknown member '" + name + "'; there is 'budgets'");
             }
-            value.elements("'budgets'").forEach(each -> budgets.add(budget(each)));
+            for (LocatedJson each : value.elements("'budgets'")) {
+                Budget budget = budget(each);
+                if (!names.add(budget.name())) {
+                    throw each.bad("two budgets have the name '" + budget.name() + "'");
+                }
+                budgets.add(budget);
+            }
         });
         if (budgets.isEmpty()) {
             throw new IllegalArgumentException(file + ": there are no budgets in it");
@@ -80,8 +89,13 @@ public final class BudgetFile {
             case "dryRun" -> value.flag(what) ? budget.dryRun() : budget;
             case "limits" -> {
                 Budget limited = budget;
+                Set<String> names = new HashSet<>();
                 for (LocatedJson each : value.elements(what)) {
-                    limited = limited.limit(made(each, () -> limit(each)));
+                    Limit limit = made(each, () -> limit(each));
+                    if (!names.add(limit.name())) {
+                        throw each.bad("the budget has two limits of " + limit.name() + "; keep the smaller one");
+                    }
+                    limited = limited.limit(limit);
                 }
                 yield limited;
             }

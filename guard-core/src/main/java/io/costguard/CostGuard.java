@@ -572,7 +572,7 @@ public final class CostGuard implements AutoCloseable {
          *
          * @param host as in a URL, with its port unless that is the scheme's own; a {@code *} stands for anything, at the beginning or at
          *     the end: {@code llm.example.com:8000}, {@code *.example.com}
-         * @param provider such as {@code vllm}
+         * @param provider such as {@code vllm}; a name of your own, too
          */
         public Builder provider(String host, String provider) {
             this.providers = providers.with(host, provider);
@@ -606,6 +606,7 @@ public final class CostGuard implements AutoCloseable {
                 log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
                 return new CostGuard(null, HttpGuard.off(Map.copyOf(attributesByHeader)), known, current, lease);
             }
+            tellOfUnknownProviders();
             Redis redis = redis();
             List<GuardListener> told = new ArrayList<>(listeners);
             told.add(0, new LoggingListener(current::get));
@@ -635,6 +636,20 @@ public final class CostGuard implements AutoCloseable {
                     prefix,
                     new VirtualLedger(redis, prefix, time, decisionTimeout),
                     listeners);
+        }
+
+        /** Not an error: what is no HTTP call may say any provider, and so may a dialect of the user's own. */
+        private void tellOfUnknownProviders() {
+            Set<String> known = providers.names();
+            if (dialects == Dialects.bundled()) {
+                budgets.forEach(budget -> budget.providersBut(known)
+                        .forEach(name -> log.warn(
+                                "budget '{}' is for provider '{}', which no HTTP call has: known are {}, and those that provider(host, name)"
+                                        + " names",
+                                budget.name(),
+                                name,
+                                known)));
+            }
         }
 
         private Redis redis() {

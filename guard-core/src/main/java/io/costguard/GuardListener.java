@@ -92,13 +92,17 @@ public interface GuardListener {
     record Settlement(GuardedCall call, Cost estimate, Cost actual, Outcome outcome) {
         /**
          * By how much the input was estimated wrong, as a share of what it was: 0.1 where it was said to be 10 % more, -0.1 where
-         * 10 % less. Empty where nobody said what it was, or it was nothing.
+         * 10 % less, -1 where none was reserved. Empty where nobody said what was used, or it was nothing. A provider that reports
+         * output alone, as Ollama does of a prompt that it has in its cache, leaves the estimate of the input as it is: 0.
          */
         public OptionalDouble inputError() {
             return error(estimate.input(), actual.input());
         }
 
-        /** By how much the output was estimated wrong, alike: 3 where four times as much was reserved as was used. */
+        /**
+         * By how much more output was reserved than used, alike: 3 where four times as much was. What is reserved is what the request
+         * allows, or was learned, or the budget assumes: where it is a cap, this tells how wide the cap is, and not how good a guess.
+         */
         public OptionalDouble outputError() {
             return error(estimate.output(), actual.output());
         }

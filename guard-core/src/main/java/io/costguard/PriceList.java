@@ -1,19 +1,13 @@
 package io.costguard;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
-import com.fasterxml.jackson.core.exc.StreamReadException;
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import io.costguard.describe.Usage;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.math.BigDecimal;
-import java.math.RoundingMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -57,10 +51,12 @@ import org.jspecify.annotations.Nullable;
  * <p>Safe for use by many threads. Immutable, but for {@link #reloading}. Sums are exact, and rounded up to a nano-dollar once a call.
  */
 public final class PriceList {
-    private static final JsonFactory JSON = new JsonFactory();
     private static final Set<ServiceTier> STANDARD = Set.of(ServiceTier.STANDARD);
-    private static final int PICO_DIGITS = 12;
-    private static final int MOST_DECIMALS = 100;
+
+    private static final int MOST_FOUNDS_KEPT = 1_000;
+
+    /** A longer one may be anything that a request says. */
+    private static final int LONGEST_NAMES_KEPT = 300;
 
     /** How LiteLLM names providers that have another name here. */
     private static final Map<String, List<String>> PREFIXES = Map.of(
@@ -99,6 +95,13 @@ public final class PriceList {
         }
     }
 
+    private record Asked(String provider, String model) {}
+
+    private record Found(long edition, @Nullable Price price) {}
+
+    private final Cache<Asked, Found> founds =
+            Caffeine.newBuilder().maximumSize(MOST_FOUNDS_KEPT).build();
+
     private PriceList(List<Layer> layers) {
         this.layers = layers;
     }
@@ -111,7 +114,7 @@ public final class PriceList {
                 if (in == null) {
                     throw new IllegalStateException("the jar lacks its prices");
                 }
-                return new PriceList(List.of(new Fixed("the bundled prices", models(in))));
+                return of("the bundled prices", in);
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
@@ -130,7 +133,7 @@ public final class PriceList {
      */
     public static PriceList read(Path file) throws IOException {
         try (InputStream in = Files.newInputStream(file)) {
-            return new PriceList(List.of(new Fixed(file.toString(), models(in))));
+            return of(file.toString(), in);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
         }
@@ -151,134 +154,17 @@ public final class PriceList {
         return new PriceList(List.of(layer));
     }
 
+    private static PriceList of(String name, InputStream in) throws IOException {
+        return of(new Fixed(name, PriceReader.read(name, in)));
+    }
+
     /**
      * The list in a stream, which stays the caller's to close.
      *
      * @throws IllegalArgumentException where it is not such a list; it says where and why
      */
     public static PriceList parse(InputStream in) throws IOException {
-        return new PriceList(List.of(new Fixed("prices of your own", models(in))));
-    }
-
-    /** The models in a list, by name. */
-    static Map<String, Price> models(InputStream in) throws IOException {
-        Map<String, Price> prices = new HashMap<>();
-        Map<String, Price> aliases = new HashMap<>();
-        try (JsonParser json = JSON.createParser(in)) {
-            if (json.nextToken() != JsonToken.START_OBJECT) {
-                throw bad(json, "a price list must be an object of models");
-            }
-            while (json.nextToken() == JsonToken.FIELD_NAME) {
-                String model = json.currentName();
-                if (json.nextToken() != JsonToken.START_OBJECT) {
-                    throw bad(json, "model '" + model + "' must be an object");
-                }
-                if (model.equals("sample_spec")) {
-                    json.skipChildren();
-                } else {
-                    read(json, model, prices, aliases);
-                }
-            }
-        } catch (StreamReadException e) {
-            throw new IllegalArgumentException(
-                    "not JSON: " + e.getOriginalMessage() + " at line "
-                            + e.getLocation().getLineNr(),
-                    e);
-        }
-        aliases.forEach(prices::putIfAbsent);
-        return Map.copyOf(prices);
-    }
-
-    private static void read(JsonParser json, String model, Map<String, Price> prices, Map<String, Price> aliases)
-            throws IOException {
-        Price.Fields fields = new Price.Fields();
-        List<String> names = new ArrayList<>();
-        while (json.nextToken() == JsonToken.FIELD_NAME) {
-            String name = json.currentName();
-            JsonToken value = json.nextToken();
-            if (Price.Fields.isPrice(name)) {
-                if (value != JsonToken.VALUE_NULL) {
-                    fields.put(name, pico(json, model, name));
-                }
-            } else if (name.equals("litellm_provider")) {
-                fields.provider(json.getValueAsString(""));
-            } else if (name.equals("tiered_pricing") && value == JsonToken.START_ARRAY) {
-                readTiers(json, model, fields);
-            } else if (name.equals("aliases") && value == JsonToken.START_ARRAY) {
-                while (json.nextToken() != JsonToken.END_ARRAY) {
-                    if (json.currentToken() == JsonToken.VALUE_STRING) {
-                        names.add(json.getText().toLowerCase(Locale.ROOT));
-                    }
-                    json.skipChildren();
-                }
-            } else {
-                json.skipChildren();
-            }
-        }
-        Price price = fields.price();
-        if (price != null) {
-            prices.put(model.toLowerCase(Locale.ROOT), price);
-            names.forEach(name -> aliases.put(name, price));
-        }
-    }
-
-    private static void readTiers(JsonParser json, String model, Price.Fields fields) throws IOException {
-        while (json.nextToken() != JsonToken.END_ARRAY) {
-            if (json.currentToken() != JsonToken.START_OBJECT) {
-                throw bad(json, "a tier of model '" + model + "' must be an object");
-            }
-            Map<String, Long> table = new HashMap<>();
-            OptionalLong above = OptionalLong.empty();
-            while (json.nextToken() == JsonToken.FIELD_NAME) {
-                String name = json.currentName();
-                JsonToken value = json.nextToken();
-                if (Price.Fields.isPrice(name) && value != JsonToken.VALUE_NULL) {
-                    table.put(name, pico(json, model, name));
-                } else if (name.equals("range") && value == JsonToken.START_ARRAY) {
-                    above = first(json);
-                } else {
-                    json.skipChildren();
-                }
-            }
-            // A tier of something else than tokens has no range.
-            above.ifPresent(size -> fields.put(size, table));
-        }
-    }
-
-    private static OptionalLong first(JsonParser json) throws IOException {
-        OptionalLong first = json.nextToken().isNumeric() ? OptionalLong.of(json.getLongValue()) : OptionalLong.empty();
-        while (json.currentToken() != JsonToken.END_ARRAY) {
-            json.skipChildren();
-            json.nextToken();
-        }
-        return first;
-    }
-
-    private static long pico(JsonParser json, String model, String name) throws IOException {
-        if (!json.currentToken().isNumeric()) {
-            throw bad(json, name + " of model '" + model + "' must be a number of dollars");
-        }
-        BigDecimal dollars;
-        try {
-            dollars = json.getDecimalValue();
-        } catch (NumberFormatException e) {
-            throw bad(json, name + " of model '" + model + "' must be a number of dollars, not " + json.getText());
-        }
-        if (dollars.signum() < 0 || dollars.compareTo(BigDecimal.valueOf(1_000)) > 0) {
-            throw bad(json, name + " of model '" + model + "' must be from 0 to 1000 dollars, not " + dollars);
-        }
-        if (dollars.scale() > MOST_DECIMALS) {
-            throw bad(
-                    json,
-                    name + " of model '" + model + "' must have at most " + MOST_DECIMALS + " decimals, not "
-                            + dollars.scale());
-        }
-        return dollars.movePointRight(PICO_DIGITS).setScale(0, RoundingMode.UP).longValueExact();
-    }
-
-    private static IllegalArgumentException bad(JsonParser json, String what) {
-        return new IllegalArgumentException(
-                what + " (line " + json.currentLocation().getLineNr() + ")");
+        return of("prices of your own", in);
     }
 
     /** This list with the prices of {@code other}, which win. */
@@ -328,7 +214,7 @@ public final class PriceList {
     }
 
     private OptionalLong nanoUsd(String provider, String model, Set<ServiceTier> tiers, Usage usage, long requests) {
-        Price price = find(provider.toLowerCase(Locale.ROOT), model);
+        Price price = price(provider, model);
         return price == null
                 ? OptionalLong.empty()
                 : tiers.stream()
@@ -354,6 +240,21 @@ public final class PriceList {
             edition += layer.edition();
         }
         return edition;
+    }
+
+    /** What {@link #find} finds, which is looked for once an edition: a name that the first list lacks is looked up by patterns. */
+    private @Nullable Price price(String provider, String model) {
+        // Before the prices, so that what is found while they change is looked for again.
+        long edition = edition();
+        Asked asked = new Asked(provider, model);
+        Found found = founds.getIfPresent(asked);
+        if (found == null || found.edition != edition) {
+            found = new Found(edition, find(provider.toLowerCase(Locale.ROOT), model));
+            if (provider.length() + model.length() <= LONGEST_NAMES_KEPT) {
+                founds.put(asked, found);
+            }
+        }
+        return found.price;
     }
 
     private @Nullable Price find(String provider, String model) {

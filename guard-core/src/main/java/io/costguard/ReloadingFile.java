@@ -39,7 +39,7 @@ final class ReloadingFile implements PriceList.Layer {
 
     private static Map<String, Price> models(Path file, byte[] content) throws IOException {
         try {
-            return PriceList.models(new ByteArrayInputStream(content));
+            return PriceReader.read(file.toString(), new ByteArrayInputStream(content));
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
         }

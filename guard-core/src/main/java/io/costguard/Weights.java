@@ -105,58 +105,43 @@ public final class Weights {
 
     /** These, in which input that a prompt cache served counts {@code weight}. */
     public Weights cacheRead(long weight) {
-        return cacheReadThousandths(whole(weight));
+        return cacheRead(Long.toString(weight));
     }
 
     /** These, in which input that a prompt cache served counts {@code weight}: {@code "0.1"}. */
     public Weights cacheRead(String weight) {
-        return cacheReadThousandths(decimal(weight));
-    }
-
-    private Weights cacheReadThousandths(long weight) {
-        return new Weights(weight, cacheWrite, output, reasoning, settled);
+        return new Weights(thousandths(weight), cacheWrite, output, reasoning, settled);
     }
 
     /** These, in which input that is written to a prompt cache counts {@code weight}. */
     public Weights cacheWrite(long weight) {
-        return cacheWriteThousandths(whole(weight));
+        return cacheWrite(Long.toString(weight));
     }
 
     /** These, in which input that is written to a prompt cache counts {@code weight}: {@code "1.25"}. */
     public Weights cacheWrite(String weight) {
-        return cacheWriteThousandths(decimal(weight));
-    }
-
-    private Weights cacheWriteThousandths(long weight) {
-        return new Weights(cacheRead, weight, output, reasoning, settled);
+        return new Weights(cacheRead, thousandths(weight), output, reasoning, settled);
     }
 
     /** These, in which all output counts {@code weight}, what was reasoning too. */
     public Weights output(long weight) {
-        return outputThousandths(whole(weight));
+        return output(Long.toString(weight));
     }
 
     /** These, in which all output counts {@code weight}, what was reasoning too: {@code "1.5"}. */
     public Weights output(String weight) {
-        return outputThousandths(decimal(weight));
-    }
-
-    private Weights outputThousandths(long weight) {
-        return new Weights(cacheRead, cacheWrite, weight, weight, settled);
+        long thousandths = thousandths(weight);
+        return new Weights(cacheRead, cacheWrite, thousandths, thousandths, settled);
     }
 
     /** These, in which output that was reasoning counts {@code weight}; said after {@link #output(long)}, of which it is a part. */
     public Weights reasoning(long weight) {
-        return reasoningThousandths(whole(weight));
+        return reasoning(Long.toString(weight));
     }
 
     /** These, in which output that was reasoning counts {@code weight}: {@code "1.5"}; said after {@link #output(String)}. */
     public Weights reasoning(String weight) {
-        return reasoningThousandths(decimal(weight));
-    }
-
-    private Weights reasoningThousandths(long weight) {
-        return new Weights(cacheRead, cacheWrite, output, weight, settled);
+        return new Weights(cacheRead, cacheWrite, output, thousandths(weight), settled);
     }
 
     /**
@@ -167,14 +152,7 @@ public final class Weights {
         return new Weights(cacheRead, cacheWrite, output, reasoning, Output.AS_RESERVED);
     }
 
-    private static long whole(long weight) {
-        if (weight < 0 || weight > MOST / ONE) {
-            throw refused(Long.toString(weight));
-        }
-        return weight * ONE;
-    }
-
-    private static long decimal(String weight) {
+    private static long thousandths(String weight) {
         Matcher decimal = DECIMAL.matcher(weight);
         if (!decimal.matches()) {
             throw refused(weight);

@@ -104,6 +104,8 @@ class BudgetFileTest {
                 "'name': 'b', 'limits': [{'usd': 1e2147483648, 'per': 'day'}]         | 1e2147483648 is too large",
                 "'name': 'b', 'limits': [{'usd': 1e-2147483647, 'per': 'day'}]        | 1e-2147483647 is too large, or too small",
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'P99999999999D'}]       | a limit's window must be",
+                "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day'}, {'tokens': 6, 'per': 'day'}] | two limits of tokens per day; keep the smaller one",
+                "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day'}]}, {'name': 'b' | two budgets have the name 'b'",
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'bursts': 5}]    | unknown member 'bursts' of a limit"
             })
     void whatIsWrongIsSaidWithItsLineAndColumn(String budget, String said) throws IOException {

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
+import io.costguard.describe.Dialect;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -43,6 +45,37 @@ class CostGuardBuilderTest {
                 }))
                 .containsOnlyOnce("the guard has no budget: no call is guarded");
         assertThat(Logged.by(() -> builder().budget(BUDGET).build().close())).doesNotContain("no budget");
+    }
+
+    @Test
+    @ResourceLock(Resources.SYSTEM_ERR)
+    void aBudgetForAProviderThatNoCallHasIsToldWithThoseThatThereAre() {
+        assertThat(builtWith(BUDGET.providers("openai", "opnai", "*-ai"), builder()))
+                .contains(
+                        "budget 'b' is for provider 'opnai', which no HTTP call has",
+                        "anthropic, azure, bedrock",
+                        "llamacpp")
+                .contains("budget 'b' is for provider '*-ai'")
+                .doesNotContain("for provider 'openai'");
+    }
+
+    @Test
+    @ResourceLock(Resources.SYSTEM_ERR)
+    void aBudgetForAProviderThatCallsMayHaveIsNotTold() {
+        assertThat(builtWith(BUDGET.providers("OpenAI", "x*", "llamacpp"), builder()))
+                .isEmpty();
+        assertThat(builtWith(BUDGET.providers("mine"), builder().provider("llm.example.com", "mine")))
+                .isEmpty();
+        Dialect ofAnybody = (Dialect) Proxy.newProxyInstance(
+                Dialect.class.getClassLoader(), new Class<?>[] {Dialect.class}, (dialect, method, arguments) -> {
+                    throw new AssertionError("asked at build: " + method);
+                });
+        assertThat(builtWith(BUDGET.providers("anybody"), builder().dialect(ofAnybody)))
+                .isEmpty();
+    }
+
+    private static String builtWith(Budget budget, CostGuard.Builder builder) {
+        return Logged.by(() -> builder.budget(budget).build().close());
     }
 
     @Test

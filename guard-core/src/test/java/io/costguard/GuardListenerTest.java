@@ -40,6 +40,20 @@ class GuardListenerTest {
                 .isEmpty();
     }
 
+    @Test
+    void theErrorOfOutputIsOfWhatWasReserved() {
+        assertThat(settlement(ACTUAL.output(100), Outcome.REPORTED).outputError())
+                .hasValue(3);
+    }
+
+    @Test
+    void whereNothingWasReservedTheErrorIsAllThatWasUsed() {
+        Settlement settlement = new Settlement(GuardedCall.of("gpt-4o"), Cost.requests(1), ACTUAL, Outcome.SETTLED);
+
+        assertThat(settlement.inputError()).hasValue(-1);
+        assertThat(settlement.outputError()).hasValue(-1);
+    }
+
     private static Settlement settlement(Cost actual, Outcome outcome) {
         GuardedCall call = GuardedCall.of("gpt-4o").cost(ESTIMATE);
         return new Settlement(call, ESTIMATE, actual, outcome);

@@ -1,11 +1,14 @@
 package io.costguard;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.costguard.describe.Usage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
@@ -15,12 +18,16 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.api.parallel.Resources;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@ResourceLock(Resources.SYSTEM_ERR)
 class PriceListTest {
     private static final Cost MILLION = Cost.requests(1).input(1_000_000);
 
@@ -107,6 +114,67 @@ class PriceListTest {
         assertThat(list.nanoUsd("sample_spec", MILLION)).isEmpty();
         assertThat(list.nanoUsd("picture", MILLION)).isEmpty();
         assertThat(list.nanoUsd("m", MILLION.output(9))).hasValue(0);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "input_cost_per_tokn",
+                "input_cost_per_tokens",
+                "input_cost_per_1k_tokens",
+                "input_cost_per_million_tokens",
+                "Input_Cost_Per_Token",
+                "inptu_cost_per_token",
+                "input_price_per_token",
+                "output_cost_per_token_above_200k_token",
+                "output_cost_per_token_batch",
+                "cache_read_cost_per_token",
+                "cache_read_input_token_costs"
+            })
+    void aFieldThatLooksLikeAPriceAndIsNoneIsLoggedWithItsModel(String field) {
+        assertThat(Logged.by(() -> parseAnyhow(
+                        "{'m':{'input_cost_per_token':1e-6,'" + field + "':1e-6},'n':{'" + field + "':1e-6}}")))
+                .containsOnlyOnce("WARN")
+                .contains("prices of your own: no price is called '" + field + "' of model 'm'")
+                .doesNotContain("'n'");
+    }
+
+    @Test
+    void aMisspeltPriceInATableOfTiersIsLoggedToo() {
+        assertThat(Logged.by(
+                        () -> parseAnyhow("{'m':{'tiered_pricing':[{'range':[0,9],'input_cost_per_tokn':1e-6}]}}")))
+                .contains("'input_cost_per_tokn' of model 'm'");
+    }
+
+    @Test
+    void ofManyMisspeltPricesAFewAreLogged() {
+        assertThat(Logged.by(() ->
+                        parseAnyhow("{'m':{'cost1':1,'cost2':1,'cost3':1,'cost4':1,'cost5':1,'cost6':1,'cost7':1}}")))
+                .contains("'cost5'")
+                .doesNotContain("'cost6'")
+                .contains("nor as 2 others are");
+    }
+
+    @Test
+    void theBundledListHasNoneThatIsMisspelt() throws IOException {
+        try (InputStream in = requireNonNull(PriceList.class.getResourceAsStream("prices.json"))) {
+            String bundled = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+
+            assertThat(Logged.by(() -> parseAnyhow(bundled))).isEmpty();
+        }
+    }
+
+    /** Those in the schema of its test_aaamodel_prices_and_context_window_json_is_valid. */
+    @Test
+    void noPriceOfLiteLlmsListIsTakenForMisspelt() throws IOException {
+        String all;
+        try (InputStream in = PriceListTest.class.getResourceAsStream("litellm-prices.txt")) {
+            all = new String(requireNonNull(in).readAllBytes(), StandardCharsets.US_ASCII);
+        }
+        String fields = all.lines().map(field -> "'" + field + "':1e-6").collect(Collectors.joining(","));
+
+        assertThat(Logged.by(() -> parseAnyhow("{'m':{" + fields + "}}"))).isEmpty();
+        assertThat(fields).contains("output_cost_per_second_1080p");
     }
 
     @Test
@@ -337,6 +405,14 @@ class PriceListTest {
 
     private static OptionalLong priority(String model, Usage usage) {
         return PriceList.bundled().nanoUsd("openai", model, Set.of(ServiceTier.PRIORITY), usage);
+    }
+
+    private static void parseAnyhow(String json) {
+        try {
+            parse(json);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static PriceList parse(String json) throws IOException {

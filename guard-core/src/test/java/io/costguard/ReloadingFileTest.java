@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.BeforeEach;
@@ -115,6 +116,45 @@ class ReloadingFileTest {
         assertThat(over.nanoUsd("gpt-4o", TOKEN)).hasValue(2_500);
         assertThat(under.nanoUsd("m", TOKEN)).hasValue(8);
         assertThat(under.nanoUsd("o", TOKEN)).hasValue(1);
+    }
+
+    @Test
+    void aModelHasAPriceOnceTheFileHasOneAndNoneWhenItIsGone() throws IOException {
+        PriceList both = PriceList.bundled().plus(list);
+        assertThat(both.nanoUsd("fresh-2026-01-01", TOKEN)).isEmpty();
+
+        Files.write(
+                file,
+                "{'m':{'input_cost_per_token':7e-9},'fresh':{'input_cost_per_token':2e-9}}"
+                        .replace('\'', '"')
+                        .getBytes(StandardCharsets.UTF_8));
+        look();
+        assertThat(both.nanoUsd("fresh-2026-01-01", TOKEN)).hasValue(2);
+
+        write(7);
+        look();
+        assertThat(both.nanoUsd("fresh-2026-01-01", TOKEN)).isEmpty();
+    }
+
+    @Test
+    void aPriceThatIsFoundWhileItChangesIsNotKept() throws IOException {
+        Map<String, Price> before = PriceReader.read("before", new ByteArrayInputStream(json("m", 1)));
+        Map<String, Price> after = PriceReader.read("after", new ByteArrayInputStream(json("m", 2)));
+        AtomicLong edition = new AtomicLong();
+        PriceList changing = PriceList.of(new PriceList.Layer() {
+            @Override
+            public Map<String, Price> prices() {
+                return edition.getAndSet(1) == 0 ? before : after;
+            }
+
+            @Override
+            public long edition() {
+                return edition.get();
+            }
+        });
+
+        assertThat(changing.nanoUsd("m", TOKEN)).hasValue(1);
+        assertThat(changing.nanoUsd("m", TOKEN)).hasValue(2);
     }
 
     @Test

@@ -50,6 +50,11 @@ public interface Dialect {
         return Optional.empty();
     }
 
+    /** The fields that {@link #request} wants to see of a body that is no JSON but a form ({@code multipart/form-data}), under their names. */
+    default List<String> formFields() {
+        return List.of();
+    }
+
     /**
      * About how many tokens a prompt has that is in no JSON, such as in a form with files; more rather than less.
      *

@@ -43,6 +43,9 @@ public final class Estimator {
         dialect.requestHeaders(headers, reader);
         boolean readable =
                 JsonScan.read(body, 0, body.length, dialect.requestPaths(), field -> dialect.request(field, reader));
+        if (!readable && !dialect.formFields().isEmpty()) {
+            Form.read(body, dialect.formFields(), field -> dialect.request(field, reader));
+        }
         String provider = dialect.provider(target);
         List<String> models = reader.models();
         Set<ServiceTier> tiers = reader.tiers();

@@ -246,7 +246,10 @@ final class MediaTokens {
 
     /** What OpenAI's models have in common. */
     private interface OpenAi extends Rule {
-        /** Of a page there is the text, and a picture of it ("File inputs"): some 700 words, on paper of Letter's form. */
+        /**
+         * Of a page there is the text, and a picture of it ("File inputs"), of how many pixels it does not say. 1,000 tokens of text, some 700
+         * words, and 150 pixels an inch on paper of Letter's form are assumed.
+         */
         @Override
         default long page(Detail detail) {
             return 1_000 + picture(1_275, 1_650, detail == Detail.AUTO ? Detail.HIGH : detail);
@@ -280,7 +283,8 @@ final class MediaTokens {
 
     /**
      * Pictures that OpenAI's models edit (the same, GPT Image 1): tiles, with a shorter side of 512, and in high fidelity, which newer ones
-     * always have ("Image generation", cost and latency), as many more as a picture of its form is made of.
+     * always have ("Image generation", cost and latency), as many more as a picture of its form is made of. That newer ones count as GPT Image 1
+     * does is assumed: no page says how they do.
      */
     private record GptImage(boolean alwaysInHighFidelity) implements OpenAi {
         @Override
@@ -293,8 +297,9 @@ final class MediaTokens {
 
     /**
      * OpenAI's for its newer models (the same, patch-based image tokenization): squares of 32 pixels, no more than a number, times a factor.
-     * {@code low} fits into 512 × 512 where there is an {@code original} too; otherwise it was seen to change nothing. Factors below 1.62 are those
-     * that were billed.
+     * {@code low} fits into 512 × 512 where there is an {@code original} too; otherwise it was seen to change nothing. The page gives
+     * factors of small models alone. 1.2, of GPT-5.2 and 5.4, is what was billed ("Introducing GPT-5.4 mini and nano", OpenAI's developer
+     * community); that later ones have it too is assumed. Small ones of GPT-5 were billed less there than the page has, 1.2 and 1.5: the page counts.
      */
     private record Patches(long percent, long most, long mostInFull) implements OpenAi {
         private static final int SIDE = 32;
@@ -350,7 +355,7 @@ final class MediaTokens {
         }
     }
 
-    /** xAI's ("Image Understanding"): tiles of 448 and the whole, 256 each. */
+    /** xAI's: from 256 to 1,792, by size ("Consumption and Rate Limits"). By which rule, tiles of 448 and the whole, 256 each, is assumed. */
     private record Grok() implements Rule {
         @Override
         public long picture(int width, int height, Detail detail) {

@@ -4,11 +4,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Which provider a host belongs to. Many offer the same paths as OpenAI: the host is all that tells them apart. Immutable.
  */
 public final class Providers {
+    /** A server that its paths tell, whatever its host. */
+    public static final String LLAMA_CPP = "llamacpp";
+
     private static final Providers BUNDLED = new Providers(List.of(
             Map.entry("api.openai.com", "openai"),
             Map.entry("*.api.openai.com", "openai"),
@@ -75,6 +80,13 @@ public final class Providers {
         more.add(Map.entry(pattern, provider.strip().toLowerCase(Locale.ROOT)));
         more.addAll(hosts);
         return new Providers(List.copyOf(more));
+    }
+
+    /** All that a call may be to, in the order of the alphabet. */
+    public Set<String> names() {
+        Set<String> names = new TreeSet<>(Set.of(LLAMA_CPP));
+        hosts.forEach(host -> names.add(host.getValue()));
+        return names;
     }
 
     /** The provider of a host, in lower case; empty if it is not known. */

@@ -5,7 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
 
 /**
- * Cuts a stream of AWS event-stream messages into the payload of each, and tells apart those that say that the stream failed. A message
+ * Cuts a stream of AWS event-stream messages into the payload of each that has one, and tells apart those that say that the stream failed. A message
  * is: length of all of it I4, length of its headers I4, a checksum I4, headers, payload, a checksum I4; a header is: length of its name
  * I1, name, type of its value I1, value; all big-endian ("Amazon Transcribe: event stream encoding"; the types and the names of headers
  * are those of "Smithy: Amazon Event Stream"). Checksums are not looked at: a client that cares does.
@@ -72,11 +72,12 @@ final class FrameStream implements Framing {
 
     private void tell() {
         String failure = failure(ByteBuffer.wrap(frame.bytes(), PRELUDE, headers()));
-        if (failure.isEmpty()) {
-            int from = PRELUDE + headers();
-            listener.event(frame.bytes(), from, frame.length() - CHECKSUM - from);
-        } else {
+        int from = PRELUDE + headers();
+        int length = frame.length() - CHECKSUM - from;
+        if (!failure.isEmpty()) {
             failures.accept(failure);
+        } else if (length > 0) {
+            listener.event(frame.bytes(), from, length);
         }
     }
 

@@ -33,7 +33,7 @@ class FrameStreamTest {
             List<String> expected = new ArrayList<>();
             ByteArrayOutputStream body = new ByteArrayOutputStream();
             for (int frame = random.nextInt(6); frame > 0; frame--) {
-                byte[] payload = bytes(random, random.nextInt(3_000));
+                byte[] payload = bytes(random, 1 + random.nextInt(3_000));
                 boolean failed = random.nextInt(4) == 0;
                 String type = "type" + random.nextInt(100);
                 expected.add(failed ? "failed: " + type : new String(payload, StandardCharsets.ISO_8859_1));
@@ -118,6 +118,17 @@ class FrameStreamTest {
         assertThat(told)
                 .singleElement()
                 .satisfies(payload -> assertThat(payload).hasSize(LONGEST_FRAME - 16));
+    }
+
+    @Test
+    void aFrameWithoutAPayloadIsNoDocument() {
+        byte[] all = Frames.joined(
+                Frames.event("start", ""), Frames.event("chunk", "a"), Frames.frame(new byte[0], new byte[0]));
+
+        stream.accept(all, 0, all.length);
+
+        assertThat(told).containsExactly("a");
+        assertThat(stream.isReadable()).isTrue();
     }
 
     @Test

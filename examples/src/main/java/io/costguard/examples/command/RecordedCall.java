@@ -3,6 +3,7 @@ package io.costguard.examples.command;
 import io.costguard.Cost;
 import io.costguard.GuardedCall;
 import io.costguard.PriceList;
+import io.costguard.ServiceTier;
 import io.costguard.describe.LocatedJson;
 import io.costguard.describe.OutputHistory;
 import io.costguard.describe.Usage;
@@ -14,9 +15,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * A call that was made once, and what it used.
@@ -26,6 +30,7 @@ import java.util.OptionalLong;
  * @param path which distinguishes kinds of calls of one model; empty if it is not known
  * @param input what its input was estimated to be
  * @param maxOutput the output that it allowed at most; empty if it set no cap
+ * @param tier in which it was served, and which it asked for
  * @param nanoUsd what it cost; empty where that is for the price list to say
  */
 record RecordedCall(
@@ -36,25 +41,11 @@ record RecordedCall(
         long input,
         OptionalLong maxOutput,
         Usage usage,
+        ServiceTier tier,
         OptionalLong nanoUsd,
         Duration duration) {
     /** A year before a virtual time ends: by then the call has ended too. */
     private static final Instant LATEST = Instant.parse("2199-01-01T00:00:00Z");
-
-    private static final List<String> MEMBERS = List.of(
-            "at",
-            "model",
-            "provider",
-            "path",
-            "input",
-            "output",
-            "cacheRead",
-            "cacheWrite",
-            "reasoning",
-            "estimatedInput",
-            "maxOutput",
-            "usd",
-            "duration");
 
     /**
      * The calls in a file of JSON lines, in the order of their time.
@@ -91,49 +82,35 @@ record RecordedCall(
     }
 
     private static RecordedCall of(LocatedJson json) {
-        Map<String, LocatedJson> members = json.members("a call");
-        Instant at = required(members, json, "at").parsed("'at'", "2026-03-02T08:00:00Z", Instant::parse);
+        Members members = new Members(json);
+        Instant at = members.required("at").parsed("'at'", "2026-03-02T08:00:00Z", Instant::parse);
         if (at.isBefore(Instant.EPOCH) || !at.isBefore(LATEST)) {
             throw json.bad("'at' must be from 1970 to 2198, not " + at);
         }
-        GuardedCall call = GuardedCall.of(required(members, json, "model").text("'model'"));
-        long input = required(members, json, "input").count("'input'");
-        long output = required(members, json, "output").count("'output'");
-        long cacheRead = 0;
-        long cacheWrite = 0;
-        long reasoning = 0;
-        long estimated = input;
-        OptionalLong maxOutput = OptionalLong.empty();
-        OptionalLong nanoUsd = OptionalLong.empty();
-        Duration duration = Duration.ZERO;
-        String path = "";
+        GuardedCall call = GuardedCall.of(members.required("model").text("'model'"));
+        long input = members.required("input").count("'input'");
+        long output = members.required("output").count("'output'");
+        long cacheRead = members.count("cacheRead").orElse(0);
+        long cacheWrite = members.count("cacheWrite").orElse(0);
+        long reasoning = members.count("reasoning").orElse(0);
+        long estimated = members.count("estimatedInput").orElse(input);
+        OptionalLong maxOutput = members.count("maxOutput");
+        Optional<String> provider = members.text("provider");
+        String path = members.text("path").orElse("");
+        ServiceTier tier = members.take("serviceTier").map(RecordedCall::tier).orElse(ServiceTier.STANDARD);
+        Duration duration = members.take("duration")
+                .map(value -> checked(value.duration("'duration'"), json))
+                .orElse(Duration.ZERO);
         try {
-            for (Map.Entry<String, LocatedJson> member : members.entrySet()) {
-                LocatedJson value = member.getValue();
-                String name = "'" + member.getKey() + "'";
-                switch (member.getKey()) {
-                    case "at", "model", "input", "output" -> {}
-                    case "cacheRead" -> cacheRead = value.count(name);
-                    case "cacheWrite" -> cacheWrite = value.count(name);
-                    case "reasoning" -> reasoning = value.count(name);
-                    case "estimatedInput" -> estimated = value.count(name);
-                    case "maxOutput" -> maxOutput = OptionalLong.of(value.count(name));
-                    case "usd" -> nanoUsd = OptionalLong.of(nanoUsd(value, name));
-                    case "duration" -> duration = value.duration(name);
-                    case "path" -> path = value.text(name);
-                    case "provider" -> call = call.with("provider", value.text(name));
-                    default -> {
-                        if (!(value.value() instanceof String text)) {
-                            throw value.bad("unknown member " + name + "; an attribute must be a text");
-                        }
-                        for (String known : MEMBERS) {
-                            if (known.equalsIgnoreCase(member.getKey())) {
-                                throw value.bad("unknown member " + name + "; write '" + known + "'");
-                            }
-                        }
-                        call = call.with(member.getKey(), text);
-                    }
-                }
+            OptionalLong nanoUsd = members.take("usd")
+                    .map(value -> OptionalLong.of(
+                            Cost.requests(0).usd(value.decimal("'usd'")).nanoUsd()))
+                    .orElse(OptionalLong.empty());
+            if (provider.isPresent()) {
+                call = call.with("provider", provider.get());
+            }
+            for (Map.Entry<String, String> attribute : members.attributes().entrySet()) {
+                call = call.with(attribute.getKey(), attribute.getValue());
             }
             // Which refuses what cannot be.
             Cost used = Cost.requests(1)
@@ -147,8 +124,7 @@ record RecordedCall(
                     .withCacheWrite(cacheWrite)
                     .withReasoning(reasoning);
             Cost unused = Cost.requests(1).input(estimated).output(maxOutput.orElse(0));
-            return new RecordedCall(
-                    json.where(), at, call, path, estimated, maxOutput, usage, nanoUsd, checked(duration, json));
+            return new RecordedCall(json.where(), at, call, path, estimated, maxOutput, usage, tier, nanoUsd, duration);
         } catch (LocatedJson.BadValueException e) {
             throw e;
         } catch (IllegalArgumentException e) {
@@ -156,16 +132,55 @@ record RecordedCall(
         }
     }
 
-    private static LocatedJson required(Map<String, LocatedJson> members, LocatedJson json, String name) {
-        LocatedJson member = members.get(name);
-        if (member == null) {
-            throw json.bad("a call needs '" + name + "'");
-        }
-        return member;
+    private static ServiceTier tier(LocatedJson value) {
+        String name = value.text("'serviceTier'");
+        return ServiceTier.served(name)
+                .orElseThrow(() -> value.bad("unknown service tier '" + name
+                        + "'; there are standard, flex, batch, priority and ultrafast, and what providers call them"));
     }
 
-    private static long nanoUsd(LocatedJson value, String name) {
-        return Cost.requests(0).usd(value.decimal(name)).nanoUsd();
+    /** The members of a call. What nobody asked for is an attribute. */
+    private static final class Members {
+        private final LocatedJson json;
+        private final Map<String, LocatedJson> left;
+        private final List<String> known = new ArrayList<>();
+
+        Members(LocatedJson json) {
+            this.json = json;
+            this.left = json.members("a call");
+        }
+
+        Optional<LocatedJson> take(String name) {
+            known.add(name);
+            return Optional.ofNullable(left.remove(name));
+        }
+
+        LocatedJson required(String name) {
+            return take(name).orElseThrow(() -> json.bad("a call needs '" + name + "'"));
+        }
+
+        OptionalLong count(String name) {
+            Optional<LocatedJson> value = take(name);
+            return value.isPresent() ? OptionalLong.of(value.get().count("'" + name + "'")) : OptionalLong.empty();
+        }
+
+        Optional<String> text(String name) {
+            return take(name).map(value -> value.text("'" + name + "'"));
+        }
+
+        Map<String, String> attributes() {
+            Map<String, String> attributes = new LinkedHashMap<>();
+            left.forEach((name, value) -> {
+                if (!(value.value() instanceof String text)) {
+                    throw value.bad("unknown member '" + name + "'; an attribute must be a text");
+                }
+                known.stream().filter(name::equalsIgnoreCase).findFirst().ifPresent(meant -> {
+                    throw value.bad("unknown member '" + name + "'; write '" + meant + "'");
+                });
+                attributes.put(name, text);
+            });
+            return attributes;
+        }
     }
 
     private static Duration checked(Duration duration, LocatedJson json) {
@@ -181,9 +196,30 @@ record RecordedCall(
 
     /** What it used, with the dollars that it cost, as far as they are known. */
     Cost used(PriceList prices) {
-        Cost cost = usage.cost(1);
-        OptionalLong dollars = nanoUsd.isPresent() ? nanoUsd : prices.nanoUsd(provider(), call.model(), usage);
-        return dollars.isPresent() ? cost.nanoUsd(dollars.getAsLong()) : cost;
+        return with(nanoUsd.isPresent() ? nanoUsd : price(prices, usage), usage.cost(1));
+    }
+
+    /**
+     * What is reserved for it, with the dollars that it may cost, as far as they are known.
+     *
+     * @throws BadInputException where it is more than can be counted
+     */
+    Cost estimate(PriceList prices, long output) {
+        try {
+            return with(
+                    price(prices, Usage.of(input, output)),
+                    Cost.requests(1).input(input).output(output));
+        } catch (IllegalArgumentException e) {
+            throw new BadInputException(where + ": with the output that is assumed for it, " + e.getMessage());
+        }
+    }
+
+    private OptionalLong price(PriceList prices, Usage usage) {
+        return prices.nanoUsd(provider(), call.model(), Set.of(tier), usage);
+    }
+
+    private static Cost with(OptionalLong nanoUsd, Cost cost) {
+        return nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost;
     }
 
     OutputHistory.Kind kind() {

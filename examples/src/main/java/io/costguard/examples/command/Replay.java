@@ -96,8 +96,7 @@ final class Replay {
 
     private void ask(RecordedCall call) {
         long assumed = OutputCurve.assumedOutput(settings.budgets(), call);
-        Cost estimate =
-                Cost.requests(1).input(call.input()).output(call.reserved(history.enough(call.kind()), assumed));
+        Cost estimate = call.estimate(settings.prices(), call.reserved(history.enough(call.kind()), assumed));
         lastWaitsFor = null;
         CompletableFuture<Permit> answer = guard.acquireAsync(call.call().cost(estimate));
         Denial waitsFor = lastWaitsFor;

@@ -29,7 +29,8 @@ record ReplayOptions(
 
               CALLS              a file with one JSON object a line: at, model, input, output; and where they are known
                                  provider, path, cacheRead and cacheWrite (of the input), reasoning (of the output),
-                                 maxOutput, estimatedInput, usd, duration. Any other text is an attribute: user, team
+                                 maxOutput, estimatedInput, serviceTier, usd, duration. Any other text is an attribute:
+                                 user, team
               --budgets FILE     the budgets, as in examples/samples/budgets.json
               --wait DURATION    how long a call waits for its budgets, like 30s or 5m; unless said, it does not
               --learned PERCENT  reserve the output that was enough for so many of the calls before, 1 to 100, and not all

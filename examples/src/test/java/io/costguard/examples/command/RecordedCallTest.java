@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.costguard.Cost;
 import io.costguard.PriceList;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -63,6 +64,36 @@ class RecordedCallTest {
     }
 
     @Test
+    void aCallIsReservedAndChargedByThePricesOfItsServiceTier() throws IOException {
+        PriceList prices = PriceList.parse(
+                new ByteArrayInputStream("{'m':{'input_cost_per_token':2e-9,'input_cost_per_token_flex':1e-9}}"
+                        .replace('\'', '"')
+                        .getBytes(StandardCharsets.UTF_8)));
+        RecordedCall standard = RecordedCall.read(file("{" + GOOD + "}")).get(0);
+        RecordedCall flex = RecordedCall.read(file("{" + GOOD + ",\"serviceTier\":\"flex\"}"))
+                .get(0);
+
+        assertThat(standard.used(prices).nanoUsd()).isEqualTo(18);
+        assertThat(flex.used(prices).nanoUsd()).isEqualTo(9);
+        assertThat(flex.estimate(prices, 100))
+                .isEqualTo(Cost.requests(1).input(9).output(100).nanoUsd(9));
+        assertThat(flex.estimate(PriceList.parse(new ByteArrayInputStream("{}".getBytes(StandardCharsets.UTF_8))), 100)
+                        .givenNanoUsd())
+                .isEmpty();
+    }
+
+    @Test
+    void aReservationThatCannotBeCountedIsNamedByTheLineOfItsCall() throws IOException {
+        Path file = file("\n{" + GOOD + "}");
+        RecordedCall call = RecordedCall.read(file).get(0);
+
+        assertThatExceptionOfType(BadInputException.class)
+                .isThrownBy(() -> call.estimate(PriceList.bundled(), Cost.MAX_AMOUNT))
+                .withMessageStartingWith(file + ":2: with the output that is assumed for it, ")
+                .withMessageContaining("below 2^53");
+    }
+
+    @Test
     void callsAreReadInTheOrderOfTheirTime() throws IOException {
         assertThat(RecordedCall.read(file("{" + GOOD.replace("08:00", "09:00") + "}\n\n{" + GOOD + "}\n")))
                 .extracting(call -> call.where().replaceAll(".*:", ""))
@@ -100,6 +131,9 @@ class RecordedCallTest {
                 "{GOOD,\"maxOutput\":\"1\"}                   | 'maxOutput' must be a whole number from 0, not '1'",
                 "{GOOD,\"maxOutput\":null}                    | null means nothing here",
                 "{GOOD,\"cacheRead\":10}                      | 10 + 0 are more than 9",
+                "{GOOD,\"serviceTier\":\"quick\"}          | unknown service tier 'quick'; there are standard, flex,",
+                "{GOOD,\"serviceTier\":1}                    | 'serviceTier' must be a text",
+                "{GOOD,\"servicetier\":\"flex\"}           | unknown member 'servicetier'; write 'serviceTier'",
                 "{GOOD,\"usd\":\"-1\"}                        | not an amount of dollars: '-1'",
                 "{GOOD,\"usd\":\"much\"}                      | not an amount of dollars: 'much'",
                 "{GOOD,\"usd\":1e2147483648}                 | 1e2147483648 is too large",

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import io.costguard.Budget;
 import io.costguard.BudgetFile;
+import io.costguard.Cost;
 import io.costguard.Denial;
 import io.costguard.Limit;
 import io.costguard.PriceList;
@@ -177,6 +178,15 @@ class ReplayIT {
                         {"at":"2026-03-02T08:00:01Z","model":"unheard-of","input":1,"output":1}
                         """))
                 .withMessageContaining("calls.jsonl:2: model 'unheard-of' has no price");
+    }
+
+    @Test
+    void aCallWhoseAssumedOutputCannotBeCountedIsNamedByItsLine() {
+        assertThatExceptionOfType(BadInputException.class)
+                .isThrownBy(() -> replay(TOKENS.assumedOutput(Cost.MAX_AMOUNT), WhenExhausted.reject(), """
+                        {"at":"2026-03-02T08:00:00Z","model":"m","input":1,"output":1}
+                        """))
+                .withMessageContaining("calls.jsonl:1: with the output that is assumed for it");
     }
 
     @Test

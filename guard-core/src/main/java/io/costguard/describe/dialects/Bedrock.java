@@ -7,7 +7,6 @@ import io.costguard.describe.JsonPaths;
 import io.costguard.describe.Media;
 import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
-import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.List;
@@ -34,11 +33,6 @@ final class Bedrock implements Dialect {
 
     /** An ARN that ends with a model's own name; others name something of an account. */
     private static final Pattern MODEL_ARN = Pattern.compile("arn:[^/]*:(?:inference-profile|foundation-model)/(.+)");
-
-    private static final Pattern CREDENTIAL = Pattern.compile("Credential=(\\w+)");
-    private static final String SHORT_TERM_KEY = "bedrock-api-key-";
-    private static final String TEMPORARY = "ASIA";
-    private static final String BASE_32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
     private static final long TOKENS_A_MESSAGE = 5;
 
@@ -254,33 +248,7 @@ final class Bedrock implements Dialect {
 
     @Override
     public String apiKey(Target target, Function<String, Optional<String>> headers) {
-        String key = Dialect.super.apiKey(target, headers);
-        String signed = key.isEmpty() ? target.query() : key;
-        if (key.startsWith(SHORT_TERM_KEY)) {
-            signed = new String(decoded(key.substring(SHORT_TERM_KEY.length())), StandardCharsets.US_ASCII);
-        }
-        Matcher credential = CREDENTIAL.matcher(signed);
-        return credential.find() ? account(credential.group(1)) : key;
-    }
-
-    /**
-     * Of a temporary access key the account, which stays when the key changes; it is in the key ("A short note on AWS KEY ID"), as 40 of
-     * its bits after the first. Any other key is itself.
-     */
-    private static String account(String accessKey) {
-        if (!accessKey.startsWith(TEMPORARY) || accessKey.length() != 20) {
-            return accessKey;
-        }
-        long bits = 0;
-        for (char c :
-                accessKey.substring(TEMPORARY.length(), TEMPORARY.length() + 9).toCharArray()) {
-            int digit = BASE_32.indexOf(c);
-            if (digit < 0) {
-                return accessKey;
-            }
-            bits = bits << 5 | digit;
-        }
-        return String.valueOf(bits >> 4 & (1L << 40) - 1);
+        return AwsKey.of(Dialect.super.apiKey(target, headers), target);
     }
 
     @Override

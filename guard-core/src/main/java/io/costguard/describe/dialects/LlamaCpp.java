@@ -5,6 +5,7 @@ import io.costguard.describe.ErrorBody;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
 import io.costguard.describe.Media;
+import io.costguard.describe.Providers;
 import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
 import java.util.Map;
@@ -34,7 +35,7 @@ final class LlamaCpp implements Dialect {
 
     @Override
     public String provider(Target target) {
-        return target.provider().isEmpty() ? "llamacpp" : target.provider();
+        return target.provider().isEmpty() ? Providers.LLAMA_CPP : target.provider();
     }
 
     @Override

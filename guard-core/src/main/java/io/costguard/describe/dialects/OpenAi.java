@@ -148,12 +148,22 @@ abstract class OpenAi implements Dialect {
         }
     }
 
-    /** Of Azure, the resource where the key is a token of an hour ("How to configure Azure OpenAI with Microsoft Entra ID"). */
+    /**
+     * Of Azure, the resource where the key is a token of an hour ("How to configure Azure OpenAI with Microsoft Entra ID"); of Bedrock and of
+     * Vertex AI, what their own paths go by.
+     */
     @Override
     public String apiKey(Target target, Function<String, Optional<String>> headers) {
         String key = Dialect.super.apiKey(target, headers);
-        boolean isToken = target.provider().equals("azure") && key.startsWith("eyJ");
-        return isToken ? target.host() : key;
+        return switch (target.provider()) {
+            case "azure" -> key.startsWith("eyJ") ? target.host() : key;
+            case "bedrock" -> AwsKey.of(key, target);
+            case "vertex" -> {
+                String project = GoogleUrl.project(target);
+                yield project.isEmpty() ? key : project;
+            }
+            default -> key;
+        };
     }
 
     static void message(RequestReader request) {

@@ -8,7 +8,8 @@ import java.util.OptionalLong;
 
 /**
  * Speech to text and text to speech ("Create transcription", "Create translation", "Create speech"). Models that are paid by the token report
- * usage, but for a spoken answer that is no event stream: such a call keeps its estimate. A recording comes in a form, and is not read.
+ * usage, but for a spoken answer that is no event stream: such a call keeps its estimate. A recording comes in a form, of which the model is
+ * read, and the recording is not.
  */
 final class OpenAiAudio extends OpenAi {
     /** A second has 20 ("Managing costs", audio in what the model says), and at least some ten letters; one each was measured. */
@@ -41,6 +42,11 @@ final class OpenAiAudio extends OpenAi {
             }
             default -> request.text(field.text());
         }
+    }
+
+    @Override
+    public List<String> formFields() {
+        return List.of("model");
     }
 
     @Override

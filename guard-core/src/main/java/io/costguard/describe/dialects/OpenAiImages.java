@@ -8,7 +8,7 @@ import java.util.OptionalLong;
 
 /**
  * Pictures ("Create image", "Create image edit", "Image streaming"). Models that are paid by the token report usage; of others only the
- * request is counted. An edit is most often a form, and not read.
+ * request is counted. An edit is most often a form, of which the pictures are not read.
  */
 final class OpenAiImages extends OpenAi {
     /**
@@ -57,6 +57,11 @@ final class OpenAiImages extends OpenAi {
             case "images[].file_id" -> request.media(Media.elsewhere(Media.Kind.PICTURE));
             default -> request.media(Media.of(field.value(), Media.Kind.PICTURE));
         }
+    }
+
+    @Override
+    public List<String> formFields() {
+        return List.of("model", "n", "quality");
     }
 
     @Override

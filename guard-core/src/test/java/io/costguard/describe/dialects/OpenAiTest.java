@@ -296,8 +296,17 @@ class OpenAiTest {
         "https://res.openai.azure.com/openai/v1/responses, authorization, Bearer key, key",
         "https://res.openai.azure.com/openai/v1/responses, api-key, key, key",
         "https://api.openai.com/v1/responses, authorization, Bearer eyJ, eyJ",
+        "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1/chat/completions, authorization, "
+                + "'AWS4-HMAC-SHA256 Credential=AKIAY34FZKBOKMUTVV7A/20261124/us-east-1/bedrock/aws4_request, Signature=1', AKIAY34FZKBOKMUTVV7A",
+        "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1/chat/completions, authorization, "
+                + "'AWS4-HMAC-SHA256 Credential=ASIAY34FZKBOKMUTVV7A/20261124/us-east-1/bedrock/aws4_request, Signature=1', 609629065308",
+        "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1/chat/completions, authorization, Bearer ABSKexample, ABSKexample",
+        "https://us-central1-aiplatform.googleapis.com/v1/projects/mine/locations/us-central1/endpoints/openapi/chat/completions, "
+                + "authorization, Bearer ya29.of-an-hour, mine",
+        "https://aiplatform.googleapis.com/v1/endpoints/openapi/chat/completions, authorization, Bearer key, key",
     })
-    void atAzureATokenOfAnHourStandsForItsResource(String url, String header, String value, String key) {
+    void whereKeysChangeByTheHourOrTheCallTheirAccountStandsForThem(
+            String url, String header, String value, String key) {
         Target target = Target.of("POST", URI.create(url));
 
         assertThat(dialect(url)
@@ -306,6 +315,37 @@ class OpenAiTest {
                                 name -> Optional.ofNullable(
                                         Map.of(header, value).get(name))))
                 .isEqualTo(key);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "/audio/transcriptions, gpt-4o-transcribe",
+        "/audio/translations, whisper-1",
+        "/images/edits, gpt-image-1"
+    })
+    void theModelOfAFormIsRead(String path, String model) {
+        RequestFacts facts = readForm(path, "file", "x".repeat(100_000), "model", model, "n", "3", "quality", "low");
+
+        assertThat(facts.models()).containsExactly(model);
+        assertThat(facts.isReadable()).isFalse();
+    }
+
+    @Test
+    void whatAnEditMayMakeAtMostIsReadInItsForm() {
+        RequestFacts facts = readForm("/images/edits", "n", "3", "image", "a picture", "quality", "low", "model", "m");
+
+        assertThat(facts.choices()).isEqualTo(3);
+        assertThat(facts.outputCap()).hasValue(408);
+        assertThat(facts.inputTokens()).isGreaterThan(6_800);
+    }
+
+    private RequestFacts readForm(String path, String... fields) {
+        StringBuilder form = new StringBuilder();
+        for (int i = 0; i < fields.length; i += 2) {
+            form.append("--limit-1\r\nContent-Disposition: form-data; name=\"" + fields[i] + "\"\r\n\r\n"
+                    + fields[i + 1] + "\r\n");
+        }
+        return read(OPENAI + path, form.append("--limit-1--\r\n").toString());
     }
 
     @Test
