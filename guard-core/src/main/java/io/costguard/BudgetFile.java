@@ -108,6 +108,13 @@ public final class BudgetFile {
 
     private static Limit limit(LocatedJson json) {
         Map<String, LocatedJson> members = new HashMap<>(json.members("a limit"));
+        LocatedJson calls = members.remove("concurrentCalls");
+        if (calls != null) {
+            for (LocatedJson other : members.values()) {
+                throw other.bad("a limit of concurrentCalls has no other member");
+            }
+            return Limit.concurrentCalls(calls.count("'concurrentCalls'"));
+        }
         Limit limit = per(amount(json, members), json, members.remove("per"));
         LocatedJson zone = members.remove("zone");
         LocatedJson algorithm = members.remove("algorithm");
@@ -141,7 +148,8 @@ public final class BudgetFile {
         for (Map.Entry<String, LocatedJson> unknown : members.entrySet()) {
             throw unknown.getValue()
                     .bad("unknown member '" + unknown.getKey() + "' of a limit; there are requests, tokens,"
-                            + " inputTokens, outputTokens or usd, and per, algorithm, zone, burst and weights");
+                            + " inputTokens, outputTokens or usd, and per, algorithm, zone, burst and weights; or concurrentCalls"
+                            + " alone");
         }
         return limit;
     }
@@ -165,7 +173,7 @@ public final class BudgetFile {
             }
         }
         if (amount == null) {
-            throw json.bad("a limit needs requests, tokens, inputTokens, outputTokens or usd");
+            throw json.bad("a limit needs requests, tokens, inputTokens, outputTokens, usd or concurrentCalls");
         }
         return amount;
     }

@@ -55,7 +55,8 @@ class BudgetFileTest {
                   {"outputTokens": 10, "per": "hour", "algorithm": "fixedWindow"},
                   {"usd": "2.50", "per": "day", "zone": "Europe/Berlin"},
                   {"usd": 2.5, "per": "week", "algorithm": "tokenBucket", "burst": "1.25"},
-                  {"tokens": 10, "per": "month", "weights": {"cacheRead": 0.1, "output": "5"}}
+                  {"tokens": 10, "per": "month", "weights": {"cacheRead": 0.1, "output": "5"}},
+                  {"concurrentCalls": 7}
                 ]}]}
                 """)).get(0).limits();
 
@@ -71,13 +72,14 @@ class BudgetFileTest {
                                 Limit.tokens(10)
                                         .perMonth()
                                         .weighing(
-                                                Weights.none().cacheRead("0.1").output(5)))
+                                                Weights.none().cacheRead("0.1").output(5)),
+                                Limit.concurrentCalls(7))
                         .stream()
                         .map(Limit::toString)
                         .toList());
         assertThat(limits)
                 .extracting(Limit::capacity)
-                .containsExactly(5L, 20L, 10L, 10L, 2_500_000_000L, 1_250_000_000L, 10L);
+                .containsExactly(5L, 20L, 10L, 10L, 2_500_000_000L, 1_250_000_000L, 10L, 7L);
     }
 
     @ParameterizedTest

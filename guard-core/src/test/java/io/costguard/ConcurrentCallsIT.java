@@ -218,6 +218,61 @@ class ConcurrentCallsIT {
         acquire(guard);
     }
 
+    @Test
+    void aResetFreesAllSlotsOfWhichThoseOfCallsThatGoOnAreTakenAgain() throws Exception {
+        CostGuard guard = guard(Limit.concurrentCalls(2));
+        Permit living = acquire(guard);
+        acquire(guard);
+
+        guard.reset(CALL);
+
+        assertThat(guard.status(CALL).get(0).balance()).isEqualTo(2);
+        pass(LEASE.dividedBy(2));
+        assertThat(guard.status(CALL).get(0).balance()).as("after a renewal").isLessThan(2);
+        living.close();
+        pass(LEASE.multipliedBy(2));
+        assertThat(guard.status(CALL).get(0).balance()).isGreaterThanOrEqualTo(1);
+    }
+
+    @Test
+    void chargesAndRefundsByHandAreNoCallsInFlight() throws Exception {
+        CostGuard guard = guard(Limit.concurrentCalls(2), Limit.requests(100).perDay());
+        Permit permit = acquire(guard);
+
+        guard.charge(CALL, Cost.requests(5));
+        guard.refund(CALL, Cost.requests(2));
+
+        assertThat(guard.status(CALL)).extracting(LimitStatus::balance).containsExactly(1L, 96L);
+        permit.close();
+    }
+
+    @Test
+    void callsInFlightKeepTheirSlotsUnderChangedBudgetsWhereverTheirLimitStandsThere() throws Exception {
+        CostGuard guard = guard(Limit.requests(100).perDay(), Limit.concurrentCalls(2));
+        Permit permit = acquire(guard);
+
+        guard.update(List.of(Budget.named("b")
+                .limit(Limit.concurrentCalls(3))
+                .limit(Limit.requests(50).perDay())));
+        pass(LEASE.multipliedBy(3));
+
+        assertThat(guard.status(CALL)).extracting(LimitStatus::balance).startsWith(2L);
+        permit.close();
+        assertThat(guard.status(CALL)).extracting(LimitStatus::balance).startsWith(3L);
+    }
+
+    @Test
+    void callsInFlightGoOnWhereABudgetLimitsThemNoMore() throws Exception {
+        CostGuard guard = guard(Limit.requests(100).perDay(), Limit.concurrentCalls(2));
+        Permit permit = acquire(guard);
+
+        guard.update(List.of(Budget.named("b").limit(Limit.requests(50).perDay())));
+        pass(LEASE.multipliedBy(3));
+        permit.settle(Cost.requests(1));
+
+        assertThat(guard.status(CALL)).extracting(LimitStatus::limit).containsExactly("requests per day");
+    }
+
     private Duration sinceMorning() {
         return Duration.between(MORNING, time.now());
     }

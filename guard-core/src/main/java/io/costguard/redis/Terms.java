@@ -297,11 +297,20 @@ final class Terms {
     private static ZonedDateTime next(String label, ZonedDateTime start) {
         LocalDate day = start.toLocalDate();
         return switch (label) {
-            case "hour" -> startOf(label, start.plusHours(1));
+            case "hour" -> nextHour(start);
             case "day" -> day.plusDays(1).atStartOfDay(start.getZone());
             case "week" -> day.plusDays(7).atStartOfDay(start.getZone());
             default -> YearMonth.from(day).plusMonths(1).atDay(1).atStartOfDay(start.getZone());
         };
+    }
+
+    /** Which takes longer to come where the clock is set back by half an hour, as on Lord Howe Island. */
+    private static ZonedDateTime nextHour(ZonedDateTime start) {
+        ZonedDateTime next = start;
+        for (int hours = 1; !next.isAfter(start); hours++) {
+            next = startOf("hour", start.plusHours(hours));
+        }
+        return next;
     }
 
     private static long micros(Duration span) {

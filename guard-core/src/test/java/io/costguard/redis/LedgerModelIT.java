@@ -16,7 +16,10 @@ import io.costguard.limit.Verdict;
 import io.costguard.testing.RedisForTests;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.ZoneId;
+import java.time.ZonedDateTime;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -87,6 +90,26 @@ class LedgerModelIT {
             granted += isGranted(run(lane, reserve(subject, 1)).get(0)) ? 1 : 0;
         }
         assertThat(granted).isEqualTo(7_000 * 137 * 3 / 7_000);
+    }
+
+    @Test
+    void anHourLastsUntilTheNextOneWhereTheClockIsSetBackByHalfOfIt() {
+        ZoneId zone = ZoneId.of("Australia/Lord_Howe");
+        Subject subject = subject("half", Limit.requests(1).perHour().fixedWindow(zone));
+        Lane lane = lane();
+        // On 5 April 2048, when it would be two, it is half past one again.
+        tick(micros(ZonedDateTime.of(2048, 4, 5, 1, 15, 0, 0, zone)) - now);
+        List<Boolean> granted = new ArrayList<>();
+        for (int quarter = 0; quarter < 10; quarter++) {
+            granted.add(isGranted(run(lane, reserve(subject, 1)).get(0)));
+            tick(Duration.ofMinutes(15).toNanos() / 1_000);
+        }
+
+        assertThat(granted).containsExactly(true, false, false, false, false, true, false, false, false, true);
+    }
+
+    private static long micros(ZonedDateTime time) {
+        return ChronoUnit.MICROS.between(Instant.EPOCH, time.toInstant());
     }
 
     /** Row by row: what a multiplication or a division may lose is lost here if anywhere. */
