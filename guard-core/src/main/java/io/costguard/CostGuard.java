@@ -39,6 +39,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -78,6 +79,7 @@ public final class CostGuard implements AutoCloseable {
     private final HttpGuard http;
     private final PriceList prices;
     private final AtomicReference<List<Budget>> budgets;
+    private final ReentrantLock updating = new ReentrantLock();
     private final Duration lease;
     private volatile boolean closed;
 
@@ -273,11 +275,14 @@ public final class CostGuard implements AutoCloseable {
     public void update(List<Budget> budgets) {
         List<Budget> latest = List.copyOf(budgets);
         check(latest, prices);
-        synchronized (this.budgets) {
+        updating.lock();
+        try {
             this.budgets.set(latest);
             if (limiter != null) {
                 limiter.update(leased(latest, lease));
             }
+        } finally {
+            updating.unlock();
         }
     }
 

@@ -414,8 +414,11 @@ public final class Limiter implements AutoCloseable {
                 .toList();
     }
 
-    /** Has what is asked from now on fall under these budgets, and what was asked before under those that take its budgets' place. */
-    public synchronized void update(List<Budget> budgets) {
+    /**
+     * Has what is asked from now on fall under these budgets, and what was asked before under those that take its budgets' place. By one
+     * thread at a time.
+     */
+    public void update(List<Budget> budgets) {
         // First: a batch must not have calls under both without knowing which are the latest.
         ledger.update(budgets);
         askings = askings.under(budgets);
