@@ -5,7 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.Optional;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,25 +46,25 @@ final class ChangingFile<T> {
         return first;
     }
 
-    /** What it has become since the last look; nothing where it is as it was, or gone, or broken. */
-    synchronized Optional<T> look() {
+    /**
+     * Tells what it has become since the last look, if it has. Where it is gone or broken, or {@code taker} refuses it, it stays what it was;
+     * the next look tries again, as what it is refused for may not lie in it.
+     */
+    synchronized void look(Consumer<T> taker) {
         try {
             byte[] bytes = Files.readAllBytes(file);
             if (!Arrays.equals(bytes, seen)) {
+                taker.accept(reader.read(file, bytes));
                 seen = bytes;
-                T changed = reader.read(file, bytes);
-                complaint = "";
                 log.info("{} has changed", file);
-                return Optional.of(changed);
             }
             complaint = "";
         } catch (IOException | RuntimeException e) {
             if (!complaint.equals(e.toString())) {
                 complaint = e.toString();
-                log.warn("a file cannot be read, and what it said before stays: {}", complaint);
+                log.warn("a file cannot be taken, and what it said before stays: {}", complaint);
             }
         }
-        return Optional.empty();
     }
 
     @Override

@@ -293,7 +293,7 @@ public final class CostGuard implements AutoCloseable {
     private void watch(ChangingFile<List<Budget>> file, Executor later) {
         later.execute(() -> {
             if (!closed) {
-                file.look().ifPresent(latest -> follow(file, latest));
+                file.look(latest -> follow(file, latest));
                 watch(file, later);
             }
         });
@@ -303,7 +303,7 @@ public final class CostGuard implements AutoCloseable {
         try {
             update(latest);
         } catch (IllegalArgumentException e) {
-            log.warn("{}: the budgets stay as they were: {}", file, e.getMessage());
+            throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
         }
     }
 

@@ -65,7 +65,7 @@ final class ReloadingFile implements PriceList.Layer {
     }
 
     private synchronized void look() {
-        file.look().ifPresent(prices -> read = new Read(prices, read.edition + 1));
+        file.look(prices -> read = new Read(prices, read.edition + 1));
     }
 
     @Override

@@ -212,6 +212,41 @@ class UpdateIT {
         assertThat(later).isEmpty();
     }
 
+    @Test
+    void budgetsThatNeedAPriceAreTakenOnceItIsThere(@TempDir Path folder) throws Exception {
+        Path budgets = Files.writeString(folder.resolve("budgets.json"), tokensADay("1000"));
+        Path prices = Files.writeString(folder.resolve("prices.json"), priceOf("bar"));
+        AtomicLong nanos = new AtomicLong();
+        Queue<Runnable> later = new ArrayDeque<>();
+        CostGuard guard = CostGuard.builder()
+                .redis(redis.url())
+                .keyPrefix(prefix)
+                .decisionTimeout(Duration.ofMinutes(1))
+                .prices(PriceList.of(new ReloadingFile(prices, nanos::get, Runnable::run)))
+                .budgets(budgets, later::add)
+                .build();
+        guards.add(guard);
+
+        Files.writeString(
+                budgets,
+                "{\"budgets\": [{\"name\": \"b\", \"models\": [\"foo\"], \"limits\": [{\"usd\": 1, \"per\": \"day\"}]}]}");
+        assertThat(Logged.by(() -> later.remove().run()))
+                .contains("budgets.json")
+                .contains("foo");
+        Files.writeString(prices, priceOf("foo"));
+        nanos.addAndGet(ReloadingFile.EVERY.toNanos());
+        later.remove().run();
+        later.remove().run();
+
+        assertThat(guard.status(GuardedCall.of("foo")))
+                .extracting(LimitStatus::unit)
+                .containsExactly(Unit.USD);
+    }
+
+    private static String priceOf(String model) {
+        return "{\"" + model + "\": {\"input_cost_per_token\": 1e-6, \"output_cost_per_token\": 1e-6}}";
+    }
+
     private static String tokensADay(String tokens) {
         return "{\"budgets\": [{\"name\": \"b\", \"limits\": [{\"tokens\": " + tokens + ", \"per\": \"P300D\"}]}]}";
     }

@@ -31,24 +31,24 @@ final class Form {
 
     /** Tells of each part of one of these names, whose value is no longer than such are. */
     static void read(byte[] body, List<String> names, Consumer<Field> told) {
-        int first = indexOf(body, LINE_END, 0);
+        int first = indexOf(body, LINE_END, 0, body.length);
         if (first < 3 || first > LONGEST_DELIMITER || body[0] != '-' || body[1] != '-') {
             return;
         }
         byte[] delimiter = ("\r\n" + text(body, 0, first)).getBytes(StandardCharsets.ISO_8859_1);
         int part = first + LINE_END.length;
-        int end = indexOf(body, delimiter, part);
+        int end = indexOf(body, delimiter, part, body.length);
         while (end >= 0) {
-            int head = indexOf(body, HEAD_END, part);
+            int head = indexOf(body, HEAD_END, part, Math.min(end, part + LONGEST_HEAD) + HEAD_END.length);
             int value = head + HEAD_END.length;
-            if (head >= 0 && head - part <= LONGEST_HEAD && value <= end && end - value <= LONGEST_VALUE) {
+            if (head >= 0 && value <= end && end - value <= LONGEST_VALUE) {
                 Matcher name = NAME.matcher(text(body, part, head));
                 if (name.find() && names.contains(name.group(1))) {
                     told.accept(field(name.group(1), new String(body, value, end - value, StandardCharsets.UTF_8)));
                 }
             }
             part = end + delimiter.length + LINE_END.length;
-            end = indexOf(body, delimiter, part);
+            end = indexOf(body, delimiter, part, body.length);
         }
     }
 
@@ -61,8 +61,8 @@ final class Form {
         return new String(body, from, to - from, StandardCharsets.ISO_8859_1);
     }
 
-    private static int indexOf(byte[] body, byte[] wanted, int from) {
-        for (int i = from; i <= body.length - wanted.length; i++) {
+    private static int indexOf(byte[] body, byte[] wanted, int from, int to) {
+        for (int i = from; i <= Math.min(to, body.length) - wanted.length; i++) {
             if (body[i] == wanted[0] && Arrays.equals(body, i, i + wanted.length, wanted, 0, wanted.length)) {
                 return i;
             }

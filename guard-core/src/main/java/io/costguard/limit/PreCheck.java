@@ -2,6 +2,7 @@ package io.costguard.limit;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import io.costguard.Budget;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -25,11 +26,13 @@ final class PreCheck {
 
     private final long boundNanos;
     private final LongSupplier nanoTime;
-    /** For each limit of a subject what it denied, null where nothing; never written to. */
-    private final Cache<Subject, @Nullable Remembered[]> denials =
+    private final Cache<Subject, Denials> denials =
             Caffeine.newBuilder().maximumSize(SUBJECTS).build();
 
     private final AtomicLongArray givenBack = new AtomicLongArray(STRIPES);
+
+    /** @param byLimit what each limit of a subject under this budget denied, null where nothing; never written to */
+    private record Denials(Budget budget, @Nullable Remembered[] byLimit) {}
 
     private record Remembered(
             long amount,
@@ -54,9 +57,9 @@ final class PreCheck {
             return Optional.empty();
         }
         for (Claim claim : claims) {
-            @Nullable Remembered[] remembered = denials.getIfPresent(claim.subject());
-            if (remembered != null) {
-                Optional<Verdict.Shortfall> denied = denies(claim, remembered, patience.micros() * 1_000);
+            Denials remembered = denials.getIfPresent(claim.subject());
+            if (remembered != null && remembered.budget == claim.subject().budget()) {
+                Optional<Verdict.Shortfall> denied = denies(claim, remembered.byLimit, patience.micros() * 1_000);
                 if (denied.isPresent()) {
                     return denied;
                 }
@@ -109,13 +112,14 @@ final class PreCheck {
                 now + nanos(denied.waitMicros()),
                 now + denied.heldMicros() * 1_000);
         denials.asMap().compute(subject, (same, before) -> {
-            @Nullable Remembered[] after =
-                    before == null ? new @Nullable Remembered[subject.limits().size()] : before.clone();
+            @Nullable Remembered[] after = before == null || before.budget != subject.budget()
+                    ? new @Nullable Remembered[subject.limits().size()]
+                    : before.byLimit.clone();
             Remembered old = after[denied.limit()];
             if (old == null || old.untilNanos() - now <= 0 || old.amount() >= fresh.amount()) {
                 after[denied.limit()] = fresh;
             }
-            return after;
+            return new Denials(subject.budget(), after);
         });
         if (!tickets.equals(tickets(claims))) {
             denials.invalidate(subject);

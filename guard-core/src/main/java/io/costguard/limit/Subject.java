@@ -28,9 +28,10 @@ public record Subject(String key, Budget budget) {
         return retold;
     }
 
+    /** Whatever its budget has become meanwhile: it has the same balances. */
     @Override
     public boolean equals(Object other) {
-        return other instanceof Subject that && key.equals(that.key) && budget == that.budget;
+        return other instanceof Subject that && key.equals(that.key);
     }
 
     @Override

@@ -123,7 +123,7 @@ public final class Subjects {
         String[] all = parts.toArray(String[]::new);
         String digest = fingerprint.dense(all);
         if (!budget.countedPer().isEmpty() && !cardinality.admits(budget.name(), digest.substring(0, DIGEST))) {
-            String shared = fingerprint.dense(budget.name(), "the rest");
+            String shared = fingerprint.dense(budget.name(), "the rest per " + budget.countedPer());
             return subject(budget, shared, shared.substring(DIGEST));
         }
         String partition = budget.countedPer().contains(partitionBy)

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.LongUnaryOperator;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,7 +60,7 @@ final class Batch {
     private final List<Change> changeOf = new ArrayList<>();
     private final List<Reserving> reserves = new ArrayList<>();
     private final Lines lines;
-    private final LatestBudgets latest;
+    private final Supplier<LatestBudgets> latest;
     private final List<Place> withLine = new ArrayList<>();
     private @Nullable Place lastPlace;
     private int termsFields;
@@ -87,11 +88,11 @@ final class Batch {
     private record Reserving(Call.Reserve call, Place[] places) {}
 
     Batch(Lines lines) {
-        this(lines, LatestBudgets.NONE);
+        this(lines, () -> LatestBudgets.NONE);
     }
 
-    /** @param latest under which calls are decided, whatever budgets they were made for */
-    Batch(Lines lines, LatestBudgets latest) {
+    /** @param latest under which calls are decided, whatever budgets they were made for; asked as calls are added */
+    Batch(Lines lines, Supplier<LatestBudgets> latest) {
         this.lines = lines;
         this.latest = latest;
     }
@@ -450,7 +451,7 @@ final class Batch {
         }
         Place place = subjects.get(subject.key());
         if (place == null) {
-            place = new Place(latest.of(subject), subjects.size() + 1);
+            place = new Place(latest.get().of(subject), subjects.size() + 1);
             subjects.put(subject.key(), place);
             formatBytes++;
             if (terms.putIfAbsent(place.terms, termsFields) == null) {

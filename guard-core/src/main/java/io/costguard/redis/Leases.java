@@ -56,13 +56,8 @@ final class Leases {
 
     /** What this process holds of one subject. */
     private static final class Held {
-        final int limit;
         final Set<Charge> charges = Collections.newSetFromMap(new WeakHashMap<>());
         CompletableFuture<Void> renewal = KNOWN;
-
-        Held(int limit) {
-            this.limit = limit;
-        }
     }
 
     Leases(Renewer renewer, ServerClock clock) {
@@ -83,14 +78,18 @@ final class Leases {
     private void begin(Subject subject, Charge charge) {
         lock.lock();
         try {
-            Held its = held.computeIfAbsent(subject, unused -> new Held(inFlight(subject)));
+            Held its = held.computeIfAbsent(subject, unused -> new Held());
             its.charges.add(charge);
             if (timer == null && !closed) {
-                startTimer(subject, its);
+                startTimer(subject);
             }
         } finally {
             lock.unlock();
         }
+    }
+
+    private static int inFlight(Charge charge) {
+        return inFlight(charge.claim().subject());
     }
 
     private static int inFlight(Subject subject) {
@@ -103,8 +102,9 @@ final class Leases {
     }
 
     /** All subjects of a guard have the same lease. */
-    private void startTimer(Subject subject, Held its) {
-        long micros = ((Limit.Window.Span) subject.limits().get(its.limit).window()).micros();
+    private void startTimer(Subject subject) {
+        long micros =
+                ((Limit.Window.Span) subject.limits().get(inFlight(subject)).window()).micros();
         timer = clock.after(micros * 1_000 / RENEWALS_A_LEASE);
         CompletableFuture<Void> unused = timer.thenRun(this::renew);
     }
@@ -145,10 +145,10 @@ final class Leases {
                     }
                     CompletableFuture<Void> known = new CompletableFuture<>();
                     its.renewal = known;
-                    renewals.add(renewal(subject, its.limit, charges, known));
+                    renewals.add(renewal(charges, known));
                 }
                 if (timer == null) {
-                    startTimer(subject, its);
+                    startTimer(subject);
                 }
             }
         } finally {
@@ -157,23 +157,26 @@ final class Leases {
         renewals.forEach(Runnable::run);
     }
 
-    private Runnable renewal(Subject subject, int limit, List<Charge> charges, CompletableFuture<Void> known) {
+    /** @param charges of one subject, under whatever budgets it had */
+    private Runnable renewal(List<Charge> charges, CompletableFuture<Void> known) {
         Map<Long, Long> byEra = new TreeMap<>();
         for (Charge charge : charges) {
-            byEra.merge(charge.eras()[limit], 1L, Long::sum);
+            byEra.merge(charge.eras()[inFlight(charge)], 1L, Long::sum);
         }
-        Batch.Call.Renew call = new Batch.Call.Renew(subject, limit, byEra);
+        Subject subject = charges.get(0).claim().subject();
+        Batch.Call.Renew call = new Batch.Call.Renew(subject, inFlight(subject), byEra);
         return () -> {
-            CompletableFuture<?> unused = renewer.renew(call, era -> renewed(subject, limit, charges, era))
+            CompletableFuture<?> unused = renewer.renew(call, era -> renewed(subject, charges, era))
                     .whenComplete((done, failure) -> known.complete(null));
         };
     }
 
-    private void renewed(Subject subject, int limit, List<Charge> charges, long era) {
+    private void renewed(Subject subject, List<Charge> charges, long era) {
         long lapsed = 0;
         lock.lock();
         try {
             for (Charge charge : charges) {
+                int limit = inFlight(charge);
                 if (Terms.isGone(charge.eras()[limit], era)) {
                     lapsed++;
                 }

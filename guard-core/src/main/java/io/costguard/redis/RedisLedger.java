@@ -154,7 +154,8 @@ public final class RedisLedger implements Ledger {
             return call instanceof Batch.Call.Correct;
         }
 
-        boolean givesBack() {
+        /** Whose loss leaves balances wrong. */
+        boolean isMissed() {
             return call instanceof Batch.Call.Settle || call instanceof Batch.Call.Refund;
         }
 
@@ -306,6 +307,9 @@ public final class RedisLedger implements Ledger {
     @Override
     public void settle(List<Settled> settled, Runnable then) {
         if (settlesWaiting.get() >= SETTLES_KEPT || closed) {
+            for (Settled each : settled) {
+                CompletableFuture<Void> unused = leases.end(each.charge());
+            }
             giveUp(settled.size(), closed ? "the guard is closed" : "too many wait for Redis");
             return;
         }
@@ -338,8 +342,8 @@ public final class RedisLedger implements Ledger {
         @Override
         public void hadLapsed(Subject subject, long calls) {
             log.warn(
-                    "calls in flight of budget '{}' that had lost their slots for a while, and hold them again: {}; this process or"
-                            + " Redis stood still for longer than their lease, or Redis lost them",
+                    "calls in flight of budget '{}' that had lost their slots for a while, and hold them again: {}; they were reset,"
+                            + " this process or Redis stood still for longer than their lease, or Redis lost them",
                     subject.budget().name(),
                     calls);
         }
@@ -664,7 +668,7 @@ public final class RedisLedger implements Ledger {
     }
 
     private Cargo cargo() {
-        return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch(lines, latest));
+        return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch(lines, () -> latest));
     }
 
     private void addAsks(Cargo cargo) {
@@ -825,13 +829,16 @@ public final class RedisLedger implements Ledger {
     }
 
     private void giveUp(Collection<Settling> settlings, String why) {
-        giveUp((int) settlings.stream().filter(Settling::givesBack).count(), why);
+        giveUp((int) settlings.stream().filter(Settling::isMissed).count(), why);
         settlings.forEach(settling -> fail(settling, why));
     }
 
     private void giveUp(int count, String why) {
         if (count > 0) {
-            log.warn("settles given up: {} ({}); what they would have given back stays charged", count, why);
+            log.warn(
+                    "settles given up: {} ({}); what they would have given back stays charged, and what they would have charged is not",
+                    count,
+                    why);
         }
     }
 

@@ -225,7 +225,7 @@ public final class VirtualLedger implements Ledger {
             renews.complete(null);
         }
         Batch.Mode mode = call instanceof Batch.Call.Look ? Batch.Mode.LOOK : Batch.Mode.RUN;
-        Batch batch = mode == Batch.Mode.LOOK ? new Batch(lines) : new Batch(lines, latest);
+        Batch batch = mode == Batch.Mode.LOOK ? new Batch(lines) : new Batch(lines, () -> latest);
         batch.add(call);
         byte[] request = batch.request(mode, lane.number(), NEVER_TOO_LATE, Script.A_DAY_IN_MILLIS, micros());
         Batch.Reply reply;

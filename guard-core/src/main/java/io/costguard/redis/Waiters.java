@@ -296,7 +296,7 @@ final class Waiters {
             leaving.add(this);
             unanswered.remove(this);
             CompletableFuture<?> unused = asker.ask(
-                            new Batch.Call.Reserve(inLine(), operation(Batch.LineOperation.Kind.LEAVE, place)))
+                            new Batch.Call.Reserve(call.claims(), operation(Batch.LineOperation.Kind.LEAVE, place)))
                     .whenComplete((result, failure) -> {
                         if (failure == null) {
                             end.complete(expected);

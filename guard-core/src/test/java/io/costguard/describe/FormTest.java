@@ -50,6 +50,14 @@ class FormTest {
     }
 
     @Test
+    void aHeadThatIsLongerThanSuchAreIsOfNoField() {
+        String field = "name=\"n\"";
+        assertThat(read(FORM.replace(field, field + ";" + "x".repeat(1_000))))
+                .extracting(Field::path)
+                .containsExactly("model");
+    }
+
+    @Test
     void aFieldThatIsLongerThanSuchAreIsNotTold() {
         assertThat(read(FORM.replace("gpt-4o-transcribe", "m".repeat(1_001))))
                 .extracting(Field::path)

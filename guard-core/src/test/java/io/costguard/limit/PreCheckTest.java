@@ -72,6 +72,17 @@ class PreCheckTest {
     }
 
     @Test
+    void underAnotherBudgetOfTheSameBalancesNothingIsDeniedAndWhatComesBackIsForgottenAllTheSame() {
+        Subject later = subject("a", budget());
+        remember(claims(later, 5), 0, ENDLESS);
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isEmpty();
+
+        preCheck.forget(subject);
+
+        assertThat(preCheck.denies(claims(later, 5), Patience.NONE)).isEmpty();
+    }
+
+    @Test
     void aSmallerCallIsNotDeniedByALargerOnesMemory() {
         remember(claims(subject, 5), 0, ENDLESS);
 
