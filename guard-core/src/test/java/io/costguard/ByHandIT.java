@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -253,12 +254,26 @@ class ByHandIT {
         CostGuard guard = build(builder().redis(link.url()), TOKENS);
         guard.acquire(tokens(500));
 
-        link.replies().dropNext("EVALSHA");
-        guard.charge(CALL, Cost.requests(1).input(100));
-        link.replies().dropNext("EVALSHA");
-        guard.refund(CALL, Cost.requests(0).input(30));
+        withItsReplyLost(link, () -> guard.charge(CALL, Cost.requests(1).input(100)));
+        withItsReplyLost(link, () -> guard.refund(CALL, Cost.requests(0).input(30)));
 
         assertThat(balance(guard)).isEqualTo(430);
+    }
+
+    private interface Asking {
+        void run() throws GuardUnavailableException;
+    }
+
+    private static void withItsReplyLost(FaultyLink link, Asking asking) throws Exception {
+        link.replies().dropNext("EVALSHA");
+        FutureTask<Void> asked = new FutureTask<>(() -> {
+            asking.run();
+            return null;
+        });
+        new Thread(asked).start();
+        link.replies().awaitWithheld(1);
+        link.resetConnections();
+        asked.get(1, TimeUnit.MINUTES);
     }
 
     @Test

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.IntStream;
 
 /**
  * Counts the tokens of texts: by the model family's own tokenizer where it is public (OpenAI's), otherwise by a heuristic that
@@ -37,6 +38,9 @@ public final class Tokenizers {
 
     /** Google's, which are not public; that of Gemma is, and cuts likewise ("Gemma: Open Models Based on Gemini Research and Technology"). */
     private static final List<String> SPLITTING_NUMBERS = List.of("gemini", "gemma");
+
+    private static final double[] ASCII =
+            IntStream.range(0, 128).mapToDouble(Tokenizers::asciiWeight).toArray();
 
     private Tokenizers() {}
 
@@ -100,7 +104,7 @@ public final class Tokenizers {
      * three, and ideographs about one each; each is counted a little higher here, since other tokenizers cut finer.
      */
     static long heuristic(String text) {
-        return (long) Math.ceil(guess(text, 0, text.length()));
+        return (long) Math.ceil(guess(text.toCharArray(), 0, text.length()));
     }
 
     /** What numbers have on top where each digit is a token, and the blank before the first. */
@@ -118,18 +122,16 @@ public final class Tokenizers {
     }
 
     /** {@link #heuristic} of a part of a text, not rounded. */
-    static double guess(String text, int from, int to) {
+    static double guess(char[] text, int from, int to) {
         double tokens = 0;
-        int i = from;
-        while (i < to) {
-            int c = text.codePointAt(i);
-            i += Character.charCount(c);
-            if (c < 128) {
-                tokens += asciiWeight(c);
-            } else if (Character.isIdeographic(c)) {
-                tokens += 1.3;
+        for (int i = from; i < to; i++) {
+            char c = text[i];
+            if (c < ASCII.length) {
+                tokens += ASCII[c];
             } else {
-                tokens += Character.isLetter(c) ? 0.7 : 1.5;
+                int point = Character.codePointAt(text, i, to);
+                i += Character.charCount(point) - 1;
+                tokens += Character.isIdeographic(point) ? 1.3 : Character.isLetter(point) ? 0.7 : 1.5;
             }
         }
         return tokens;
