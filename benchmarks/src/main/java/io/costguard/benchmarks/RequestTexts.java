@@ -17,8 +17,10 @@ import java.util.Random;
 final class RequestTexts implements Contender {
     static final String MODEL = "gpt-4o-mini";
 
-    /** Of all requests together, so many that a text is forgotten before it comes again. */
+    /** Of all requests together, so many that their words are forgotten before they come again. */
     private static final int BYTES = 20_000_000;
+
+    private static final int FIRST_WORD = 7;
 
     /** A turn of a conversation is so much of all of it. */
     private static final int TURNS = 20;
@@ -29,6 +31,9 @@ final class RequestTexts implements Contender {
     private final Dialect dialect = Dialects.bundled().of(TARGET).orElseThrow();
     private final String name;
     private final List<byte[]> requests = new ArrayList<>();
+    /** Where the text begins that is another each time. */
+    private final int begin;
+
     private int estimated;
 
     /** @param repeated how many bytes of the text are the same in all requests */
@@ -36,10 +41,11 @@ final class RequestTexts implements Contender {
         this.name = name;
         Random random = new Random(bytes + repeated);
         String same = words(random, repeated);
+        String before = "{\"model\":\"" + MODEL + "\",\"messages\":[{\"role\":\"user\",\"content\":\"" + same
+                + "\"},{\"role\":\"user\",\"content\":\"";
+        begin = before.length();
         for (int i = 0; i < BYTES / bytes; i++) {
-            requests.add(("{\"model\":\"" + MODEL + "\",\"messages\":[{\"role\":\"user\",\"content\":\"" + same
-                            + "\"},{\"role\":\"user\",\"content\":\"" + words(random, bytes - repeated) + "\"}]}")
-                    .getBytes(StandardCharsets.UTF_8));
+            requests.add((before + words(random, bytes - repeated) + "\"}]}").getBytes(StandardCharsets.UTF_8));
         }
     }
 
@@ -79,10 +85,20 @@ final class RequestTexts implements Contender {
 
     @Override
     public void decide(int key) {
-        byte[] request = requests.get(estimated++ % requests.size());
+        byte[] request = requests.get(estimated % requests.size());
+        renew(request, estimated++);
         RequestFacts facts = estimator.read(dialect, TARGET, request);
         if (estimator.estimate(facts, 1_000, OptionalLong.empty()).input() < request.length / 10) {
             throw new IllegalStateException("estimated at " + facts);
+        }
+    }
+
+    /** Gives its text another first word: whole texts are known again for longer than their words. */
+    private void renew(byte[] request, int number) {
+        int rest = number;
+        for (int i = begin; i < begin + FIRST_WORD; i++) {
+            request[i] = (byte) ('a' + rest % 26);
+            rest /= 26;
         }
     }
 

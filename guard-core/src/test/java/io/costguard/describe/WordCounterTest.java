@@ -100,9 +100,41 @@ class WordCounterTest {
         }
         for (Recordings.Exchange exchange : Recordings.all()) {
             String text = new String(exchange.request(), StandardCharsets.UTF_8).replaceAll("[A-Za-z0-9+/]{400,}", "");
-            assertThat(new WordCounter(encoding::countTokensOrdinary).count(text))
-                    .isEqualTo(encoding.countTokensOrdinary(text));
+            String read = text.substring(0, Math.min(text.length(), 16_384));
+            assertThat(new WordCounter(encoding::countTokensOrdinary).count(read))
+                    .isEqualTo(encoding.countTokensOrdinary(read));
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"O200K_BASE", "CL100K_BASE"})
+    void ofALongTextPiecesAreReadAndItsCountIsKnownWhenItComesAgain(EncodingType type) {
+        Encoding encoding = encoding(type);
+        AtomicLong asked = new AtomicLong();
+        WordCounter counter = new WordCounter(
+                text -> {
+                    asked.addAndGet(text.length());
+                    return encoding.countTokensOrdinary(text);
+                },
+                1);
+        StringBuilder all = new StringBuilder();
+        for (Recordings.Exchange exchange : Recordings.all()) {
+            all.append(new String(exchange.request(), StandardCharsets.UTF_8).replaceAll("[A-Za-z0-9+/]{400,}", ""));
+            all.append(new String(exchange.response(), StandardCharsets.UTF_8).replaceAll("[A-Za-z0-9+/]{400,}", ""));
+        }
+        assertThat(all).hasSizeGreaterThan(150_000);
+        int tooFar = 0;
+        for (int from = 0; from + 50_000 < all.length(); from += 5_000) {
+            String text = all.substring(from, from + 50_000);
+            long real = encoding.countTokensOrdinary(text);
+            long count = counter.count(text);
+            tooFar += Math.abs(count - real) > real / 20 ? 1 : 0;
+
+            asked.set(0);
+            assertThat(counter.count(text)).isEqualTo(count);
+            assertThat(asked).hasValue(0);
+        }
+        assertThat(tooFar).isLessThanOrEqualTo(1);
     }
 
     @ParameterizedTest
