@@ -58,7 +58,7 @@ record RecordedCall(
         for (int i = 0; i < lines.size(); i++) {
             if (!lines.get(i).isBlank()) {
                 try {
-                    calls.add(of(LocatedJson.read(file.toString(), i + 1, lines.get(i))));
+                    calls.add(of(file + ":" + (i + 1), LocatedJson.read(file.toString(), i + 1, lines.get(i))));
                 } catch (LocatedJson.BadValueException e) {
                     throw new BadInputException(String.valueOf(e.getMessage()));
                 }
@@ -81,7 +81,7 @@ record RecordedCall(
         }
     }
 
-    private static RecordedCall of(LocatedJson json) {
+    private static RecordedCall of(String where, LocatedJson json) {
         Members members = new Members(json);
         Instant at = members.required("at").parsed("'at'", "2026-03-02T08:00:00Z", Instant::parse);
         if (at.isBefore(Instant.EPOCH) || !at.isBefore(LATEST)) {
@@ -124,7 +124,7 @@ record RecordedCall(
                     .withCacheWrite(cacheWrite)
                     .withReasoning(reasoning);
             Cost unused = Cost.requests(1).input(estimated).output(maxOutput.orElse(0));
-            return new RecordedCall(json.where(), at, call, path, estimated, maxOutput, usage, tier, nanoUsd, duration);
+            return new RecordedCall(where, at, call, path, estimated, maxOutput, usage, tier, nanoUsd, duration);
         } catch (LocatedJson.BadValueException e) {
             throw e;
         } catch (IllegalArgumentException e) {

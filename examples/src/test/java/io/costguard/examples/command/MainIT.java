@@ -57,7 +57,7 @@ class MainIT {
         assertThat(ran.out()).isEmpty();
         assertThat(ran.err())
                 .isEqualToIgnoringNewLines(
-                        "costguard: " + calls + ":1: 'at' must be like 2026-03-02T08:00:00Z, not 'yesterday'");
+                        "costguard: " + calls + ":1:7: 'at' must be like 2026-03-02T08:00:00Z, not 'yesterday'");
     }
 
     @Test

@@ -150,7 +150,7 @@ class RecordedCallTest {
 
         assertThatExceptionOfType(BadInputException.class)
                 .isThrownBy(() -> RecordedCall.read(file))
-                .withMessageStartingWith(file + ":2: ")
+                .withMessageStartingWith(file + ":2:")
                 .withMessageContaining(said);
     }
 
