@@ -49,7 +49,7 @@ public final class JsonSequence {
     /** Reads the next document, and says whether it is one: an object or an array. */
     public boolean read(byte[] document, int offset, int length, Reader reader) {
         if (endOfOneLikeTheModel(document, offset, offset + length) == offset + length && isText(document)) {
-            tellTexts(reader);
+            tell(reader);
             return true;
         }
         List<Told> told = new ArrayList<>();
@@ -85,11 +85,12 @@ public final class JsonSequence {
                 || !isText(bytes)) {
             return 0;
         }
-        tellTexts(reader);
+        tell(reader);
         return at - from;
     }
 
-    private void tellTexts(Reader reader) {
+    /** What the model told, with the texts that differ. */
+    private void tell(Reader reader) {
         for (int i = 0; i < texts.length; i++) {
             Field field = model.told[i];
             String other = texts[i];

@@ -76,12 +76,12 @@ final class WordCounter implements Tokenizers.Counter {
         // Whose characters cost less each than those of a string.
         char[] chars = text.toCharArray();
         if (chars.length < SHORTEST_KNOWN) {
-            return countOf(text, chars);
+            return countOf(chars);
         }
         long digest = digest(chars);
         Long count = texts.getIfPresent(digest);
         if (count == null) {
-            count = countOf(text, chars);
+            count = countOf(chars);
             texts.put(digest, count);
         }
         return count;
@@ -111,8 +111,8 @@ final class WordCounter implements Tokenizers.Counter {
         return all;
     }
 
-    private long countOf(String text, char[] chars) {
-        Sum sum = new Sum(text, chars);
+    private long countOf(char[] chars) {
+        Sum sum = new Sum(chars);
         int pieces = 1 + (chars.length - 1) / (READ + chars.length / SHARE_READ);
         if (pieces == 1) {
             read(chars, 0, chars.length, sum);
@@ -247,7 +247,6 @@ final class WordCounter implements Tokenizers.Counter {
 
     /** What the words of one text come to. */
     private final class Sum {
-        private final String text;
         private final char[] chars;
         private long counted;
         private int learning = Math.min(COUNTED_TO_LEARN, toLearn.get());
@@ -258,8 +257,7 @@ final class WordCounter implements Tokenizers.Counter {
         private int fresh;
         private int freshLength;
 
-        Sum(String text, char[] chars) {
-            this.text = text;
+        Sum(char[] chars) {
             this.chars = chars;
         }
 
@@ -324,7 +322,7 @@ final class WordCounter implements Tokenizers.Counter {
         }
 
         private long count(int from, int to, long hash) {
-            long count = tokenizer.count(text.substring(from, to));
+            long count = tokenizer.count(new String(chars, from, to - from));
             known.setOpaque(slot(hash), (hash & ~COUNT) | count);
             return count;
         }

@@ -111,12 +111,7 @@ class WordCounterTest {
     void ofALongTextPiecesAreReadAndItsCountIsKnownWhenItComesAgain(EncodingType type) {
         Encoding encoding = encoding(type);
         AtomicLong asked = new AtomicLong();
-        WordCounter counter = new WordCounter(
-                text -> {
-                    asked.addAndGet(text.length());
-                    return encoding.countTokensOrdinary(text);
-                },
-                1);
+        WordCounter counter = telling(encoding, asked);
         StringBuilder all = new StringBuilder();
         for (Recordings.Exchange exchange : Recordings.all()) {
             all.append(new String(exchange.request(), StandardCharsets.UTF_8).replaceAll("[A-Za-z0-9+/]{400,}", ""));
@@ -172,14 +167,19 @@ class WordCounterTest {
         assertThat(counter.count(text.toString())).isBetween(real * 93 / 100, real * 107 / 100);
     }
 
-    /** One that takes no more time to learn. */
-    private static WordCounter learned(Encoding encoding, AtomicLong asked, Random random) {
-        WordCounter counter = new WordCounter(
+    /** One that tells how many characters it had counted. Two words may share a slot; with its seed none do that are long. */
+    private static WordCounter telling(Encoding encoding, AtomicLong asked) {
+        return new WordCounter(
                 text -> {
                     asked.addAndGet(text.length());
                     return encoding.countTokensOrdinary(text);
                 },
                 1);
+    }
+
+    /** One that takes no more time to learn. */
+    private static WordCounter learned(Encoding encoding, AtomicLong asked, Random random) {
+        WordCounter counter = telling(encoding, asked);
         for (int i = 0; i < 10; i++) {
             counter.count(words(random, 10_000));
         }
@@ -220,13 +220,7 @@ class WordCounterTest {
     void whatWasCountedBeforeIsNotCountedAgain(EncodingType type) {
         Encoding encoding = encoding(type);
         AtomicLong asked = new AtomicLong();
-        // Two words may share a slot; with this seed none do that are long.
-        WordCounter counter = new WordCounter(
-                text -> {
-                    asked.addAndGet(text.length());
-                    return encoding.countTokensOrdinary(text);
-                },
-                1);
+        WordCounter counter = telling(encoding, asked);
         counter.count(ENGLISH);
         counter.count(CHINESE);
         asked.set(0);

@@ -12,7 +12,6 @@ import java.net.UnknownHostException;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import okhttp3.Call;
@@ -78,13 +77,15 @@ final class GuardedRequest {
 
     /** A request as its provider gets it, without the headers that are for the guard. */
     static Request withoutOwnHeaders(Request request, CostGuard guard) {
-        Set<String> names = guard.http().ownHeaders();
-        if (names.isEmpty()) {
-            return request;
-        }
+        return guard.http().ownHeaders().isEmpty()
+                ? request
+                : sent(request, guard).build();
+    }
+
+    private static Request.Builder sent(Request request, CostGuard guard) {
         Request.Builder sent = request.newBuilder();
-        names.forEach(sent::removeHeader);
-        return sent.build();
+        guard.http().ownHeaders().forEach(sent::removeHeader);
+        return sent;
     }
 
     /** Decoded; as a URI only if need be, since making one takes a microsecond. */
@@ -109,8 +110,7 @@ final class GuardedRequest {
         ReadBody sent = body;
         Response response;
         try {
-            response = chain.proceed(withoutOwnHeaders(request, guard)
-                    .newBuilder()
+            response = chain.proceed(sent(request, guard)
                     .method(request.method(), sent)
                     .tag(LetGo.class, new LetGo(guard, on))
                     .build());
