@@ -13,7 +13,8 @@ import java.util.Map;
  */
 public final class OwnDialect implements Dialect {
     private static final JsonPaths REQUEST = JsonPaths.of("model", "text");
-    private static final JsonPaths RESPONSE = JsonPaths.of("translation", "billed.in", "billed.out");
+    private static final JsonPaths RESPONSE =
+            JsonPaths.of("billed.in", "billed.out").andTexts("translation");
 
     @Override
     public boolean speaksFor(Target target) {
@@ -39,6 +40,7 @@ public final class OwnDialect implements Dialect {
         }
     }
 
+    /** The translation is counted where the usage is missing. */
     @Override
     public JsonPaths responsePaths() {
         return RESPONSE;
@@ -46,11 +48,7 @@ public final class OwnDialect implements Dialect {
 
     @Override
     public void response(Field field, ResponseReader response) {
-        if (field.path().equals("translation")) {
-            response.text(field.text()); // counted where the usage is missing
-        } else {
-            response.reported(field.path(), field);
-        }
+        response.reported(field.path(), field);
     }
 
     @Override

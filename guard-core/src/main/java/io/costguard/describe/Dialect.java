@@ -82,7 +82,7 @@ public interface Dialect {
         return responsePaths();
     }
 
-    /** A value of a response, or of an event of a stream. */
+    /** A value of a response, or of an event of a stream, that is not a {@link Field.Kind#TEXT}. */
     void response(Field field, ResponseReader response);
 
     /**
@@ -209,15 +209,8 @@ public interface Dialect {
         /** The service tier in which it was served, by the provider's name for it; the last that is known counts. */
         void tier(String name);
 
-        /** A text of the answer. */
+        /** A text of the answer that is at none of {@link JsonPaths#andTexts}. */
         void text(String text);
-
-        /** {@link #text(String)} of a value that is text, and nothing of one that is not. */
-        default void text(Field value) {
-            if (value.isString()) {
-                text(value.text());
-            }
-        }
 
         /** All of the text of the answer, which may have come in pieces before: then it is not counted again. */
         void wholeText(String text);

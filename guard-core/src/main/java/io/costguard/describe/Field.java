@@ -18,6 +18,8 @@ public record Field(String path, Kind kind, CharSequence value) {
     /** What a value is. */
     public enum Kind {
         STRING,
+        /** A string that is text of the answer ({@link JsonPaths#andTexts}). A {@link Dialect} is not told of these: they are counted as they are. */
+        TEXT,
         NUMBER,
         LITERAL,
         /** The name of a member, below a path that ends with {@code **}. */
@@ -48,7 +50,7 @@ public record Field(String path, Kind kind, CharSequence value) {
     }
 
     public boolean isString() {
-        return kind == Kind.STRING;
+        return kind == Kind.STRING || kind == Kind.TEXT;
     }
 
     public boolean isNull() {

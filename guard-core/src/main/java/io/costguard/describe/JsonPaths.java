@@ -8,15 +8,19 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The places in a JSON document that somebody wants to see: {@code usage.prompt_tokens}, {@code choices[].delta.content}. A path
- * that ends with {@code **} is everything below it, names of members included. Immutable.
+ * that ends with {@code **} is everything below it, names of members included. Immutable, and safe for use by many threads.
  */
 public final class JsonPaths {
     private static final String ITEM = "[]";
     private static final String EVERYTHING = ".**";
 
     final Node root = new Node();
+    /** What documents looked like in which these were found. */
+    final JsonShape.Seen seen = new JsonShape.Seen();
+
     private final List<String> values;
     private final List<String> files;
+    private final List<String> texts;
     private final List<String> ends;
 
     /** A place, and what is wanted below it. */
@@ -30,9 +34,15 @@ public final class JsonPaths {
         @Nullable String end;
 
         private boolean isFile;
+        private boolean isText;
 
         boolean isFile() {
             return isFile;
+        }
+
+        /** Whether nothing is wanted here but strings. */
+        boolean isText() {
+            return isText;
         }
 
         @Nullable Node member(String name) {
@@ -44,27 +54,37 @@ public final class JsonPaths {
         }
     }
 
-    private JsonPaths(List<String> values, List<String> files, List<String> ends) {
+    private JsonPaths(List<String> values, List<String> files, List<String> texts, List<String> ends) {
         this.values = values;
         this.files = files;
+        this.texts = texts;
         this.ends = ends;
         values.forEach(this::addValue);
         files.forEach(path -> addValue(path).isFile = true);
+        texts.forEach(path -> addValue(path).isText = true);
         ends.forEach(path -> node(path).end = path);
     }
 
     public static JsonPaths of(String... paths) {
-        return new JsonPaths(List.of(paths), List.of(), List.of());
+        return new JsonPaths(List.of(paths), List.of(), List.of(), List.of());
     }
 
     /** These, and texts that may have many megabytes: they are told as they stand in the document, and not copied. */
     public JsonPaths andFiles(String... paths) {
-        return new JsonPaths(values, joined(files, paths), ends);
+        return new JsonPaths(values, joined(files, paths), texts, ends);
+    }
+
+    /**
+     * These, and texts of the answer, which are told as {@link Field.Kind#TEXT}. What is there and is no string is not told; below a path that
+     * ends with {@code **}, names are not.
+     */
+    public JsonPaths andTexts(String... paths) {
+        return new JsonPaths(values, files, joined(texts, paths), ends);
     }
 
     /** These, and where each object at one of {@code paths} ends, as {@link Field.Kind#END}. */
     public JsonPaths andEnds(String... paths) {
-        return new JsonPaths(values, files, joined(ends, paths));
+        return new JsonPaths(values, files, texts, joined(ends, paths));
     }
 
     private static List<String> joined(List<String> some, String... more) {

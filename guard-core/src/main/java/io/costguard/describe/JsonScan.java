@@ -66,8 +66,7 @@ public final class JsonScan {
     private boolean passingOver;
 
     /**
-     * Told what is wanted; and where in the document it begins, if it is a string, without its quote: -1 where that is not known, or not
-     * asked for.
+     * Told what is wanted; and where in the document it begins, a string without its quote: -1 where that is not known, or not asked for.
      */
     @FunctionalInterface
     interface Listener {
@@ -107,7 +106,7 @@ public final class JsonScan {
         return read(document, offset, length, paths, (field, place) -> fields.accept(field), itemEnds, false);
     }
 
-    /** {@link #read(byte[], int, int, JsonPaths, Consumer)} that tells where each string begins, too. */
+    /** {@link #read(byte[], int, int, JsonPaths, Consumer)} that tells where each value begins, too. */
     static boolean readWithPlaces(byte[] document, int offset, int length, JsonPaths paths, Listener listener) {
         return read(document, offset, length, paths, listener, () -> {}, true);
     }
@@ -223,7 +222,7 @@ public final class JsonScan {
             case FIELD_NAME -> {
                 JsonPaths.Node object = open[depth - 1];
                 next = object == null ? null : object.member(parser.currentName());
-                if (object != null && object.everything != null) {
+                if (object != null && object.everything != null && !object.isText()) {
                     listener.field(new Field(object.everything, Field.Kind.NAME, parser.currentName()), -1);
                 }
             }
@@ -248,16 +247,24 @@ public final class JsonScan {
 
     private void value(JsonPaths.Node wanted, JsonToken token) throws IOException {
         String path = wanted.everything != null ? wanted.everything : wanted.path;
-        if (path != null) {
+        if (path != null && (!wanted.isText() || token == JsonToken.VALUE_STRING)) {
             boolean isFile = wanted.isFile() && token == JsonToken.VALUE_STRING;
-            int place = tellsPlaces && token == JsonToken.VALUE_STRING ? quote() + 1 : -1;
-            listener.field(new Field(path, kind(token), isFile ? file() : parser.getText()), place);
+            int place = tellsPlaces ? place(token) : -1;
+            listener.field(
+                    new Field(
+                            path, wanted.isText() ? Field.Kind.TEXT : kind(token), isFile ? file() : parser.getText()),
+                    place);
         }
+    }
+
+    private int place(JsonToken token) {
+        int begin = begin();
+        return begin >= 0 && token == JsonToken.VALUE_STRING ? begin + 1 : begin;
     }
 
     /** The string that the parser is at, which it passes over unread; where the document is not of bytes of ASCII, a copy. */
     private CharSequence file() throws IOException {
-        int quote = quote();
+        int quote = begin();
         if (quote < 0 || quote >= document.length || document[quote] != '"') {
             return parser.getText();
         }
@@ -269,8 +276,8 @@ public final class JsonScan {
         return end < document.length ? new Written(document, quote + 1, end) : parser.getText();
     }
 
-    /** Where in the document the string begins that the parser is at; -1 where that cannot be known. */
-    private int quote() {
+    /** Where in the document the value begins that the parser is at; -1 where that cannot be known. */
+    private int begin() {
         long at = parser.currentTokenLocation().getByteOffset();
         return at < 0 ? -1 : offset + (int) at;
     }

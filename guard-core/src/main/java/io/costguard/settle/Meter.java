@@ -13,6 +13,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -55,7 +56,10 @@ public final class Meter implements Dialect.ResponseReader {
 
     private final StringBuilder error = new StringBuilder();
     private @Nullable Framing framing;
-    private StringBuilder uncounted = new StringBuilder();
+    /** In UTF-8. */
+    private byte[] uncounted = {};
+
+    private int uncountedLength;
     private long outputCounted;
     private Optional<ServiceTier> tier = Optional.empty();
     private boolean off;
@@ -139,7 +143,7 @@ public final class Meter implements Dialect.ResponseReader {
             state = Metered.State.COMPLETE;
         }
         long counted = outputCounted;
-        String rest = uncounted.toString();
+        String rest = uncounted();
         return new Metered(usage, () -> counted + count(rest), tier, error.toString(), state);
     }
 
@@ -162,7 +166,11 @@ public final class Meter implements Dialect.ResponseReader {
     }
 
     private void field(Field field) {
-        dialect.response(field, this);
+        if (field.kind() == Field.Kind.TEXT) {
+            text(field.text());
+        } else {
+            dialect.response(field, this);
+        }
     }
 
     private void eventEnds() {
@@ -210,18 +218,31 @@ public final class Meter implements Dialect.ResponseReader {
     @Override
     public void text(String text) {
         heard = true;
-        if (uncounted.length() + text.length() > MOST_UNCOUNTED) {
-            outputCounted += count(uncounted.append(text).toString());
-            uncounted = new StringBuilder();
-        } else {
-            uncounted.append(text);
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        text(bytes, 0, bytes.length);
+    }
+
+    private void text(byte[] utf8, int begin, int end) {
+        int length = end - begin;
+        if (uncountedLength > 0 && uncountedLength + length > MOST_UNCOUNTED) {
+            outputCounted += count(uncounted());
+            uncountedLength = 0;
         }
+        if (uncountedLength + length > uncounted.length) {
+            uncounted = Arrays.copyOf(uncounted, Math.max(2 * uncounted.length, uncountedLength + length));
+        }
+        System.arraycopy(utf8, begin, uncounted, uncountedLength, length);
+        uncountedLength += length;
+    }
+
+    private String uncounted() {
+        return new String(uncounted, 0, uncountedLength, StandardCharsets.UTF_8);
     }
 
     @Override
     public void wholeText(String text) {
         heard = true;
-        if (outputCounted == 0 && uncounted.isEmpty()) {
+        if (outputCounted == 0 && uncountedLength == 0) {
             text(text);
         }
     }
@@ -253,7 +274,19 @@ public final class Meter implements Dialect.ResponseReader {
     /** The documents of a stream. */
     private final class Events implements Framing.Listener {
         private final JsonSequence documents;
-        private final JsonSequence.Reader reader = this::isOfUse;
+        private final JsonSequence.Reader reader = new JsonSequence.Reader() {
+            @Override
+            public boolean read(Field field) {
+                heard = false;
+                field(field);
+                return heard;
+            }
+
+            @Override
+            public void text(String path, byte[] document, int begin, int end) {
+                Meter.this.text(document, begin, end);
+            }
+        };
 
         Events(JsonPaths paths) {
             documents = new JsonSequence(paths);
@@ -280,12 +313,6 @@ public final class Meter implements Dialect.ResponseReader {
                 eventEnds();
             }
             return length;
-        }
-
-        private boolean isOfUse(Field field) {
-            heard = false;
-            dialect.response(field, Meter.this);
-            return heard;
         }
     }
 

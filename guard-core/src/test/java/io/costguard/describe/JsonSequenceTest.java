@@ -1,6 +1,7 @@
 package io.costguard.describe;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.costguard.describe.dialects.Dialects;
 import io.costguard.testing.Recordings;
@@ -30,6 +31,15 @@ class JsonSequenceTest {
                 "a \\n newline",
                 "a \\\"quote\\\"",
                 "\\u00e9",
+                "\\u00E9\\/\\b\\f\\t",
+                "\\ud83d\\ude00",
+                "\\ud83d",
+                "\\x",
+                "\\u12",
+                "\\u12g4",
+                "\\u-123",
+                "\\u\u0661\u0661\u0661\u0661",
+                "\u007f",
                 "\\",
                 "\u0001",
                 "' , 'content':'",
@@ -41,6 +51,32 @@ class JsonSequenceTest {
         same(event("and on", text));
         same(event(text, text));
         same(event("last", "s"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "0",
+                "7",
+                "12",
+                "012",
+                "00",
+                "-1",
+                "1.0",
+                "1e3",
+                "1234567890123456789",
+                "",
+                "1 ",
+                "1a",
+                "+1",
+                "null",
+                "'1'"
+            })
+    void anEventIsReadAsByItselfWhateverItsNumbersAre(String number) {
+        same(event("first", "s"));
+        same(event("first", "s").replace("'n':1", "'n':" + number));
+        same(event("and on", "s").replace("'index':0", "'index':" + number));
+        same(event("last", "s").replace("'n':1", "'n':34"));
     }
 
     @Test
@@ -162,10 +198,69 @@ class JsonSequenceTest {
 
     @Test
     void noEventIsAnotherBeforeOneWasRead() {
+        JsonSequence first = new JsonSequence(JsonPaths.of("model"));
         byte[] bytes = (json(event("first", "s")) + "..").getBytes(StandardCharsets.UTF_8);
 
-        assertThat(sequence.readAnother(bytes, 0, bytes.length, END, field -> true))
+        assertThat(first.readAnother(bytes, 0, bytes.length, END, field -> true))
                 .isZero();
+    }
+
+    @Test
+    void anEventIsAnotherOfASequenceBefore() {
+        same(event("first", "s"));
+        byte[] bytes = (json(event("second", "salt").replace("'a'", "'b'").replace("1", "234")) + "..")
+                .getBytes(StandardCharsets.UTF_8);
+        List<Field> told = new ArrayList<>();
+
+        assertThat(new JsonSequence(PATHS).readAnother(bytes, 0, bytes.length, END, told::add))
+                .isEqualTo(bytes.length - END.length);
+        assertThat(told).extracting(Field::text).containsExactly("m", "second", "234");
+    }
+
+    @Test
+    void nothingThatAnEventSaidIsKeptForOtherSequences() {
+        JsonPaths paths = JsonPaths.of("model", "n").andTexts("choices[].delta.content");
+
+        same(new JsonSequence(paths), paths, json(event("secret", "salt")).getBytes(StandardCharsets.UTF_8));
+
+        assertThat(paths.seen.shapes()).singleElement().satisfies(shape -> {
+            assertThat(new String(shape.bytes, StandardCharsets.UTF_8))
+                    .isEqualTo(json(event("", "")
+                            .replace("'a'", "''")
+                            .replace("'m'", "''")
+                            .replace("1", "0")));
+            assertThat(shape.told).extracting(value -> value.field.text()).containsExactly("", "", "0");
+        });
+    }
+
+    /** Arguments of a function have names that the answer chose. */
+    @Test
+    void anEventWithNamesOfItsOwnIsNotKeptForOtherSequences() {
+        JsonPaths paths = JsonPaths.of("n").andTexts("arguments.**");
+
+        same(
+                new JsonSequence(paths),
+                paths,
+                json("{'arguments':{'secret':'x'},'n':1}").getBytes(StandardCharsets.UTF_8));
+
+        assertThat(paths.seen.shapes()).isEmpty();
+    }
+
+    @Test
+    void ofTextsStringsAreToldAndNeitherNamesNorOtherValues() {
+        JsonPaths paths = JsonPaths.of().andTexts("a", "b.**");
+        List<Field> told = new ArrayList<>();
+        byte[] document = json("{'a':'one','b':{'name':'two','n':3,'c':['four',null]},'a':5}")
+                .getBytes(StandardCharsets.UTF_8);
+
+        JsonScan.read(document, 0, document.length, paths, told::add);
+
+        assertThat(told)
+                .extracting(Field::path, Field::kind, Field::text)
+                .containsExactly(
+                        tuple("a", Field.Kind.TEXT, "one"),
+                        tuple("b.**", Field.Kind.TEXT, "two"),
+                        tuple("b.**", Field.Kind.TEXT, "four"));
     }
 
     @Test

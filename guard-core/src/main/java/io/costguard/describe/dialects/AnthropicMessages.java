@@ -89,29 +89,30 @@ final class AnthropicMessages implements Dialect {
             .andFiles(FILES.toArray(String[]::new));
 
     private static final JsonPaths RESPONSE = JsonPaths.of(
-            "usage.service_tier",
-            "usage.input_tokens",
-            "usage.output_tokens",
-            "usage.cache_read_input_tokens",
-            "usage.cache_creation_input_tokens",
-            "usage.cache_creation.ephemeral_1h_input_tokens",
-            "message.usage.service_tier",
-            "message.usage.input_tokens",
-            "message.usage.output_tokens",
-            "message.usage.cache_read_input_tokens",
-            "message.usage.cache_creation_input_tokens",
-            "message.usage.cache_creation.ephemeral_1h_input_tokens",
-            "content[].text",
-            "content[].thinking",
-            "content[].input.**",
-            "delta.text",
-            "delta.thinking",
-            "delta.partial_json",
-            "completion",
-            "stop_reason",
-            "type",
-            "error.type",
-            "error.status");
+                    "usage.service_tier",
+                    "usage.input_tokens",
+                    "usage.output_tokens",
+                    "usage.cache_read_input_tokens",
+                    "usage.cache_creation_input_tokens",
+                    "usage.cache_creation.ephemeral_1h_input_tokens",
+                    "message.usage.service_tier",
+                    "message.usage.input_tokens",
+                    "message.usage.output_tokens",
+                    "message.usage.cache_read_input_tokens",
+                    "message.usage.cache_creation_input_tokens",
+                    "message.usage.cache_creation.ephemeral_1h_input_tokens",
+                    "stop_reason",
+                    "type",
+                    "error.type",
+                    "error.status")
+            .andTexts(
+                    "content[].text",
+                    "content[].thinking",
+                    "content[].input.**",
+                    "delta.text",
+                    "delta.thinking",
+                    "delta.partial_json",
+                    "completion");
 
     @Override
     public boolean speaksFor(Target target) {
@@ -200,12 +201,8 @@ final class AnthropicMessages implements Dialect {
             if (field.isString()) {
                 response.end();
             }
-        } else if (path.equals("type")) {
-            if (field.text().equals("message_stop")) {
-                response.end();
-            }
-        } else {
-            response.text(field);
+        } else if (path.equals("type") && field.text().equals("message_stop")) {
+            response.end();
         }
     }
 

@@ -183,19 +183,20 @@ final class Bedrock implements Dialect {
             "delta.partial_json");
 
     private static final JsonPaths RESPONSE = paths(List.of(
-            COUNTS.keySet(),
-            DELTA,
-            below("contentBlockDelta.", DELTA),
-            List.of(
-                    TIER,
-                    "usage.cacheDetails[].ttl",
-                    "bytes",
-                    // These come last.
-                    "metrics.latencyMs",
-                    "amazon-bedrock-invocationMetrics.invocationLatency",
-                    "message",
-                    "Message",
-                    "error.type",
+                    COUNTS.keySet(),
+                    List.of(
+                            TIER,
+                            "usage.cacheDetails[].ttl",
+                            "bytes",
+                            // These come last.
+                            "metrics.latencyMs",
+                            "amazon-bedrock-invocationMetrics.invocationLatency",
+                            "message",
+                            "Message",
+                            "error.type")))
+            .andTexts(DELTA.toArray(String[]::new))
+            .andTexts(below("contentBlockDelta.", DELTA).toArray(String[]::new))
+            .andTexts(
                     "output.message.content[].text",
                     "output.message.content[].reasoningContent.reasoningText.text",
                     "output.message.content[].citationsContent.content[].text",
@@ -220,7 +221,7 @@ final class Bedrock implements Dialect {
                     "outputs[].text",
                     "generations[].text",
                     "text",
-                    "completions[].data.text")));
+                    "completions[].data.text");
 
     private static List<String> below(String prefix, List<String> paths) {
         return paths.stream().map(path -> prefix + path).toList();
@@ -327,7 +328,7 @@ final class Bedrock implements Dialect {
             case "error.type" -> response.error(field.text());
             // An error's text, which is all that its body has.
             case "message", "Message" -> response.error("error");
-            default -> response.text(field);
+            default -> {}
         }
     }
 

@@ -47,31 +47,32 @@ final class Cohere implements Dialect {
             .andEnds("messages[].content[]");
 
     private static final JsonPaths RESPONSE = JsonPaths.of(
-            "usage.billed_units.input_tokens",
-            "usage.billed_units.output_tokens",
-            "delta.usage.billed_units.input_tokens",
-            "delta.usage.billed_units.output_tokens",
-            "meta.billed_units.input_tokens",
-            "meta.billed_units.output_tokens",
-            "meta.billed_units.image_tokens",
-            "response.meta.billed_units.input_tokens",
-            "response.meta.billed_units.output_tokens",
-            "message.content[].text",
-            "message.content[].thinking",
-            "message.tool_plan",
-            "message.tool_calls[].function.**",
-            "delta.message.content.text",
-            "delta.message.content.thinking",
-            "delta.message.tool_plan",
-            "delta.message.tool_calls.function.**",
-            "generations[].text",
-            "tool_calls.**",
-            "text",
-            "type",
-            "is_finished",
-            "finish_reason",
-            "delta.finish_reason",
-            "message");
+                    "usage.billed_units.input_tokens",
+                    "usage.billed_units.output_tokens",
+                    "delta.usage.billed_units.input_tokens",
+                    "delta.usage.billed_units.output_tokens",
+                    "meta.billed_units.input_tokens",
+                    "meta.billed_units.output_tokens",
+                    "meta.billed_units.image_tokens",
+                    "response.meta.billed_units.input_tokens",
+                    "response.meta.billed_units.output_tokens",
+                    "type",
+                    "is_finished",
+                    "finish_reason",
+                    "delta.finish_reason",
+                    "message")
+            .andTexts(
+                    "message.content[].text",
+                    "message.content[].thinking",
+                    "message.tool_plan",
+                    "message.tool_calls[].function.**",
+                    "delta.message.content.text",
+                    "delta.message.content.thinking",
+                    "delta.message.tool_plan",
+                    "delta.message.tool_calls.function.**",
+                    "generations[].text",
+                    "tool_calls.**",
+                    "text");
 
     @Override
     public boolean speaksFor(Target target) {
@@ -145,7 +146,7 @@ final class Cohere implements Dialect {
                     response.end();
                 }
             }
-            default -> response.text(field);
+            default -> {}
         }
     }
 

@@ -74,21 +74,22 @@ final class Gemini implements Dialect {
             .andEnds(PARTS.keySet().toArray(String[]::new));
 
     private static final JsonPaths RESPONSE_PATHS = JsonPaths.of(
-            "usageMetadata.serviceTier",
-            "usageMetadata.trafficType",
-            "usageMetadata.promptTokenCount",
-            "usageMetadata.cachedContentTokenCount",
-            "usageMetadata.toolUsePromptTokenCount",
-            "usageMetadata.candidatesTokenCount",
-            "usageMetadata.thoughtsTokenCount",
-            "predictions[].embeddings.statistics.token_count",
-            "candidates[].content.parts[].text",
-            "candidates[].content.parts[].functionCall.**",
-            "candidates[].content.parts[].executableCode.code",
-            "candidates[].content.parts[].codeExecutionResult.output",
-            "candidates[].finishReason",
-            "promptFeedback.blockReason",
-            "error.status");
+                    "usageMetadata.serviceTier",
+                    "usageMetadata.trafficType",
+                    "usageMetadata.promptTokenCount",
+                    "usageMetadata.cachedContentTokenCount",
+                    "usageMetadata.toolUsePromptTokenCount",
+                    "usageMetadata.candidatesTokenCount",
+                    "usageMetadata.thoughtsTokenCount",
+                    "predictions[].embeddings.statistics.token_count",
+                    "candidates[].finishReason",
+                    "promptFeedback.blockReason",
+                    "error.status")
+            .andTexts(
+                    "candidates[].content.parts[].text",
+                    "candidates[].content.parts[].functionCall.**",
+                    "candidates[].content.parts[].executableCode.code",
+                    "candidates[].content.parts[].codeExecutionResult.output");
 
     @Override
     public boolean speaksFor(Target target) {
@@ -187,7 +188,7 @@ final class Gemini implements Dialect {
             case "predictions[].embeddings.statistics.token_count" -> response.part("promptTokenCount", field);
             case "error.status" -> response.error(field.text());
             case "candidates[].finishReason", "promptFeedback.blockReason" -> response.end();
-            default -> response.text(field);
+            default -> {}
         }
     }
 

@@ -25,8 +25,9 @@ final class LlamaCpp implements Dialect {
                     "prompt[].prompt_string")
             .andFiles("prompt.multimodal_data[]", "prompt[].multimodal_data[]");
 
-    private static final JsonPaths RESPONSE =
-            JsonPaths.of("tokens_evaluated", "tokens_predicted", "timings.cache_n", "content", "stop", "error.type");
+    private static final JsonPaths RESPONSE = JsonPaths.of(
+                    "tokens_evaluated", "tokens_predicted", "timings.cache_n", "stop", "error.type")
+            .andTexts("content");
 
     @Override
     public boolean speaksFor(Target target) {
@@ -83,7 +84,7 @@ final class LlamaCpp implements Dialect {
                     response.end();
                 }
             }
-            default -> response.text(field.text());
+            default -> {}
         }
     }
 

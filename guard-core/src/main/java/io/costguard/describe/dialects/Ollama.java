@@ -39,16 +39,9 @@ final class Ollama implements Dialect {
                     "input[]")
             .andFiles("messages[].images[]", "images[]");
 
-    private static final JsonPaths RESPONSE = JsonPaths.of(
-            "prompt_eval_count",
-            "eval_count",
-            "message.content",
-            "message.thinking",
-            "message.tool_calls[].function.**",
-            "response",
-            "thinking",
-            "done",
-            "error");
+    private static final JsonPaths RESPONSE = JsonPaths.of("prompt_eval_count", "eval_count", "done", "error")
+            .andTexts(
+                    "message.content", "message.thinking", "message.tool_calls[].function.**", "response", "thinking");
 
     @Override
     public boolean speaksFor(Target target) {
@@ -111,7 +104,7 @@ final class Ollama implements Dialect {
                     response.end();
                 }
             }
-            default -> response.text(field);
+            default -> {}
         }
     }
 

@@ -95,9 +95,6 @@ abstract class OpenAi implements Dialect {
 
     private record Template(String name, long tokens, long tokensWithTools) {}
 
-    /** Below which there is nothing but the answer: it is what nearly all of a stream is. */
-    private static final String CHOICES = "choices[].";
-
     private final List<String> endings;
 
     /** @param endings of the paths of the requests that it speaks for */
@@ -180,19 +177,11 @@ abstract class OpenAi implements Dialect {
 
     @Override
     public final void response(Field field, ResponseReader response) {
-        if (field.path().startsWith(CHOICES)) {
-            answer(field, response);
-        } else if (field.path().endsWith(TIER)) {
-            response.tier(field.text());
-        } else {
-            aside(field, response);
-        }
-    }
-
-    private void aside(Field field, ResponseReader response) {
         String usage = "usage.";
         int at = field.path().lastIndexOf(usage);
-        if (at >= 0) {
+        if (field.path().endsWith(TIER)) {
+            response.tier(field.text());
+        } else if (at >= 0) {
             used(field.path().substring(at + usage.length()), field, response);
         } else if (field.path().equals("error.type") || field.path().equals("error.code")) {
             response.error(field.text());
@@ -203,8 +192,8 @@ abstract class OpenAi implements Dialect {
         }
     }
 
-    /** What of a response is neither usage nor an error. */
-    abstract void answer(Field field, ResponseReader response);
+    /** What of a response is neither text, nor usage, nor an error. */
+    void answer(Field field, ResponseReader response) {}
 
     private static void used(String name, Field field, ResponseReader response) {
         switch (name) {

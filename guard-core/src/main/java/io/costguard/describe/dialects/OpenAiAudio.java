@@ -19,8 +19,8 @@ final class OpenAiAudio extends OpenAi {
     private static final long RECORDED_BYTES_A_TOKEN = 100;
 
     private static final JsonPaths REQUEST = JsonPaths.of("model", "input", "instructions");
-    private static final JsonPaths RESPONSE = paths(List.of("usage"), "text");
-    private static final JsonPaths EVENT = paths(List.of("usage"), "type", "delta");
+    private static final JsonPaths RESPONSE = paths(List.of("usage")).andTexts("text");
+    private static final JsonPaths EVENT = paths(List.of("usage"), "type").andTexts("delta");
 
     OpenAiAudio() {
         super("/audio/transcriptions", "/audio/translations", "/audio/speech");
@@ -66,9 +66,7 @@ final class OpenAiAudio extends OpenAi {
 
     @Override
     void answer(Field field, ResponseReader response) {
-        if (!field.path().equals("type")) {
-            response.text(field.text());
-        } else if (field.text().equals("transcript.text.done") || field.text().equals("speech.audio.done")) {
+        if (field.text().equals("transcript.text.done") || field.text().equals("speech.audio.done")) {
             response.end();
         }
     }

@@ -42,31 +42,29 @@ final class OpenAiChat extends OpenAi {
     /** Groq has its usage in a place of its own (API reference, "Create chat completion"), or in both. */
     private static final List<String> USAGE = List.of("usage", "x_groq.usage");
 
-    private static final JsonPaths RESPONSE = paths(
-            USAGE,
-            "choices[].message.content",
-            "choices[].message.content[].text",
-            "choices[].message.content[].thinking[].text",
-            "choices[].message.refusal",
-            "choices[].message.reasoning",
-            "choices[].message.reasoning_content",
-            "choices[].message.audio.transcript",
-            "choices[].message.tool_calls[].function.**",
-            "choices[].message.function_call.**");
+    private static final JsonPaths RESPONSE = paths(USAGE)
+            .andTexts(
+                    "choices[].message.content",
+                    "choices[].message.content[].text",
+                    "choices[].message.content[].thinking[].text",
+                    "choices[].message.refusal",
+                    "choices[].message.reasoning",
+                    "choices[].message.reasoning_content",
+                    "choices[].message.audio.transcript",
+                    "choices[].message.tool_calls[].function.**",
+                    "choices[].message.function_call.**");
 
-    private static final JsonPaths EVENT = paths(
-            USAGE,
-            "object",
-            "x_groq.error",
-            "choices[].delta.content",
-            "choices[].delta.content[].text",
-            "choices[].delta.content[].thinking[].text",
-            "choices[].delta.refusal",
-            "choices[].delta.reasoning",
-            "choices[].delta.reasoning_content",
-            "choices[].delta.audio.transcript",
-            "choices[].delta.tool_calls[].function.**",
-            "choices[].delta.function_call.**");
+    private static final JsonPaths EVENT = paths(USAGE, "object", "x_groq.error")
+            .andTexts(
+                    "choices[].delta.content",
+                    "choices[].delta.content[].text",
+                    "choices[].delta.content[].thinking[].text",
+                    "choices[].delta.refusal",
+                    "choices[].delta.reasoning",
+                    "choices[].delta.reasoning_content",
+                    "choices[].delta.audio.transcript",
+                    "choices[].delta.tool_calls[].function.**",
+                    "choices[].delta.function_call.**");
 
     OpenAiChat() {
         super("/chat/completions");
@@ -124,7 +122,7 @@ final class OpenAiChat extends OpenAi {
                 }
             }
             case "x_groq.error" -> response.error(field.text());
-            default -> response.text(field);
+            default -> {}
         }
     }
 }

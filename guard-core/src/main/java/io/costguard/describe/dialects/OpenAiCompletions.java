@@ -15,7 +15,7 @@ final class OpenAiCompletions extends OpenAi {
             JsonPaths.of("model", "max_tokens", "n", "best_of", "prompt", "prompt[]", "prompt[][]", "suffix");
 
     private static final JsonPaths RESPONSE =
-            paths(List.of("usage"), "choices[].text", "choices[].message.content", "choices[].delta.content");
+            paths(List.of("usage")).andTexts("choices[].text", "choices[].message.content", "choices[].delta.content");
 
     OpenAiCompletions() {
         super("/completions");
@@ -57,12 +57,5 @@ final class OpenAiCompletions extends OpenAi {
     @Override
     public JsonPaths responsePaths() {
         return RESPONSE;
-    }
-
-    @Override
-    void answer(Field field, ResponseReader response) {
-        if (field.isString()) {
-            response.text(field.text());
-        }
     }
 }

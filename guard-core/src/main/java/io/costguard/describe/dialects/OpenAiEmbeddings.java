@@ -46,7 +46,4 @@ final class OpenAiEmbeddings extends OpenAi {
     public JsonPaths responsePaths() {
         return RESPONSE;
     }
-
-    @Override
-    void answer(Field field, ResponseReader response) {}
 }

@@ -37,7 +37,4 @@ final class OpenAiModerations extends OpenAi {
     public JsonPaths responsePaths() {
         return RESPONSE;
     }
-
-    @Override
-    void answer(Field field, ResponseReader response) {}
 }

@@ -54,17 +54,16 @@ final class OpenAiResponses extends OpenAi {
                     "input[].output.image_url")
             .andEnds("input[].content[]", "input[].output[]");
 
-    private static final JsonPaths RESPONSE = paths(
-            List.of("usage"),
-            "status",
-            "output[].content[].text",
-            "output[].content[].refusal",
-            "output[].summary[].text",
-            "output[].arguments",
-            "output[].input");
+    private static final JsonPaths RESPONSE = paths(List.of("usage"), "status")
+            .andTexts(
+                    "output[].content[].text",
+                    "output[].content[].refusal",
+                    "output[].summary[].text",
+                    "output[].arguments",
+                    "output[].input");
 
-    private static final JsonPaths EVENT =
-            paths(List.of("response.usage"), "type", "delta", "code", "response.error.code");
+    private static final JsonPaths EVENT = paths(List.of("response.usage"), "type", "code", "response.error.code")
+            .andTexts("delta");
 
     OpenAiResponses() {
         super("/responses", "/responses/compact");
@@ -134,7 +133,7 @@ final class OpenAiResponses extends OpenAi {
                 }
             }
             case "code", "response.error.code" -> response.error(field.text());
-            default -> response.text(field);
+            default -> {}
         }
     }
 }

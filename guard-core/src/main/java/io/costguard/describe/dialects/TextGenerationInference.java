@@ -25,12 +25,12 @@ final class TextGenerationInference implements Dialect {
     private static final JsonPaths REQUEST = JsonPaths.of("inputs", "parameters.max_new_tokens", "parameters.best_of");
 
     private static final JsonPaths RESPONSE = JsonPaths.of(
-            "details.input_length",
-            "details.generated_tokens",
-            "details.finish_reason",
-            "token.text",
-            "generated_text",
-            "error_type");
+                    "details.input_length",
+                    "details.generated_tokens",
+                    "details.finish_reason",
+                    "generated_text",
+                    "error_type")
+            .andTexts("token.text");
 
     @Override
     public boolean speaksFor(Target target) {
@@ -77,7 +77,6 @@ final class TextGenerationInference implements Dialect {
             case "details.generated_tokens" -> response.reported(OUTPUT, field);
             case "error_type" -> response.error(field.text());
             case "details.finish_reason" -> response.end();
-            case "token.text" -> response.text(field.text());
             default -> {
                 // Of a stream, null but in the last event.
                 if (field.isString()) {
