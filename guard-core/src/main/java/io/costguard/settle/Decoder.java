@@ -67,22 +67,27 @@ final class Decoder {
         };
     }
 
-    /** @throws DataFormatException where the bytes are not what the encoding says, or far too many */
-    void decode(ByteBuffer in, Sink sink) throws DataFormatException {
-        if (inflater == null && in.hasArray()) {
-            int offset = in.arrayOffset() + in.position();
-            int length = in.remaining();
-            in.position(in.limit());
-            sink.accept(in.array(), offset, length);
-            return;
-        } else if (inflater == null) {
+    /**
+     * Leaves the buffer as it is.
+     *
+     * @throws DataFormatException where the bytes are not what the encoding says, or far too many
+     */
+    void decode(ByteBuffer bytes, Sink sink) throws DataFormatException {
+        if (inflater != null) {
+            inflate(bytes.duplicate(), inflater, sink);
+        } else if (bytes.hasArray()) {
+            sink.accept(bytes.array(), bytes.arrayOffset() + bytes.position(), bytes.remaining());
+        } else {
+            ByteBuffer in = bytes.duplicate();
             while (in.hasRemaining()) {
                 int count = Math.min(PIECE, in.remaining());
                 in.get(out(count), 0, count);
                 sink.accept(out, 0, count);
             }
-            return;
         }
+    }
+
+    private void inflate(ByteBuffer in, Inflater inflater, Sink sink) throws DataFormatException {
         while (encoding == Encoding.GZIP && header != Header.OVER && in.hasRemaining()) {
             headerByte(in.get() & 0xff);
             skipAbsentHeaders();

@@ -112,7 +112,7 @@ public final class Meter implements Dialect.ResponseReader {
             return;
         }
         try {
-            decoder.decode(bytes.duplicate(), sink);
+            decoder.decode(bytes, sink);
         } catch (DataFormatException e) {
             off = true;
             decoder.end();
