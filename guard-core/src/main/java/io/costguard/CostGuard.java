@@ -320,6 +320,16 @@ public final class CostGuard implements AutoCloseable {
         }
     }
 
+    /**
+     * What this process holds of the limits that the call would fall under, for when Redis fails: nothing, unless the guard was told to {@link
+     * WhenRedisFails#spendLeased}. Times the number of processes, it is the most that may go above the limits where Redis loses its state. Does
+     * not ask Redis.
+     */
+    public List<Slice> leased(GuardedCall made) {
+        GuardedCall call = ofThisThread(made);
+        return limiter == null ? List.of() : limiter.leased(call);
+    }
+
     /** Returns when all that was settled so far is in Redis. */
     public void flush() throws GuardUnavailableException {
         if (limiter != null) {
@@ -334,7 +344,8 @@ public final class CostGuard implements AutoCloseable {
 
     /**
      * Refuses new calls, takes those that wait out of line, settles what there is to settle, and lets go of Redis. It takes as long as one
-     * decision may take at most; what Redis has not taken by then stays charged, which is logged.
+     * decision may take at most, or two where slices are being leased ({@link WhenRedisFails#spendLeased}); what Redis has not taken by then
+     * stays charged, which is logged.
      */
     @Override
     public void close() {

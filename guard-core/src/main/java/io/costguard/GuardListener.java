@@ -35,6 +35,9 @@ public interface GuardListener {
     /** Redis could not decide, and the call goes uncounted. */
     default void onFailedOpen(FailedOpen event) {}
 
+    /** Redis could not decide, and the call goes by what was leased beforehand. */
+    default void onSpentLeased(SpentLeased event) {}
+
     /**
      * A call that may go.
      *
@@ -142,4 +145,12 @@ public interface GuardListener {
      * @param cause why Redis could not decide
      */
     record FailedOpen(GuardedCall call, GuardUnavailableException cause) {}
+
+    /**
+     * A call that goes by what this process had leased ({@link WhenRedisFails#spendLeased}).
+     *
+     * @param left what it has left for calls like this one
+     * @param cause why Redis could not decide
+     */
+    record SpentLeased(GuardedCall call, List<Slice> left, GuardUnavailableException cause) {}
 }

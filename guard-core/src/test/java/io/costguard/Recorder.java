@@ -13,6 +13,7 @@ public final class Recorder implements GuardListener {
     public final List<Denied> denials = new CopyOnWriteArrayList<>();
     public final List<Settlement> settlements = new CopyOnWriteArrayList<>();
     public final List<FailedOpen> failedOpen = new CopyOnWriteArrayList<>();
+    public final List<SpentLeased> spentLeased = new CopyOnWriteArrayList<>();
 
     @Override
     public void onGranted(Grant event) {
@@ -52,5 +53,10 @@ public final class Recorder implements GuardListener {
     @Override
     public void onFailedOpen(FailedOpen event) {
         failedOpen.add(event);
+    }
+
+    @Override
+    public void onSpentLeased(SpentLeased event) {
+        spentLeased.add(event);
     }
 }

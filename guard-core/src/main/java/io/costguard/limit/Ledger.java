@@ -2,6 +2,7 @@ package io.costguard.limit;
 
 import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
+import io.costguard.Limit;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -67,6 +68,23 @@ public interface Ledger extends AutoCloseable {
 
     /** How all limits of these claims' subjects stand, in their order, and for a newcomer that asks so much; charges nothing. */
     List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) throws GuardUnavailableException;
+
+    /** Completes after so long in its {@link #nanoTime() time}. */
+    CompletableFuture<Void> after(long nanos);
+
+    /**
+     * For how long at least what is charged from now on to this limit counts together with what is sent then, by what is known of the ledger's
+     * clock: until its window closes, its slot is over, or, of calls in flight, nobody would have renewed it; 0 where that is not known. What is
+     * charged to a bucket counts for ever, and is refilled.
+     */
+    long countsNanos(Limit limit);
+
+    /**
+     * Gives a charge back, and makes it anew without asking, in one step; but for calls in flight, which are renewed by themselves. It writes to
+     * the eras of the charge, which must be its own, and those of parts that were made of it. Fails where the ledger is away for longer than one
+     * decision may take, or nobody knows whether it was done. What is settled of it meanwhile waits.
+     */
+    CompletableFuture<?> renew(Charge charge);
 
     /** Lets nobody go at these subjects for so long, in the whole fleet; completes when that is in the ledger. */
     CompletableFuture<?> hold(List<Subject> subjects, Duration hold);

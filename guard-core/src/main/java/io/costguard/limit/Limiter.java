@@ -12,6 +12,7 @@ import io.costguard.LimitStatus;
 import io.costguard.MisfitException;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
+import io.costguard.Slice;
 import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
 import io.costguard.describe.Remaining;
@@ -28,6 +29,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Decides whether a call may go: finds what it would be charged to, asks the pre-check and then the ledger, and turns their
@@ -48,6 +50,8 @@ public final class Limiter implements AutoCloseable {
     private final Duration timeout;
     private final Listeners listeners;
     private final Outage outage;
+    /** Null where nothing is leased. */
+    private final @Nullable Slices slices;
 
     public Limiter(
             Subjects subjects,
@@ -67,6 +71,10 @@ public final class Limiter implements AutoCloseable {
         this.whenRedisFails = whenRedisFails;
         this.timeout = timeout;
         this.listeners = new Listeners(List.of(listeners));
+        this.slices = whenRedisFails
+                .slice()
+                .map(share -> new Slices(ledger, share, timeout))
+                .orElse(null);
     }
 
     /**
@@ -444,6 +452,9 @@ public final class Limiter implements AutoCloseable {
 
     @Override
     public void close() {
+        if (slices != null) {
+            slices.close();
+        }
         ledger.close();
     }
 
@@ -481,6 +492,9 @@ public final class Limiter implements AutoCloseable {
     private Admission admission(
             Asking asking, Patience patience, PreCheck.Tickets tickets, Verdict verdict, Duration waited) {
         outage.decided();
+        if (slices != null) {
+            slices.used(asking.claims());
+        }
         if (verdict instanceof Verdict.Shortfall denied) {
             if (waited.isZero()) {
                 preCheck.remember(denied, asking.claims(), tickets);
@@ -497,12 +511,36 @@ public final class Limiter implements AutoCloseable {
     private Admission whenUnavailable(GuardedCall call, GuardUnavailableException cause)
             throws GuardUnavailableException {
         outage.undecided(cause, whenRedisFails);
+        if (slices != null) {
+            return spent(slices, call, cause);
+        }
         if (whenRedisFails != WhenRedisFails.failOpen()) {
             throw cause;
         }
         GuardedCall shown = askings.identified(call);
         listeners.failedOpen(shown, cause);
         return new Admission.Granted(Reservation.uncounted(shown));
+    }
+
+    private Admission spent(Slices slices, GuardedCall call, GuardUnavailableException cause)
+            throws GuardUnavailableException {
+        Asking asking;
+        try {
+            asking = askings.of(call);
+        } catch (RuntimeException e) {
+            // What the guard failed at may be just that.
+            cause.addSuppressed(e);
+            throw cause;
+        }
+        Slices.Spending spending = slices.spend(asking.claims(), cause);
+        List<Subject> subjects = asking.claims().stream().map(Claim::subject).toList();
+        listeners.spentLeased(asking.call(), slices.of(subjects), cause);
+        return new Admission.Granted(Reservation.of(asking.call(), spending, this));
+    }
+
+    /** What this process holds for calls like this one, for when the ledger is away. */
+    public List<Slice> leased(GuardedCall call) {
+        return slices == null ? List.of() : slices.of(askings.subjectsOf(call));
     }
 
     private Admission granted(Asking asking, List<Charge> charges, Duration waited) {

@@ -9,6 +9,7 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.Outcome;
+import io.costguard.Slice;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -79,6 +80,11 @@ final class Listeners {
     void failedOpen(GuardedCall call, GuardUnavailableException cause) {
         GuardListener.FailedOpen event = new GuardListener.FailedOpen(call, cause);
         tell(listener -> listener.onFailedOpen(event));
+    }
+
+    void spentLeased(GuardedCall call, List<Slice> left, GuardUnavailableException cause) {
+        GuardListener.SpentLeased event = new GuardListener.SpentLeased(call, left, cause);
+        tell(listener -> listener.onSpentLeased(event));
     }
 
     private static List<GuardListener.Left> left(List<Charge> charges) {

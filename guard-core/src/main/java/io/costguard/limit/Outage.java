@@ -34,6 +34,12 @@ final class Outage {
                     "Redis could not decide, and calls go uncounted, as the guard was told to (failOpen): {}; not"
                             + " repeated until it has decided again",
                     cause.getMessage());
+        } else if (policy.slice().isPresent()) {
+            log.warn(
+                    "Redis could not decide, and calls are sent while what was leased beforehand covers them ({}): {}; not"
+                            + " repeated until it has decided again",
+                    policy,
+                    cause.getMessage());
         } else {
             log.warn(
                     "Redis could not decide, and calls are not sent (failClosed): {}; not repeated until it has decided"

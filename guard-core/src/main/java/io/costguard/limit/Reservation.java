@@ -23,24 +23,32 @@ public final class Reservation implements Permit {
     private final List<Charge> charges;
     private final @Nullable Limiter limiter;
     private final Duration waited;
+    private final Runnable afterwards;
     private final AtomicBoolean ended = new AtomicBoolean();
     /** Made when it is first asked for: most never are. */
     private volatile @Nullable String id;
 
-    private Reservation(GuardedCall call, List<Charge> charges, @Nullable Limiter limiter, Duration waited) {
+    private Reservation(
+            GuardedCall call, List<Charge> charges, @Nullable Limiter limiter, Duration waited, Runnable afterwards) {
         this.call = call;
         this.charges = charges;
         this.limiter = limiter;
         this.waited = waited;
+        this.afterwards = afterwards;
     }
 
     static Reservation of(GuardedCall call, List<Charge> charges, Limiter limiter, Duration waited) {
-        return new Reservation(call, charges, limiter, waited);
+        return new Reservation(call, charges, limiter, waited, () -> {});
+    }
+
+    /** Of slices that were leased before. */
+    static Reservation of(GuardedCall call, Slices.Spending spending, Limiter limiter) {
+        return new Reservation(call, spending.charges(), limiter, Duration.ZERO, spending.ended());
     }
 
     /** For a call that goes uncounted: there is nothing to end. */
     public static Reservation uncounted(GuardedCall call) {
-        return new Reservation(call, List.of(), null, Duration.ZERO);
+        return new Reservation(call, List.of(), null, Duration.ZERO, () -> {});
     }
 
     @Override
@@ -106,6 +114,7 @@ public final class Reservation implements Permit {
     public void end(Cost actual, Outcome outcome) {
         if (limiter != null && ended.compareAndSet(false, true)) {
             limiter.end(this, actual, outcome);
+            afterwards.run();
         }
     }
 

@@ -16,7 +16,7 @@ public record Subject(String key, Budget budget) {
     }
 
     /** What is told of each limit, told of those of another budget with the same balances: 0 of what this one does not have. */
-    long[] retold(long[] amounts, Subject other) {
+    public long[] retold(long[] amounts, Subject other) {
         long[] retold = new long[other.limits().size()];
         for (int i = 0; i < retold.length; i++) {
             for (int j = 0; j < amounts.length; j++) {

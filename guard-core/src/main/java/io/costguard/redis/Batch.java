@@ -253,6 +253,9 @@ final class Batch {
          */
         record Renew(Subject subject, int limit, Map<Long, Long> byEra) implements Call {}
 
+        /** Gives a charge back where it was made, and makes it anew in the present; but for calls in flight. */
+        record Recharge(Charge charge) implements Call {}
+
         /** Gives back what was charged whenever. */
         record Refund(Claim claim) implements Call {}
 
@@ -325,6 +328,13 @@ final class Batch {
         /** Calls in flight are charged in this era from now on; {@link Done} where their budget does not limit them any more. */
         record Renewed(long era) implements Result {}
 
+        /**
+         * A charge was made anew.
+         *
+         * @param eras for each limit of its subject, that in which it is charged from now on
+         */
+        record Recharged(long[] eras) implements Result {}
+
         /** A balance was above what it was corrected to. */
         record Corrected() implements Result {}
 
@@ -363,6 +373,8 @@ final class Batch {
             adjust(new Claim(correction.subject(), down), CORRECTION, amount -> Cost.MAX_AMOUNT - amount);
         } else if (call instanceof Call.Renew renew) {
             addRenewal(renew);
+        } else if (call instanceof Call.Recharge recharge) {
+            addRecharge(recharge.charge());
         } else if (call instanceof Call.Refund refund) {
             adjust(refund.claim(), REFUND, amount -> -amount);
         } else if (call instanceof Call.Reset reset) {
@@ -382,6 +394,17 @@ final class Batch {
         Settling present = inFlight(place, renew, 0, calls);
         add(present);
         changeOf.add(present);
+    }
+
+    private void addRecharge(Charge made) {
+        Place place = named(place(made.claim().subject()));
+        Charge charge = made.under(place.subject);
+        long[] amounts = charge.claim().amounts();
+        long[] back = Arrays.stream(amounts).map(amount -> -amount).toArray();
+        add(new Settling(place, charge.eras(), back));
+        Settling anew = new Settling(place, new long[amounts.length], amounts);
+        add(anew);
+        changeOf.add(anew);
     }
 
     private static Settling inFlight(Place place, Call.Renew renew, long era, long more) {
@@ -627,6 +650,13 @@ final class Batch {
                 results[i] = renewed instanceof Result.Done && limit >= 0
                         ? new Result.Renewed(states[present.place.number - 1].eras()[limit])
                         : renewed;
+            } else if (call instanceof Call.Recharge recharge) {
+                Change anew = changeOf.get(change++);
+                Result recharged = changed(anew, flags);
+                Subject subject = recharge.charge().claim().subject();
+                results[i] = recharged instanceof Result.Done
+                        ? new Result.Recharged(anew.place.subject.retold(states[anew.place.number - 1].eras(), subject))
+                        : recharged;
             } else if (call instanceof Call.Reserve) {
                 results[i] = reserved(in, reserves.get(reserve++), flags, states);
             } else if (call instanceof Call.Look look) {

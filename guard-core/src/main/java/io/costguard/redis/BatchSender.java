@@ -63,8 +63,9 @@ final class BatchSender {
     void connect(Lane unused, Lines lines, long timeoutNanos) {
         Batch empty = new Batch(lines);
         byte[] request = empty.request(Batch.Mode.LOOK, unused.number(), 0, laneTtlMillis, 0);
-        clock.told(empty.read(script.runWhole(redis, empty.keys(unused.key()), request, timeoutNanos))
-                .micros());
+        long askedNanos = clock.nanoTime();
+        byte[] reply = script.runWhole(redis, empty.keys(unused.key()), request, timeoutNanos);
+        clock.told(empty.read(reply).micros(), askedNanos);
     }
 
     /**
@@ -126,8 +127,9 @@ final class BatchSender {
         byte[] request = batch.request(mode, lane.number(), notAfterMicros, laneTtlMillis, serverMicros);
         // Half of what is left, so that a reply that is lost leaves time to ask for it again.
         long attemptNanos = Math.max(leftNanos / 2, PAUSE_NANOS);
+        long askedNanos = clock.nanoTime();
         Batch.Reply reply = batch.read(script.run(redis, batch.keys(lane.key()), request, attemptNanos));
-        clock.told(reply.micros());
+        clock.told(reply.micros(), askedNanos);
         return reply;
     }
 

@@ -101,6 +101,11 @@ final class Leases {
         return limit;
     }
 
+    /** A call has one; what is leased for when Redis fails may have more. */
+    private static long slots(Charge charge) {
+        return charge.claim().amounts()[inFlight(charge)];
+    }
+
     /** All subjects of a guard have the same lease. */
     private void startTimer(Subject subject) {
         long micros =
@@ -161,7 +166,7 @@ final class Leases {
     private Runnable renewal(List<Charge> charges, CompletableFuture<Void> known) {
         Map<Long, Long> byEra = new TreeMap<>();
         for (Charge charge : charges) {
-            byEra.merge(charge.eras()[inFlight(charge)], 1L, Long::sum);
+            byEra.merge(charge.eras()[inFlight(charge)], slots(charge), Long::sum);
         }
         Subject subject = charges.get(0).claim().subject();
         Batch.Call.Renew call = new Batch.Call.Renew(subject, inFlight(subject), byEra);
@@ -178,7 +183,7 @@ final class Leases {
             for (Charge charge : charges) {
                 int limit = inFlight(charge);
                 if (Terms.isGone(charge.eras()[limit], era)) {
-                    lapsed++;
+                    lapsed += slots(charge);
                 }
                 charge.eras()[limit] = era;
             }

@@ -2,6 +2,7 @@ package io.costguard.redis;
 
 import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
+import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.LatestBudgets;
@@ -19,6 +20,7 @@ import java.util.Base64;
 import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -104,6 +106,10 @@ public final class RedisLedger implements Ledger {
     private final Queue<Settling> settles = new ConcurrentLinkedQueue<>();
     private final AtomicInteger settlesWaiting = new AtomicInteger();
     private final Set<Settling> unsettled = ConcurrentHashMap.newKeySet();
+    /** By its eras, which a charge and its parts have in common, each that is being renewed: what of it is settled has to wait. */
+    @SuppressWarnings("ArrayAsKeyOfSetOrMap") // it is their identity that tells
+    private final Map<long[], CompletableFuture<Void>> renewing = new ConcurrentHashMap<>();
+
     private final Queue<Unknown> unknown = new ConcurrentLinkedQueue<>();
     private final Thread pump;
     private volatile LatestBudgets latest = LatestBudgets.NONE;
@@ -161,7 +167,7 @@ public final class RedisLedger implements Ledger {
 
         /** What would be old news, or come at a time when nobody expects it any more. */
         boolean isForgottenSoon() {
-            return isCorrection() || call instanceof Batch.Call.Reset;
+            return isCorrection() || call instanceof Batch.Call.Reset || call instanceof Batch.Call.Recharge;
         }
     }
 
@@ -320,9 +326,43 @@ public final class RedisLedger implements Ledger {
             }
         };
         for (Settled each : settled) {
-            CompletableFuture<Void> slotKnown = leases.end(each.charge());
-            begin(new Settling(new Batch.Call.Settle(each), thenOnce, clock.nanoTime()), slotKnown);
+            begin(new Settling(new Batch.Call.Settle(each), thenOnce, clock.nanoTime()), erasKnown(each.charge()));
         }
+    }
+
+    /** A charge is given back from now on; completes when it is known in which eras. */
+    private CompletableFuture<Void> erasKnown(Charge charge) {
+        CompletableFuture<Void> slot = leases.end(charge);
+        CompletableFuture<Void> renewal = renewing.get(charge.eras());
+        return renewal == null ? slot : CompletableFuture.allOf(slot, renewal);
+    }
+
+    @Override
+    public CompletableFuture<?> renew(Charge charge) {
+        long[] eras = charge.eras();
+        CompletableFuture<Void> known = new CompletableFuture<>();
+        renewing.put(eras, known);
+        Consumer<Batch.Result> then = result -> {
+            if (result instanceof Batch.Result.Recharged recharged) {
+                System.arraycopy(recharged.eras(), 0, eras, 0, eras.length);
+            }
+        };
+        CompletableFuture<?> done = change(new Batch.Call.Recharge(charge), then);
+        CompletableFuture<?> unused = done.whenComplete((nothing, failure) -> {
+            renewing.remove(eras);
+            known.complete(null);
+        });
+        return done;
+    }
+
+    @Override
+    public CompletableFuture<Void> after(long nanos) {
+        return clock.after(nanos);
+    }
+
+    @Override
+    public long countsNanos(Limit limit) {
+        return clock.countsNanos(limit);
     }
 
     /** Renewals are settled, in their turn, as often as it takes. */
@@ -372,17 +412,18 @@ public final class RedisLedger implements Ledger {
     }
 
     private CompletableFuture<?> change(List<Batch.Call> calls) {
+        return CompletableFuture.allOf(
+                calls.stream().map(call -> change(call, result -> {})).toArray(CompletableFuture<?>[]::new));
+    }
+
+    private CompletableFuture<?> change(Batch.Call call, Consumer<Batch.Result> then) {
         if (settlesWaiting.get() >= SETTLES_KEPT || closed) {
             return CompletableFuture.failedFuture(
                     closed ? Waiters.closed() : new GuardUnavailableException("too much waits for Redis"));
         }
-        List<CompletableFuture<Void>> done = new ArrayList<>();
-        for (Batch.Call call : calls) {
-            Settling settling = new Settling(call, result -> {}, clock.nanoTime());
-            done.add(settling.done);
-            begin(settling, COMPLETED);
-        }
-        return CompletableFuture.allOf(done.toArray(CompletableFuture<?>[]::new));
+        Settling settling = new Settling(call, then, clock.nanoTime());
+        begin(settling, COMPLETED);
+        return settling.done;
     }
 
     private void begin(Settling settling, CompletableFuture<Void> after) {

@@ -1,5 +1,6 @@
 package io.costguard.redis;
 
+import io.costguard.Limit;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongFunction;
@@ -12,9 +13,10 @@ import java.util.function.LongSupplier;
 final class ServerClock {
     private final LongSupplier nanoTime;
     private final LongFunction<CompletableFuture<Void>> after;
-    private volatile Seen seen = new Seen(0, 0);
+    private volatile Seen seen = new Seen(0, 0, 0);
 
-    private record Seen(long micros, long atNanos) {}
+    /** What it was at the server at some time between when it was asked and when that was heard. */
+    private record Seen(long micros, long askedNanos, long heardNanos) {}
 
     /** In the time of this machine. */
     ServerClock() {
@@ -29,14 +31,26 @@ final class ServerClock {
         this.after = after;
     }
 
-    void told(long micros) {
-        seen = new Seen(micros, nanoTime.getAsLong());
+    void told(long micros, long askedNanos) {
+        seen = new Seen(micros, askedNanos, nanoTime.getAsLong());
     }
 
-    /** 0 before the first reply. */
+    /** At the earliest; 0 before the first reply. */
     long micros() {
         Seen last = seen;
-        return last.micros() == 0 ? 0 : last.micros() + (nanoTime.getAsLong() - last.atNanos()) / 1_000;
+        return last.micros() == 0 ? 0 : last.micros() + (nanoTime.getAsLong() - last.heardNanos()) / 1_000;
+    }
+
+    /** For how long at least what is charged from now on to this limit counts together with what is sent then; 0 where that is not known. */
+    long countsNanos(Limit limit) {
+        Seen last = seen;
+        if (last.micros() == 0) {
+            return 0;
+        }
+        long now = nanoTime.getAsLong();
+        long earliest = last.micros() + (now - last.heardNanos()) / 1_000;
+        long latest = last.micros() + (now - last.askedNanos()) / 1_000;
+        return Terms.countsNanos(limit, earliest, latest);
     }
 
     long nanoTime() {

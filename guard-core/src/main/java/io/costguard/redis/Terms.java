@@ -117,6 +117,43 @@ final class Terms {
         return Math.floorMod(now - era, ERAS) >= SLOTS;
     }
 
+    /**
+     * For how long at least what is charged from now on counts together with what is sent then, now being between these two.
+     *
+     * <p>Calls in flight are heard of at least every third of a lease; so half of one after that has been possible, they are still known.
+     */
+    static long countsNanos(Limit limit, long earliestMicros, long latestMicros) {
+        long period = periodMicros(limit.window());
+        long start = limit.window().label().equals("week") ? EPOCH_TO_MONDAY_MICROS : 0;
+        return switch (kind(limit)) {
+            case ALIGNED -> nanos(untilNext(period, earliestMicros - start) - (latestMicros - earliestMicros));
+            case SLIDING -> nanos(untilNext(slotMicros(limit), earliestMicros) - (latestMicros - earliestMicros));
+            case CALENDAR -> nanos(endOfCalendarWindow(limit, earliestMicros) - latestMicros);
+            case IN_FLIGHT -> nanos(period / 2);
+            default -> Long.MAX_VALUE;
+        };
+    }
+
+    private static long untilNext(long period, long micros) {
+        return period - Math.floorMod(micros, period);
+    }
+
+    private static long endOfCalendarWindow(Limit limit, long micros) {
+        long end = Long.MAX_VALUE;
+        for (long bound : bounds(limit, micros)) {
+            end = bound > micros ? Math.min(end, bound) : end;
+        }
+        return end;
+    }
+
+    private static long nanos(long micros) {
+        return Math.max(0, micros) * 1_000;
+    }
+
+    private static long slotMicros(Limit limit) {
+        return (periodMicros(limit.window()) + SLOTS - 2) / (SLOTS - 1);
+    }
+
     static Terms of(Budget budget) {
         Terms terms = KNOWN.getIfPresent(budget);
         return terms != null ? terms : KNOWN.get(budget, unknown -> new Terms(unknown.limits()));
@@ -157,7 +194,7 @@ final class Terms {
             out.putLong(periodMicros(limit.window()));
             switch (kinds[i]) {
                 case LONG_BUCKET -> out.putLong(limit.amount());
-                case SLIDING, IN_FLIGHT -> out.putLong((periodMicros(limit.window()) + SLOTS - 2) / (SLOTS - 1));
+                case SLIDING, IN_FLIGHT -> out.putLong(slotMicros(limit));
                 case ALIGNED -> out.putLong(limit.window().label().equals("week") ? EPOCH_TO_MONDAY_MICROS : 0);
                 default -> {
                     for (long bound : bounds(limit, serverMicros)) {

@@ -2,6 +2,7 @@ package io.costguard.redis;
 
 import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
+import io.costguard.Limit;
 import io.costguard.VirtualTime;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
@@ -78,7 +79,8 @@ public final class VirtualLedger implements Ledger {
         return ChronoUnit.MICROS.between(Instant.EPOCH, time.now());
     }
 
-    private CompletableFuture<Void> after(long nanos) {
+    @Override
+    public CompletableFuture<Void> after(long nanos) {
         CompletableFuture<Void> passed = new CompletableFuture<>();
         time.at(time.now().plusNanos(nanos), () -> passed.complete(null));
         return passed;
@@ -114,6 +116,24 @@ public final class VirtualLedger implements Ledger {
         // Renewals are done at once here: none is on its way.
         CompletableFuture<Void> unused = leases.end(settled.charge());
         Batch.Result unusedToo = change(new Batch.Call.Settle(settled));
+    }
+
+    @Override
+    public long countsNanos(Limit limit) {
+        return clock.countsNanos(limit);
+    }
+
+    @Override
+    public CompletableFuture<?> renew(Charge charge) {
+        try {
+            Batch.Result result = decided(new Batch.Call.Recharge(charge));
+            if (result instanceof Batch.Result.Recharged recharged) {
+                System.arraycopy(recharged.eras(), 0, charge.eras(), 0, charge.eras().length);
+            }
+            return CompletableFuture.completedFuture(result);
+        } catch (GuardUnavailableException e) {
+            return CompletableFuture.failedFuture(e);
+        }
     }
 
     private final class RenewerOfLeases implements Leases.Renewer {
@@ -238,7 +258,7 @@ public final class VirtualLedger implements Ledger {
         if (mode == Batch.Mode.RUN) {
             lane.advance(0);
         }
-        clock.told(reply.micros());
+        clock.told(reply.micros(), nanoTime());
         waiters.told(reply.wakes());
         return reply.results().get(0);
     }

@@ -292,6 +292,21 @@ class LimiterTest {
         }
 
         @Override
+        public CompletableFuture<Void> after(long nanos) {
+            return new CompletableFuture<>();
+        }
+
+        @Override
+        public long countsNanos(Limit limit) {
+            return Long.MAX_VALUE;
+        }
+
+        @Override
+        public CompletableFuture<?> renew(Charge charge) {
+            return CompletableFuture.completedFuture(null);
+        }
+
+        @Override
         public CompletableFuture<?> hold(List<Subject> subjects, Duration hold) {
             return CompletableFuture.completedFuture(null);
         }

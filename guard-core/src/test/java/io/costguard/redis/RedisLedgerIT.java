@@ -183,6 +183,69 @@ class RedisLedgerIT {
         awaitBalance(100 - 80);
     }
 
+    // ------------------------------------------------------------- what is leased for when Redis fails, and renewed
+
+    @Test
+    void aRenewalGivesBackAndChargesInOneStepSoThatNobodyCanTakeItMeanwhile() throws Exception {
+        Charge charge = granted(40);
+        reserve(60);
+
+        ledger.renew(charge).get();
+
+        assertThat(reserve(1)).isInstanceOf(Verdict.Shortfall.class);
+        settle(charge, 0);
+        ledger.flush(deadline());
+        assertThat(balance()).isEqualTo(40);
+    }
+
+    @Test
+    void whatIsSettledWhileNobodyKnowsOfARenewalThatRanIsSettledWhereItIsChargedNow() throws Exception {
+        Charge part = partOfOneThatIsRenewed(
+                () -> link.replies().hold("EVALSHA"), () -> link.replies().awaitWithheld(1));
+
+        // It was full in between: a settle in the era before would give nothing back.
+        assertThat(balance(part.claim().subject())).isEqualTo(100 - 40 + 25 - 10);
+    }
+
+    @Test
+    void whatIsSettledWhileNobodyKnowsOfARenewalThatNeverRanIsSettledWhereItWasCharged() throws Exception {
+        Charge part = partOfOneThatIsRenewed(() -> link.requests().drop("EVALSHA"), () -> {});
+
+        assertThat(balance(part.claim().subject())).isEqualTo(100 - 40 + 25 - 10);
+    }
+
+    /** Of a charge of 40, a part of 25 is settled at nothing and one of 15 at 25, while it is being renewed. */
+    private Charge partOfOneThatIsRenewed(Runnable fault, Fault awaited) throws Exception {
+        Subject bucket = new Subject(
+                prefix + ":{x}:bucket",
+                Budget.named("b")
+                        .limit(Limit.requests(100).per(Duration.ofDays(366)).tokenBucket()));
+        Verdict.Granted granted = (Verdict.Granted)
+                ledger.reserve(List.of(new Claim(bucket, new long[] {40})), Patience.NONE, deadline());
+        Charge whole = granted.charges().get(0);
+        Charge part = new Charge(new Claim(bucket, new long[] {25}), whole.eras(), whole.balances());
+        Charge rest = new Charge(new Claim(bucket, new long[] {15}), whole.eras(), whole.balances());
+        fault.run();
+        CompletableFuture<?> renewed = ledger.renew(whole);
+        awaited.happens();
+        settle(part, 0);
+        settle(rest, 25);
+        link.refuseConnections();
+        link.resetConnections();
+
+        link.replies().pass();
+        link.requests().pass();
+        link.acceptConnections();
+
+        assertThat(renewed.handle((done, failure) -> true).get()).isTrue();
+        ledger.flush(deadline());
+        return part;
+    }
+
+    private interface Fault {
+        void happens() throws InterruptedException;
+    }
+
     @Test
     void aCorrectionIsForgottenWhileRedisIsAwayAndTheSettleBesideItIsNot() throws Exception {
         Subject bucket = new Subject(

@@ -27,6 +27,7 @@ import io.costguard.Limit;
 import io.costguard.LimitStatus;
 import io.costguard.Outcome;
 import io.costguard.Outputs;
+import io.costguard.Share;
 import io.costguard.UnknownCalls;
 import io.costguard.Weights;
 import io.costguard.WhenExhausted;
@@ -870,6 +871,38 @@ public abstract class AdapterContract {
         assertThat(events.settled).isEmpty();
     }
 
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aCallIsSentByWhatWasLeasedWhenRedisCannotDecideAndIsNotOnceThatIsSpent(Mode mode) throws Exception {
+        PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
+        FaultyLink link = opened(FaultyLink.to(redis));
+        CostGuard guard = opened(builder(link.url())
+                .decisionTimeout(Duration.ofSeconds(1))
+                .budget(Budget.named("one").per().limit(Limit.requests(100).per(Duration.ofDays(366))))
+                .whenRedisFails(WhenRedisFails.spendLeased(Share.percent(1)))
+                .build());
+        GuardedCall any = GuardedCall.of("any");
+        while (guard.leased(any).isEmpty()) {
+            try {
+                guard.acquire(any);
+            } catch (GuardUnavailableException e) {
+                // This machine has stalled.
+            }
+        }
+        link.refuseConnections();
+        link.resetConnections();
+        Client client = client(guard, Denials.answer(), mode);
+
+        Client.Answer first = client.send(request(CHAT));
+        Client.Answer second = client.send(request(CHAT));
+
+        assertThat(first.status()).isEqualTo(200);
+        assertThat(first.bytes()).isEqualTo(CHAT.response());
+        assertThat(events.spentLeased).hasSize(1);
+        assertThat(second.status()).isEqualTo(503);
+        assertThat(events.failedOpen).isEmpty();
+    }
+
     // --- unknown calls
 
     @ParameterizedTest
@@ -1552,6 +1585,7 @@ public abstract class AdapterContract {
         private final BlockingQueue<Settlement> settled = new LinkedBlockingQueue<>();
         private final BlockingQueue<Correction> corrected = new LinkedBlockingQueue<>();
         private final BlockingQueue<FailedOpen> failedOpen = new LinkedBlockingQueue<>();
+        private final BlockingQueue<SpentLeased> spentLeased = new LinkedBlockingQueue<>();
 
         @Override
         public void onGranted(Grant event) {
@@ -1576,6 +1610,11 @@ public abstract class AdapterContract {
         @Override
         public void onFailedOpen(FailedOpen event) {
             failedOpen.add(event);
+        }
+
+        @Override
+        public void onSpentLeased(SpentLeased event) {
+            spentLeased.add(event);
         }
 
         public Grant granted() throws InterruptedException {
