@@ -23,24 +23,29 @@ public final class Reservation implements Permit {
     private final List<Charge> charges;
     private final @Nullable Limiter limiter;
     private final Duration waited;
+    private final int pieces;
     private final AtomicBoolean ended = new AtomicBoolean();
     /** Made when it is first asked for: most never are. */
     private volatile @Nullable String id;
 
-    private Reservation(GuardedCall call, List<Charge> charges, @Nullable Limiter limiter, Duration waited) {
+    private Reservation(
+            GuardedCall call, List<Charge> charges, @Nullable Limiter limiter, Duration waited, int pieces) {
         this.call = call;
         this.charges = charges;
         this.limiter = limiter;
         this.waited = waited;
+        this.pieces = pieces;
     }
 
-    static Reservation of(GuardedCall call, List<Charge> charges, Limiter limiter, Duration waited) {
-        return new Reservation(call, charges, limiter, waited);
+    /** @param call with what all of its pieces cost */
+    static Reservation of(GuardedCall call, Verdict.Granted granted, Limiter limiter, Duration waited) {
+        return new Reservation(call, granted.charges(), limiter, waited, granted.pieces());
     }
 
-    /** For a call that goes uncounted: there is nothing to end. */
-    public static Reservation uncounted(GuardedCall call) {
-        return new Reservation(call, List.of(), null, Duration.ZERO);
+    /** For so many calls that go uncounted: there is nothing to end. */
+    public static Reservation uncounted(GuardedCall each, int pieces) {
+        GuardedCall all = pieces == 1 ? each : each.cost(each.cost().times(pieces));
+        return new Reservation(all, List.of(), null, Duration.ZERO, pieces);
     }
 
     @Override
@@ -65,6 +70,11 @@ public final class Reservation implements Permit {
     @Override
     public Duration waited() {
         return waited;
+    }
+
+    @Override
+    public int pieces() {
+        return pieces;
     }
 
     List<Charge> charges() {

@@ -8,6 +8,7 @@ import io.costguard.limit.Claim;
 import io.costguard.limit.LatestBudgets;
 import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
+import io.costguard.limit.Patience;
 import io.costguard.limit.Standing;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
@@ -267,17 +268,33 @@ final class Batch {
      *
      * @param number which of this process's waiting calls it is
      * @param place where it stands; 0 where it does not yet, or where nobody knows; of {@link Kind#LEAVING} the percentage that must stay free, of
-     *     {@link Kind#BEAT} how many members to pass over
+     *     {@link Kind#BEAT} how many members to pass over, of {@link Kind#UP_TO} both how many pieces there are and what must stay free
      * @param waitMicros how long it may wait, or a hold lasts
      */
     record LineOperation(Kind kind, long number, long place, long waitMicros) {
+        private static final long SHARES = 128;
+
+        /** Wants to go as soon as this patience has it. */
+        static LineOperation of(Patience patience, long number) {
+            long share = patience.leaves();
+            return patience.pieces() > 1
+                    ? new LineOperation(Kind.UP_TO, number, patience.pieces() * SHARES + share, patience.micros())
+                    : new LineOperation(share > 0 ? Kind.LEAVING : Kind.JOIN, number, share, patience.micros());
+        }
+
+        /** Whether a share must stay free for others, so that it does not stand in line. */
+        boolean leavesShare() {
+            return kind == Kind.LEAVING || (kind == Kind.UP_TO && place % SHARES > 0);
+        }
+
         enum Kind {
             JOIN(1),
             ASK(2),
             LEAVE(3),
             BEAT(4),
             HOLD(5),
-            LEAVING(6);
+            LEAVING(6),
+            UP_TO(7);
 
             private final byte code;
 
@@ -658,7 +675,8 @@ final class Batch {
         byte code = in.get();
         return switch (code) {
             case 0 -> unusable(claims.stream().map(Claim::subject).toList(), flags);
-            case 1, 3 -> new Result.Decided(granted(in, reserving, code == 3, states));
+            case 1, 3 -> new Result.Decided(granted(in, reserving, 1, code == 3, states));
+            case 10 -> new Result.Decided(granted(in, reserving, (int) seven(in), in.get() == 3, states));
             case 2 -> new Result.Decided(shortfall(in, claims.get(in.get() - 1)));
             case 4 -> new Result.Refused(refusal(claims.get(in.get() - 1).subject(), (byte) 0));
             case 5 -> new Result.Joined(seven(in), seven(in), in.get() == 1, shortfall(in, claims.get(in.get() - 1)));
@@ -671,11 +689,11 @@ final class Batch {
     }
 
     private static Verdict.Granted granted(
-            ByteBuffer in, Reserving reserving, boolean withDryRuns, Terms.State[] states) {
+            ByteBuffer in, Reserving reserving, int pieces, boolean withDryRuns, Terms.State[] states) {
         List<Charge> charges = new ArrayList<>(reserving.places.length);
         List<Verdict.Shortfall> dryRuns = withDryRuns ? new ArrayList<>() : List.of();
         for (int i = 0; i < reserving.places.length; i++) {
-            Claim claim = reserving.call.claims().get(i);
+            Claim claim = reserving.call.claims().get(i).times(pieces);
             if (withDryRuns && in.get() == 0) {
                 dryRuns.add(shortfall(in, claim));
             } else {
@@ -684,7 +702,7 @@ final class Batch {
                 charges.add(new Charge(claim, moves ? state.eras().clone() : state.eras(), state.balances()));
             }
         }
-        return new Verdict.Granted(charges, dryRuns);
+        return new Verdict.Granted(charges, dryRuns, pieces);
     }
 
     private static Verdict.Shortfall shortfall(ByteBuffer in, Claim claim) {

@@ -11,6 +11,7 @@ import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
+import io.costguard.limit.Patience;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import io.costguard.testing.RedisForTests;
@@ -342,7 +343,9 @@ class LedgerModelIT {
                     claims.add(new Claim(subject, amounts));
                 }
             }
-            return new Batch.Call.Reserve(claims);
+            return claims.isEmpty() || random.nextInt(3) > 0
+                    ? new Batch.Call.Reserve(claims)
+                    : upTo(2 + random.nextInt(8), claims);
         }
 
         /** Of some of those that are open. */
@@ -430,6 +433,10 @@ class LedgerModelIT {
 
     private static Batch.Call reserve(Subject subject, long... amounts) {
         return new Batch.Call.Reserve(List.of(new Claim(subject, amounts)));
+    }
+
+    private static Batch.Call upTo(int pieces, List<Claim> claims) {
+        return new Batch.Call.Reserve(claims, Batch.LineOperation.of(new Patience(0, 0, pieces), 1));
     }
 
     private static Batch batch(Batch.Call... calls) {

@@ -9,6 +9,7 @@ import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
+import io.costguard.limit.Patience;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import io.costguard.redis.Batch.LineOperation.Kind;
@@ -171,12 +172,20 @@ final class LineHistory {
             claims.add(sites.get(0).anyClaim());
         }
         if (random.nextInt(10) == 0) {
-            peer.send(new Batch.Call.Reserve(claims), result -> granted(result), () -> {});
+            Batch.Call call = random.nextBoolean() ? new Batch.Call.Reserve(claims) : upTo(claims, 0, 0);
+            peer.send(call, result -> granted(result), () -> {});
             return;
         }
         long patience = random.nextInt(8) == 0 ? random.nextInt(3_000_000) : 200 * SECOND;
         Waiter waiter = new Waiter(peer, ++peer.lastNumber, claims, now + patience);
-        peer.send(waiter.operation(Kind.JOIN, patience), waiter::heard, () -> {});
+        Batch.Call call =
+                random.nextInt(4) > 0 ? waiter.operation(Kind.JOIN, patience) : upTo(claims, patience, waiter.number);
+        peer.send(call, waiter::heard, () -> {});
+    }
+
+    private Batch.Call upTo(List<Claim> claims, long patience, long number) {
+        Patience pieces = new Patience(patience, 0, 2 + random.nextInt(4));
+        return new Batch.Call.Reserve(claims, Batch.LineOperation.of(pieces, number));
     }
 
     private void granted(Batch.Result result) {
