@@ -184,13 +184,29 @@ class UpToIT {
     }
 
     @Test
-    void underAHoldOneIsDenied() throws Exception {
+    void underAHoldOneStandsInLine() throws Exception {
         CostGuard guard = guards.guard(bucket(1_000));
         guard.hold(CALL, Duration.ofHours(1));
 
-        assertThatExceptionOfType(BudgetExceededException.class)
-                .isThrownBy(() -> guard.acquireUpTo(tokens(150), 3))
-                .satisfies(e -> assertThat(e.denial().requested()).isEqualTo(150));
+        CompletableFuture<Permit> waits = guard.acquireUpToAsync(tokens(150).whenExhausted(PATIENTLY), 5);
+        awaitWaiting(guard, 1);
+
+        assertThat(guard.decide(tokens(1)))
+                .isInstanceOfSatisfying(
+                        Decision.Denied.class,
+                        denied -> assertThat(denied.denial().available()).isEqualTo(850));
+        guard.reset(CALL);
+        assertThat(waits.get(1, TimeUnit.MINUTES).pieces()).isEqualTo(1);
+        assertThat(balance(guard)).isEqualTo(850);
+    }
+
+    @Test
+    void whoDoesNotWaitIsDeniedThoughOneMayEndAtAnyMoment() throws Exception {
+        CostGuard guard = guards.guard(Limit.concurrentCalls(2));
+        guard.acquireUpTo(CALL, 2);
+
+        assertThatExceptionOfType(BudgetExceededException.class).isThrownBy(() -> guard.acquireUpTo(CALL, 2));
+        assertThat(guard.status(CALL).get(0).waiting()).isZero();
     }
 
     @Test
@@ -267,21 +283,6 @@ class UpToIT {
 
         assertThat(permit.get(1, TimeUnit.MINUTES).pieces()).isEqualTo(5);
         assertThat(balance(other)).isZero();
-    }
-
-    @Test
-    void thoseOfWhichNobodyHeardAreAllGivenBack() throws Exception {
-        FaultyLink link = guards.link();
-        CostGuard hasty = guards.guard(
-                builder -> builder.redis(link.url()).decisionTimeout(Duration.ofMillis(200)), budget(bucket(1_000)));
-        CostGuard guard = guards.guard(bucket(1_000));
-        guard.acquire(tokens(100));
-        link.replies().drop("EVALSHA");
-        assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> hasty.acquireUpTo(tokens(150), 5));
-
-        link.replies().pass();
-
-        await(() -> balance(guard) == 900);
     }
 
     @Test
