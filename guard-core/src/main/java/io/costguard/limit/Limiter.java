@@ -340,19 +340,22 @@ public final class Limiter implements AutoCloseable {
     public void reset(GuardedCall call) throws GuardUnavailableException {
         List<Subject> subjects = askings.subjectsOf(call);
         flush();
-        CompletableFuture<?> reset = ledger.reset(subjects);
+        CompletableFuture<?> reset = ledger.change(
+                Ledger.Change.RESET, subjects.stream().map(Claim::ofNothing).toList());
         inTime(forgetting(reset, subjects), "Redis did not reset it; it may have been done all the same");
     }
 
     /** Charges a call that was not asked for. */
     public void charge(GuardedCall call, Cost cost) throws GuardUnavailableException {
-        inTime(ledger.charge(claims(call, cost)), "Redis has not been told what to charge yet; " + LATER);
+        inTime(
+                ledger.change(Ledger.Change.CHARGE, claims(call, cost)),
+                "Redis has not been told what to charge yet; " + LATER);
     }
 
     /** Gives back what a call was charged, whenever that was. */
     public void refund(GuardedCall call, Cost cost) throws GuardUnavailableException {
         List<Claim> claims = claims(call, cost);
-        CompletableFuture<?> refund = ledger.refund(claims);
+        CompletableFuture<?> refund = ledger.change(Ledger.Change.REFUND, claims);
         List<Subject> subjects = claims.stream().map(Claim::subject).toList();
         inTime(forgetting(refund, subjects), "Redis has not been told what to give back yet; " + LATER);
     }

@@ -6,6 +6,7 @@ import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.LatestBudgets;
+import io.costguard.limit.Ledger;
 import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
 import io.costguard.limit.Patience;
@@ -41,7 +42,7 @@ final class Batch {
     private static final int DRY_RUN = 1 << 15;
     private static final int RESET = 1 << 14;
     private static final int CORRECTION = 1 << 15;
-    private static final int REFUND = RESET | CORRECTION;
+    private static final int IN_ANY_ERA = RESET | CORRECTION;
     private static final int WITH_LINES = 8;
     private static final int IN_LINE = 1 << 7;
     private static final byte[] OPERATION_FORMAT = ascii("BI6I7I7");
@@ -237,12 +238,7 @@ final class Batch {
 
         record Settle(Settled settled) implements Call {}
 
-        /** Charges without a decision: it is as if nothing had been reserved for what was used. */
-        static Call charge(Claim claim) {
-            int limits = claim.amounts().length;
-            Charge nothing = new Charge(Claim.ofNothing(claim.subject()), new long[limits], new long[limits]);
-            return new Settle(new Settled(nothing, claim.amounts()));
-        }
+        record ByHand(Ledger.Change change, Claim claim) implements Call {}
 
         record Correct(Correction correction) implements Call {}
 
@@ -253,11 +249,6 @@ final class Batch {
          * @param byEra how many were charged in which era before
          */
         record Renew(Subject subject, int limit, Map<Long, Long> byEra) implements Call {}
-
-        /** Gives back what was charged whenever. */
-        record Refund(Claim claim) implements Call {}
-
-        record Reset(Subject subject) implements Call {}
 
         /** Wants to know how limits stand, and how long a newcomer with these claims would wait: the only call of its batch. */
         record Look(List<Claim> newcomer) implements Call {}
@@ -380,10 +371,12 @@ final class Batch {
             adjust(new Claim(correction.subject(), down), CORRECTION, amount -> Cost.MAX_AMOUNT - amount);
         } else if (call instanceof Call.Renew renew) {
             addRenewal(renew);
-        } else if (call instanceof Call.Refund refund) {
-            adjust(refund.claim(), REFUND, amount -> -amount);
-        } else if (call instanceof Call.Reset reset) {
-            adjust(Claim.ofNothing(reset.subject()), RESET, amount -> 0);
+        } else if (call instanceof Call.ByHand byHand) {
+            switch (byHand.change()) {
+                case CHARGE -> adjust(byHand.claim(), IN_ANY_ERA, amount -> amount);
+                case REFUND -> adjust(byHand.claim(), IN_ANY_ERA, amount -> -amount);
+                case RESET -> adjust(byHand.claim(), RESET, amount -> 0);
+            }
         } else if (call instanceof Call.Look look) {
             addReserve(new Call.Reserve(look.newcomer()).namingLines());
         }

@@ -156,12 +156,13 @@ public final class RedisLedger implements Ledger {
 
         /** Whose loss leaves balances wrong. */
         boolean isMissed() {
-            return call instanceof Batch.Call.Settle || call instanceof Batch.Call.Refund;
+            return call instanceof Batch.Call.Settle || (call instanceof Batch.Call.ByHand && !isForgottenSoon());
         }
 
         /** What would be old news, or come at a time when nobody expects it any more. */
         boolean isForgottenSoon() {
-            return isCorrection() || call instanceof Batch.Call.Reset;
+            return isCorrection()
+                    || (call instanceof Batch.Call.ByHand byHand && byHand.change() == Ledger.Change.RESET);
         }
     }
 
@@ -357,28 +358,14 @@ public final class RedisLedger implements Ledger {
     }
 
     @Override
-    public CompletableFuture<?> charge(List<Claim> claims) {
-        return change(claims.stream().map(Batch.Call::charge).toList());
-    }
-
-    @Override
-    public CompletableFuture<?> refund(List<Claim> claims) {
-        return change(claims.stream().<Batch.Call>map(Batch.Call.Refund::new).toList());
-    }
-
-    @Override
-    public CompletableFuture<?> reset(List<Subject> subjects) {
-        return change(subjects.stream().<Batch.Call>map(Batch.Call.Reset::new).toList());
-    }
-
-    private CompletableFuture<?> change(List<Batch.Call> calls) {
+    public CompletableFuture<?> change(Change change, List<Claim> claims) {
         if (settlesWaiting.get() >= SETTLES_KEPT || closed) {
             return CompletableFuture.failedFuture(
                     closed ? Waiters.closed() : new GuardUnavailableException("too much waits for Redis"));
         }
         List<CompletableFuture<Void>> done = new ArrayList<>();
-        for (Batch.Call call : calls) {
-            Settling settling = new Settling(call, result -> {}, clock.nanoTime());
+        for (Claim claim : claims) {
+            Settling settling = new Settling(new Batch.Call.ByHand(change, claim), result -> {}, clock.nanoTime());
             done.add(settling.done);
             begin(settling, COMPLETED);
         }

@@ -20,7 +20,7 @@
 --             16384     a reset: all is there, nobody is in debt, and no hold lasts; what was charged before gives nothing back
 --             32768     a correction, with what the balance of each limit is at most, if it is a bucket (2^53 - 1 where that is not
 --                       known) in the place of actual - charged
---             49152     a refund of whatever was charged in any era
+--             49152     a charge, or a refund of whatever was charged in any era
 --             Calls in flight are renewed by two: one gives back what was charged in an era, the next charges as much in the present one
 --   reserves  for each: count of parts, and for each part: subject, plus 32768 where it is a dry run; amount of each limit. Where
 --             it has to do with lines, 128 is added to the count, and after that are: what it does (1 join where it is not covered,
@@ -84,7 +84,7 @@ local HEAD = '>Bi8I4Bi8'
 
 local RUN, CANCEL, LOOK, WITH_LINES = 1, 2, 3, 8
 local DONE, LATE, LANE_REFUSED, CANCELLED_AFTER, CANCELLED_BEFORE = 1, 2, 3, 4, 5
-local RESET, CORRECTION, REFUND = 16384, 32768, 49152
+local RESET, CORRECTION, IN_ANY_ERA = 16384, 32768, 49152
 local WRONG_TYPE, DAMAGED, LINE_NEEDED = 1, 3, 5
 local ALIGNED, CALENDAR, SLIDING, IN_FLIGHT = -2, -3, -4, -5
 
@@ -852,7 +852,7 @@ for _ = 1, settles do
     local k, m = 4, o + 5
     for more = n + 2, last, 2 do
       local over, balance, capacity = calls[more], f[k], q[m]
-      local era = kind ~= REFUND and calls[more - 1] or nil
+      local era = kind ~= IN_ANY_ERA and calls[more - 1] or nil
       if over ~= 0 and q[m + 1] <= SLIDING then
         slots = slots or slotFunctions(q)
         if over > 0 then

@@ -9,6 +9,7 @@ import io.costguard.Limit;
 import io.costguard.PatientRedis;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger;
 import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
 import io.costguard.limit.Patience;
@@ -297,9 +298,9 @@ class LedgerModelIT {
                             .mapToLong(limit -> random.nextInt(3) == 0 ? amount() : limit.capacity() / 3)
                             .toArray());
             return switch (random.nextInt(4)) {
-                case 0 -> new Batch.Call.Reset(subject);
-                case 1 -> Batch.Call.charge(claim);
-                case 2 -> new Batch.Call.Refund(claim);
+                case 0 -> new Batch.Call.ByHand(Ledger.Change.RESET, claim);
+                case 1 -> new Batch.Call.ByHand(Ledger.Change.CHARGE, claim);
+                case 2 -> new Batch.Call.ByHand(Ledger.Change.REFUND, claim);
                 default -> anyCorrection();
             };
         }
