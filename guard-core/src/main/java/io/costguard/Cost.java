@@ -130,6 +130,27 @@ public final class Cost {
                 requests, input, cacheRead, cacheWrite, output, reasoning, checked("nano-dollars", nanoUsd), true);
     }
 
+    /**
+     * What so many calls of this cost come to.
+     *
+     * @throws IllegalArgumentException if {@code calls} is negative, or one of its amounts is 2^53 or more
+     */
+    public Cost times(int calls) {
+        try {
+            return new Cost(
+                    checked("requests", Math.multiplyExact(requests, calls)),
+                    checked("input tokens", Math.multiplyExact(input, calls)),
+                    Math.multiplyExact(cacheRead, calls),
+                    Math.multiplyExact(cacheWrite, calls),
+                    checked("output tokens", Math.multiplyExact(output, calls)),
+                    Math.multiplyExact(reasoning, calls),
+                    checked("nano-dollars", Math.multiplyExact(nanoUsd, calls)),
+                    usdGiven);
+        } catch (ArithmeticException e) {
+            throw new IllegalArgumentException(calls + " times " + this + " is not below 2^53", e);
+        }
+    }
+
     public long requests() {
         return requests;
     }

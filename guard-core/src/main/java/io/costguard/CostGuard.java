@@ -133,16 +133,36 @@ public final class CostGuard implements AutoCloseable {
      * @throws InterruptedIOException if the thread was interrupted; the flag stays set
      * @throws MisfitException if no budget can judge the call
      */
-    public Permit acquire(GuardedCall made) throws IOException {
-        GuardedCall call = ofThisThread(made);
+    public Permit acquire(GuardedCall call) throws IOException {
+        return acquireUpTo(call, 1);
+    }
+
+    /**
+     * Reserves what so many calls like this one are expected to cost, or as many of them as there is room for: for work that is taken in
+     * batches. {@link Permit#pieces()} says how many: the most for which every limit of every budget has room, beyond what waits for it; a
+     * dry run does not make them fewer. All of them are charged in every limit, or nothing, and {@link Permit#estimate()} is what they cost
+     * together; each is a call in flight of its own, and all of these end with the permit.
+     *
+     * <p>Where there is no room for a single one, one call asks, as {@link #acquire} has it: it is denied, or waits in line and is let go
+     * alone. It never waits for a second one.
+     *
+     * @param each one of them, with its cost
+     * @param count how many at most
+     * @throws IOException as {@link #acquire} does
+     * @throws IllegalArgumentException if {@code count} is below 1, or so many cost 2^53 of anything or more
+     * @throws MisfitException if no budget can judge the call
+     */
+    public Permit acquireUpTo(GuardedCall each, int count) throws IOException {
+        GuardedCall call = ofThisThread(each);
+        checkCount(count);
         if (Thread.currentThread().isInterrupted()) {
             throw new InterruptedIOException("interrupted before the call was let go");
         }
         if (limiter == null) {
-            return Reservation.uncounted(call);
+            return Reservation.uncounted(call, count);
         }
         try {
-            return permit(limiter.admit(call, FOR_EVER, () -> false));
+            return permit(limiter.admitUpTo(call, count, FOR_EVER));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new InterruptedIOException("interrupted while the call waited for its turn");
@@ -153,13 +173,19 @@ public final class CostGuard implements AutoCloseable {
      * {@link #acquire} without holding a thread; fails with what that throws. Cancelled, it leaves the line, or gives back what it is
      * granted.
      */
-    public CompletableFuture<Permit> acquireAsync(GuardedCall made) {
-        GuardedCall call = ofThisThread(made);
+    public CompletableFuture<Permit> acquireAsync(GuardedCall call) {
+        return acquireUpToAsync(call, 1);
+    }
+
+    /** {@link #acquireUpTo} without holding a thread; fails with what that throws, and may be cancelled as {@link #acquireAsync} may. */
+    public CompletableFuture<Permit> acquireUpToAsync(GuardedCall each, int count) {
+        GuardedCall call = ofThisThread(each);
+        checkCount(count);
         if (limiter == null) {
-            return CompletableFuture.completedFuture(Reservation.uncounted(call));
+            return CompletableFuture.completedFuture(Reservation.uncounted(call, count));
         }
         CompletableFuture<Permit> result = new CompletableFuture<>();
-        CompletableFuture<Admission> admitted = limiter.admitAsync(call, FOR_EVER);
+        CompletableFuture<Admission> admitted = limiter.admitUpToAsync(call, count, FOR_EVER);
         CompletableFuture<Permit> unusedToo = result.whenComplete((permit, failure) -> admitted.cancel(false));
         CompletableFuture<Admission> unused = admitted.whenComplete((admission, failure) -> {
             if (admission instanceof Admission.Granted granted) {
@@ -355,6 +381,12 @@ public final class CostGuard implements AutoCloseable {
         }
     }
 
+    private static void checkCount(int count) {
+        if (count < 1) {
+            throw new IllegalArgumentException("at least one call must be asked for, not " + count);
+        }
+    }
+
     /** The call with what is said around it. */
     private static GuardedCall ofThisThread(GuardedCall call) {
         Objects.requireNonNull(call, "no call was given; GuardedCall.of(name) makes one");
@@ -363,7 +395,7 @@ public final class CostGuard implements AutoCloseable {
 
     private Admission admit(GuardedCall made) throws GuardUnavailableException {
         GuardedCall call = ofThisThread(made);
-        return limiter == null ? new Admission.Granted(Reservation.uncounted(call)) : limiter.decide(call);
+        return limiter == null ? new Admission.Granted(Reservation.uncounted(call, 1)) : limiter.decide(call);
     }
 
     private static Permit permit(Admission admission) throws BudgetExceededException {

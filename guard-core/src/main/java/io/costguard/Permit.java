@@ -20,14 +20,17 @@ public interface Permit extends AutoCloseable {
     /** This reservation's own name. */
     String id();
 
-    /** What is charged until it is settled. */
+    /** What is charged until it is settled: for all of its {@link #pieces}. */
     Cost estimate();
+
+    /** How many pieces it holds, of {@link CostGuard#acquireUpTo}; 1 of any other call. */
+    int pieces();
 
     /** How long the call waited for its budget. */
     Duration waited();
 
     /**
-     * Replaces the estimate by what was used. Requests stay as they were charged; a unit not mentioned is 0 used; dollars not
+     * Replaces the estimate by what was used, of all pieces together. Requests stay as they were charged; a unit not mentioned is 0 used; dollars not
      * given come from the price list, if the model is in it.
      */
     void settle(Cost actual);

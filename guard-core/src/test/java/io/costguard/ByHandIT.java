@@ -1,44 +1,37 @@
 package io.costguard;
 
 import static io.costguard.Awaiting.await;
+import static io.costguard.Guards.CALL;
+import static io.costguard.Guards.LONG;
+import static io.costguard.Guards.PATIENTLY;
+import static io.costguard.Guards.awaitWaiting;
+import static io.costguard.Guards.balance;
+import static io.costguard.Guards.balances;
+import static io.costguard.Guards.bucket;
+import static io.costguard.Guards.budget;
+import static io.costguard.Guards.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.costguard.testing.FaultyLink;
-import io.costguard.testing.RedisForTests;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What people do to balances while calls run: reset, charge and refund. */
 @Timeout(120)
 class ByHandIT {
-    /** Refills less than a unit in any test's time. */
-    private static final Duration LONG = Duration.ofDays(30);
+    private static final Limit TOKENS = bucket(1_000);
 
-    private static final Limit TOKENS = Limit.tokens(1_000).per(LONG).tokenBucket();
-    private static final GuardedCall CALL = GuardedCall.of("gpt-4o").with("apiKey", "sk-canary");
-    private static final WhenExhausted PATIENTLY = WhenExhausted.waitUpTo(Duration.ofDays(365));
-
-    private final RedisForTests redis = RedisForTests.shared();
-    private final String prefix = redis.keyPrefix();
-    private final List<AutoCloseable> toClose = new ArrayList<>();
-
-    @AfterEach
-    void close() throws Exception {
-        for (AutoCloseable each : toClose) {
-            each.close();
-        }
-    }
+    @RegisterExtension
+    private final Guards guards = new Guards();
 
     static Stream<Limit> limits() {
         return Stream.of(
@@ -56,7 +49,7 @@ class ByHandIT {
     @ParameterizedTest
     @MethodSource("limits")
     void aResetFillsABalanceAndEndsItsDebt(Limit limit) throws Exception {
-        CostGuard guard = guard(limit);
+        CostGuard guard = guards.guard(limit);
         guard.acquire(tokens(900)).settle(Cost.requests(1).input(3_000));
 
         guard.reset(CALL);
@@ -69,7 +62,7 @@ class ByHandIT {
     @ParameterizedTest
     @MethodSource("limits")
     void whatWasReservedBeforeAResetGivesNothingBack(Limit limit) throws Exception {
-        CostGuard guard = guard(limit);
+        CostGuard guard = guards.guard(limit);
         Permit before = guard.acquire(tokens(600));
         guard.reset(CALL);
         guard.acquire(tokens(300));
@@ -81,7 +74,7 @@ class ByHandIT {
 
     @Test
     void whatIsUsedAboveAnEstimateOfBeforeAResetIsCharged() throws Exception {
-        CostGuard guard = guard(TOKENS);
+        CostGuard guard = guards.guard(TOKENS);
         Permit before = guard.acquire(tokens(600));
         guard.reset(CALL);
 
@@ -92,7 +85,7 @@ class ByHandIT {
 
     @Test
     void aResetComesAfterWhatWasSettledBefore() throws Exception {
-        CostGuard guard = guard(TOKENS);
+        CostGuard guard = guards.guard(TOKENS);
         Permit permit = guard.acquire(tokens(1));
         permit.settle(Cost.requests(1).input(700));
 
@@ -103,8 +96,8 @@ class ByHandIT {
 
     @Test
     void aResetLetsCallsOfOtherProcessesGoThatWait() throws Exception {
-        CostGuard one = guard(TOKENS);
-        CostGuard other = guard(TOKENS);
+        CostGuard one = guards.guard(TOKENS);
+        CostGuard other = guards.guard(TOKENS);
         one.acquire(tokens(1_000));
         CompletableFuture<Permit> first = other.acquireAsync(tokens(400).whenExhausted(PATIENTLY));
         awaitWaiting(other, 1);
@@ -120,7 +113,7 @@ class ByHandIT {
 
     @Test
     void aResetKeepsTheLineOfThoseForWhomThereIsNoRoomYet() throws Exception {
-        CostGuard guard = guard(TOKENS);
+        CostGuard guard = guards.guard(TOKENS);
         guard.acquire(tokens(1_000));
         CompletableFuture<Permit> first = guard.acquireAsync(tokens(800).whenExhausted(PATIENTLY));
         awaitWaiting(guard, 1);
@@ -137,7 +130,7 @@ class ByHandIT {
 
     @Test
     void aResetEndsAHold() throws Exception {
-        CostGuard guard = guard(TOKENS);
+        CostGuard guard = guards.guard(TOKENS);
         guard.hold(CALL, Duration.ofHours(1));
         CompletableFuture<Permit> waits = guard.acquireAsync(tokens(1).whenExhausted(PATIENTLY));
         awaitWaiting(guard, 1);
@@ -150,7 +143,7 @@ class ByHandIT {
 
     @Test
     void aDenialOfBeforeAResetIsNotRepeated() throws Exception {
-        CostGuard guard = build(builder().preCheck(Duration.ofMinutes(1)).redis(redis.url()), TOKENS);
+        CostGuard guard = guards.guard(builder -> builder.preCheck(Duration.ofMinutes(1)), budget(TOKENS));
         guard.acquire(tokens(1_000));
         assertThat(guard.tryAcquire(tokens(1))).isEmpty();
 
@@ -161,10 +154,10 @@ class ByHandIT {
 
     @Test
     void aResetThatDidNotReachRedisInTimeIsForgotten() throws Exception {
-        FaultyLink link = link();
-        CostGuard hasty =
-                build(builder().decisionTimeout(Duration.ofMillis(200)).redis(link.url()), TOKENS);
-        CostGuard guard = guard(TOKENS);
+        FaultyLink link = guards.link();
+        CostGuard hasty = guards.guard(
+                builder -> builder.decisionTimeout(Duration.ofMillis(200)).redis(link.url()), budget(TOKENS));
+        CostGuard guard = guards.guard(TOKENS);
         guard.charge(CALL, Cost.requests(1).input(300));
         link.requests().drop("EVALSHA");
         assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> hasty.reset(CALL));
@@ -182,7 +175,7 @@ class ByHandIT {
     @ParameterizedTest
     @MethodSource("limits")
     void aChargeIsDebtWhereItIsNotThere(Limit limit) throws Exception {
-        CostGuard guard = guard(limit);
+        CostGuard guard = guards.guard(limit);
 
         guard.charge(CALL, Cost.requests(1).input(700));
         guard.charge(CALL, Cost.requests(1).input(700));
@@ -193,7 +186,7 @@ class ByHandIT {
     @ParameterizedTest
     @MethodSource("limits")
     void aRefundGivesBackUpToCapacityWheneverItWasCharged(Limit limit) throws Exception {
-        CostGuard guard = guard(limit);
+        CostGuard guard = guards.guard(limit);
         guard.acquire(tokens(600));
         guard.charge(CALL, Cost.requests(0).input(600));
 
@@ -206,14 +199,12 @@ class ByHandIT {
 
     @Test
     void everyLimitOfEveryBudgetIsChargedAndGivenBackWhatItCounts() throws Exception {
-        CostGuard guard = build(
-                builder()
-                        .redis(redis.url())
-                        .budget(Budget.named("other")
-                                .per()
-                                .limit(Limit.usd("1").per(LONG))
-                                .limit(Limit.requests(10).per(LONG))),
-                TOKENS);
+        CostGuard guard = guards.guard(
+                Budget.named("other")
+                        .per()
+                        .limit(Limit.usd("1").per(LONG))
+                        .limit(Limit.requests(10).per(LONG)),
+                budget(TOKENS));
         Cost cost = Cost.requests(2).input(100).usd("0.25");
 
         guard.charge(CALL, cost);
@@ -225,8 +216,8 @@ class ByHandIT {
 
     @Test
     void aRefundLetsACallOfAnotherProcessGoThatWaits() throws Exception {
-        CostGuard one = guard(TOKENS);
-        CostGuard other = guard(TOKENS);
+        CostGuard one = guards.guard(TOKENS);
+        CostGuard other = guards.guard(TOKENS);
         one.acquire(tokens(1_000));
         CompletableFuture<Permit> waits = other.acquireAsync(tokens(400).whenExhausted(PATIENTLY));
         awaitWaiting(other, 1);
@@ -239,7 +230,7 @@ class ByHandIT {
 
     @Test
     void aDenialOfBeforeARefundIsNotRepeated() throws Exception {
-        CostGuard guard = build(builder().preCheck(Duration.ofMinutes(1)).redis(redis.url()), TOKENS);
+        CostGuard guard = guards.guard(builder -> builder.preCheck(Duration.ofMinutes(1)), budget(TOKENS));
         guard.acquire(tokens(1_000));
         assertThat(guard.tryAcquire(tokens(1))).isEmpty();
 
@@ -250,8 +241,8 @@ class ByHandIT {
 
     @Test
     void whatIsAskedOfALostReplyIsDoneOnce() throws Exception {
-        FaultyLink link = link();
-        CostGuard guard = build(builder().redis(link.url()), TOKENS);
+        FaultyLink link = guards.link();
+        CostGuard guard = guards.guard(builder -> builder.redis(link.url()), budget(TOKENS));
         guard.acquire(tokens(500));
 
         withItsReplyLost(link, () -> guard.charge(CALL, Cost.requests(1).input(100)));
@@ -278,10 +269,10 @@ class ByHandIT {
 
     @Test
     void whatDidNotReachRedisInTimeFollowsOnceItIsBack() throws Exception {
-        FaultyLink link = link();
-        CostGuard hasty =
-                build(builder().decisionTimeout(Duration.ofMillis(200)).redis(link.url()), TOKENS);
-        CostGuard guard = guard(TOKENS);
+        FaultyLink link = guards.link();
+        CostGuard hasty = guards.guard(
+                builder -> builder.decisionTimeout(Duration.ofMillis(200)).redis(link.url()), budget(TOKENS));
+        CostGuard guard = guards.guard(TOKENS);
         guard.acquire(tokens(500));
         link.requests().drop("EVALSHA");
         assertThatExceptionOfType(GuardUnavailableException.class)
@@ -298,7 +289,7 @@ class ByHandIT {
 
     @Test
     void aClosedGuardSaysSo() {
-        CostGuard guard = guard(TOKENS);
+        CostGuard guard = guards.guard(TOKENS);
         guard.close();
 
         assertThatExceptionOfType(GuardUnavailableException.class)
@@ -307,41 +298,5 @@ class ByHandIT {
         assertThatExceptionOfType(GuardUnavailableException.class)
                 .isThrownBy(() -> guard.reset(CALL))
                 .withMessageContaining("closed");
-    }
-
-    private static GuardedCall tokens(long tokens) {
-        return CALL.cost(Cost.requests(1).input(tokens));
-    }
-
-    private CostGuard.Builder builder() {
-        return CostGuard.builder().keyPrefix(prefix).preCheck(Duration.ZERO).decisionTimeout(Duration.ofMinutes(1));
-    }
-
-    private CostGuard guard(Limit limit) {
-        return build(builder().redis(redis.url()), limit);
-    }
-
-    private CostGuard build(CostGuard.Builder builder, Limit limit) {
-        CostGuard guard = builder.budget(Budget.named("b").limit(limit)).build();
-        toClose.add(0, guard);
-        return guard;
-    }
-
-    private FaultyLink link() {
-        FaultyLink link = FaultyLink.to(redis);
-        toClose.add(link);
-        return link;
-    }
-
-    private static List<Long> balances(CostGuard guard) throws GuardUnavailableException {
-        return guard.status(CALL).stream().map(LimitStatus::balance).toList();
-    }
-
-    private static long balance(CostGuard guard) throws GuardUnavailableException {
-        return guard.status(CALL).get(0).balance();
-    }
-
-    private static void awaitWaiting(CostGuard guard, long calls) throws GuardUnavailableException {
-        await(() -> guard.status(CALL).get(0).waiting() == calls);
     }
 }

@@ -262,6 +262,18 @@ class ConcurrentCallsIT {
     }
 
     @Test
+    void piecesThatAreReservedAsOneKeepTheirSlotsUntilTheyEnd() throws Exception {
+        CostGuard guard = guard(Limit.concurrentCalls(5));
+        Permit permit = guard.acquireUpTo(CALL, 3);
+
+        pass(LEASE.multipliedBy(3));
+
+        assertThat(guard.status(CALL)).extracting(LimitStatus::balance).containsExactly(2L);
+        permit.close();
+        assertThat(guard.status(CALL)).extracting(LimitStatus::balance).containsExactly(5L);
+    }
+
+    @Test
     void callsInFlightGoOnWhereABudgetLimitsThemNoMore() throws Exception {
         CostGuard guard = guard(Limit.requests(100).perDay(), Limit.concurrentCalls(2));
         Permit permit = acquire(guard);

@@ -1,12 +1,16 @@
 package io.costguard;
 
+import static io.costguard.Guards.LONG;
+import static io.costguard.Guards.balances;
+import static io.costguard.Guards.bucket;
+import static io.costguard.Guards.budget;
+import static io.costguard.Guards.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.costguard.GuardListener.Denied.By;
 import io.costguard.testing.FaultyLink;
-import io.costguard.testing.RedisForTests;
 import java.io.ByteArrayInputStream;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
@@ -23,47 +27,31 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.UnaryOperator;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.RedisClient;
 
 /** What a user of the guard itself, without an HTTP client, sees. */
-@Timeout(60)
+@Timeout(120)
 class CostGuardIT {
-    /** Refills less than a unit in any test's time. */
-    private static final Duration LONG = Duration.ofDays(366);
-
-    /** How long Redis may take where it is expected to decide: a machine that stalls fails no test. */
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
-
-    /** And where it is not. */
+    /** How long Redis may take where it is not expected to decide. */
     private static final Duration HASTE = Duration.ofSeconds(1);
 
-    private static final Limit TOKENS = Limit.tokens(1_000).per(LONG).tokenBucket();
+    private static final Limit TOKENS = bucket(1_000);
     private static final Limit REQUESTS = Limit.requests(10).per(LONG).tokenBucket();
 
-    private final RedisForTests redis = RedisForTests.shared();
-    private final String prefix = redis.keyPrefix();
-    private final Recorder events = new Recorder();
-    private final List<AutoCloseable> toClose = new ArrayList<>();
-
-    @AfterEach
-    void close() throws Exception {
-        for (AutoCloseable each : toClose) {
-            each.close();
-        }
-    }
+    @RegisterExtension
+    private final Guards guards = new Guards();
 
     // -------------------------------------------------------------------------------------------- a reservation's life
 
     @Test
     void aGrantedCallIsChargedItsEstimateUntilItIsSettledByWhatItUsed() throws Exception {
-        CostGuard guard = guard(budget(TOKENS, REQUESTS));
+        CostGuard guard = guards.guard(budget(TOKENS, REQUESTS));
 
         Permit permit = guard.acquire(tokens(600));
         assertThat(balances(guard)).containsExactly(400L, 9L);
@@ -72,9 +60,9 @@ class CostGuardIT {
 
         permit.settle(Cost.requests(1).input(200).output(50));
         assertThat(balances(guard)).containsExactly(750L, 9L);
-        assertThat(events.settlements)
+        assertThat(guards.events.settlements)
                 .containsExactly(new GuardListener.Settlement(
-                        events.grants.get(0).call(),
+                        guards.events.grants.get(0).call(),
                         permit.estimate(),
                         Cost.requests(1).input(200).output(50).usd("0.001"),
                         Outcome.SETTLED));
@@ -82,7 +70,7 @@ class CostGuardIT {
 
     @Test
     void aCallThatUsedMoreThanItsEstimateLeavesADebt() throws Exception {
-        CostGuard guard = guard(budget(TOKENS));
+        CostGuard guard = guards.guard(budget(TOKENS));
 
         guard.acquire(tokens(600)).settle(Cost.requests(1).input(1_500));
 
@@ -92,7 +80,7 @@ class CostGuardIT {
 
     @Test
     void aReleasedCallGivesEverythingBack() throws Exception {
-        CostGuard guard = guard(budget(TOKENS, REQUESTS));
+        CostGuard guard = guards.guard(budget(TOKENS, REQUESTS));
 
         guard.acquire(tokens(600)).release();
 
@@ -110,7 +98,7 @@ class CostGuardIT {
                         Limit.requests(100).per(LONG.minusDays(j)).tokenBucket());
             }
         }
-        CostGuard guard = guard(budgets);
+        CostGuard guard = guards.guard(budgets);
         GuardedCall call = GuardedCall.of("m").with("one", "many");
 
         guard.acquire(call).settle(Cost.requests(1));
@@ -132,7 +120,7 @@ class CostGuardIT {
                         Limit.requests(100).per(LONG.minusDays(j)).tokenBucket());
             }
         }
-        CostGuard guard = guard(budgets);
+        CostGuard guard = guards.guard(budgets);
 
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> guard.acquire(GuardedCall.of("m")))
@@ -141,14 +129,14 @@ class CostGuardIT {
 
     @Test
     void aPermitSaysWhatItIs() throws Exception {
-        Permit permit = guard(budget(TOKENS, REQUESTS)).acquire(tokens(600));
+        Permit permit = guards.guard(budget(TOKENS, REQUESTS)).acquire(tokens(600));
 
         assertThat(permit).hasToString("permit " + permit.id() + " for " + permit.estimate());
     }
 
     @Test
     void whatAProcessGaveBackIsThereForItsNextCall() throws Exception {
-        CostGuard guard = guard(budget(TOKENS, REQUESTS));
+        CostGuard guard = guards.guard(budget(TOKENS, REQUESTS));
 
         for (int i = 0; i < 200; i++) {
             guard.acquire(tokens(1_000)).release();
@@ -159,19 +147,19 @@ class CostGuardIT {
 
     @Test
     void aPermitThatIsOnlyClosedKeepsItsEstimate() throws Exception {
-        CostGuard guard = guard(budget(TOKENS));
+        CostGuard guard = guards.guard(budget(TOKENS));
 
         guard.acquire(tokens(600)).close();
 
         assertThat(balances(guard)).containsExactly(400L);
-        assertThat(events.settlements)
+        assertThat(guards.events.settlements)
                 .extracting(GuardListener.Settlement::outcome)
                 .containsExactly(Outcome.ESTIMATE_KEPT);
     }
 
     @Test
     void ofManySettlesTheFirstCounts() throws Exception {
-        CostGuard guard = guard(budget(TOKENS));
+        CostGuard guard = guards.guard(budget(TOKENS));
         Permit permit = guard.acquire(tokens(600));
 
         permit.settle(Cost.requests(1).input(100));
@@ -180,14 +168,14 @@ class CostGuardIT {
         permit.close();
 
         assertThat(balances(guard)).containsExactly(900L);
-        assertThat(events.settlements).hasSize(1);
+        assertThat(guards.events.settlements).hasSize(1);
     }
 
     @Test
     void ofSettlesByManyThreadsOneCounts() throws Exception {
-        CostGuard guard = guard(budget(Limit.tokens(100_000).per(LONG).tokenBucket()));
+        CostGuard guard = guards.guard(budget(Limit.tokens(100_000).per(LONG).tokenBucket()));
         ExecutorService threads = Executors.newFixedThreadPool(8);
-        toClose.add(threads::shutdownNow);
+        guards.<AutoCloseable>opened(threads::shutdownNow);
         for (int round = 0; round < 100; round++) {
             Permit permit = guard.acquire(tokens(600));
             CountDownLatch go = new CountDownLatch(1);
@@ -209,8 +197,8 @@ class CostGuardIT {
             CompletableFuture.allOf(ends.toArray(CompletableFuture<?>[]::new)).get();
         }
 
-        assertThat(events.settlements).hasSize(100);
-        long used = events.settlements.stream()
+        assertThat(guards.events.settlements).hasSize(100);
+        long used = guards.events.settlements.stream()
                 .mapToLong(each -> each.actual().input())
                 .sum();
         assertThat(balances(guard)).containsExactly(100_000 - used);
@@ -218,30 +206,30 @@ class CostGuardIT {
 
     @Test
     void aSettleAfterItsGuardWasClosedBreaksNothing() throws Exception {
-        CostGuard guard = guard(budget(TOKENS));
+        CostGuard guard = guards.guard(budget(TOKENS));
         Permit permit = guard.acquire(tokens(600));
         guard.close();
 
         permit.settle(Cost.requests(1).input(1));
 
-        assertThat(balances(guard(budget(TOKENS)))).containsExactly(400L);
+        assertThat(balances(guards.guard(budget(TOKENS)))).containsExactly(400L);
     }
 
     @Test
     void closingAGuardSettlesWhatHasEnded() throws Exception {
-        CostGuard guard = guard(budget(TOKENS));
+        CostGuard guard = guards.guard(budget(TOKENS));
         guard.acquire(tokens(600)).settle(Cost.requests(1).input(1));
 
         guard.close();
 
-        assertThat(balances(guard(budget(TOKENS)))).containsExactly(999L);
+        assertThat(balances(guards.guard(budget(TOKENS)))).containsExactly(999L);
     }
 
     // ------------------------------------------------------------------------------------------------ which balances
 
     @Test
     void aCallIsChargedToAllOfItsLimitsOrToNone() throws Exception {
-        CostGuard guard = guard(
+        CostGuard guard = guards.guard(
                 budget(TOKENS, REQUESTS),
                 Budget.named("small")
                         .per()
@@ -257,7 +245,7 @@ class CostGuardIT {
 
     @Test
     void modelsAndKeysAreCountedApartUnlessTheBudgetSaysOtherwise() throws Exception {
-        CostGuard guard = guard(
+        CostGuard guard = guards.guard(
                 budget(TOKENS),
                 Budget.named("all").per().limit(Limit.requests(100).per(LONG).tokenBucket()));
 
@@ -271,7 +259,7 @@ class CostGuardIT {
 
     @Test
     void aBudgetIsCountedPerAnyAttribute() throws Exception {
-        CostGuard guard = guard(Budget.named("tenant").per("tenant").limit(TOKENS));
+        CostGuard guard = guards.guard(Budget.named("tenant").per("tenant").limit(TOKENS));
 
         guard.acquire(tokens(600).with("tenant", "a"));
         guard.acquire(tokens(600).with("tenant", "b"));
@@ -280,7 +268,7 @@ class CostGuardIT {
 
     @Test
     void aCallWithoutAnAttributeThatABudgetIsCountedPerIsRefusedByName() throws Exception {
-        CostGuard guard = guard(Budget.named("tenant").per("tenant").limit(TOKENS));
+        CostGuard guard = guards.guard(Budget.named("tenant").per("tenant").limit(TOKENS));
 
         assertThatExceptionOfType(MisfitException.class)
                 .isThrownBy(() -> guard.acquire(tokens(1)))
@@ -293,7 +281,7 @@ class CostGuardIT {
 
     @Test
     void aModelWithoutAPriceIsRefusedUnderALimitInDollars() throws Exception {
-        CostGuard guard = guard(budget(Limit.usd("1").per(LONG).fixedWindow()));
+        CostGuard guard = guards.guard(budget(Limit.usd("1").per(LONG).fixedWindow()));
 
         assertThatExceptionOfType(MisfitException.class)
                 .isThrownBy(() -> guard.acquire(tokens(1).with("model", "no-such-model")))
@@ -309,7 +297,7 @@ class CostGuardIT {
         PriceList prices = PriceList.parse(new ByteArrayInputStream(
                 "{\"m\": {\"input_cost_per_token\": 0.000002, \"output_cost_per_token\": 0.00001}}"
                         .getBytes(StandardCharsets.UTF_8)));
-        CostGuard guard = guard(
+        CostGuard guard = guards.guard(
                 builder -> builder.prices(prices),
                 budget(Limit.usd("1").per(LONG).fixedWindow()));
         GuardedCall call = GuardedCall.of("m").with("apiKey", "k");
@@ -326,7 +314,7 @@ class CostGuardIT {
         Path file = Files.writeString(folder.resolve("prices.json"), "{\"m\": {\"input_cost_per_token\": 0.000002}}");
         AtomicLong nanoTime = new AtomicLong();
         PriceList prices = PriceList.of(new ReloadingFile(file, nanoTime::get, Runnable::run));
-        CostGuard guard = guard(
+        CostGuard guard = guards.guard(
                 builder -> builder.prices(prices),
                 budget(Limit.usd("1").per(LONG).fixedWindow()));
         GuardedCall call =
@@ -342,10 +330,10 @@ class CostGuardIT {
 
     @Test
     void aCallThatNoBudgetAppliesToGoesWithoutRedis() throws Exception {
-        FaultyLink link = link();
+        FaultyLink link = guards.link();
         link.refuseConnections();
-        CostGuard guard =
-                guard(builder -> builder.redis(link.url()), budget(TOKENS).models("claude-*"));
+        CostGuard guard = guards.guard(
+                builder -> builder.redis(link.url()), budget(TOKENS).models("claude-*"));
 
         assertThat(guard.tryAcquire(tokens(1))).isPresent();
         assertThat(guard.status(tokens(1))).isEmpty();
@@ -353,21 +341,21 @@ class CostGuardIT {
 
     @Test
     void aDryRunReportsAndNeverDenies() throws Exception {
-        CostGuard guard = guard(budget(TOKENS).dryRun());
+        CostGuard guard = guards.guard(budget(TOKENS).dryRun());
 
         guard.acquire(tokens(600));
         guard.acquire(tokens(600));
         guard.acquire(tokens(5_000));
 
-        assertThat(events.denials).extracting(GuardListener.Denied::by).containsExactly(By.DRY_RUN, By.DRY_RUN);
-        assertThat(events.grants).hasSize(3);
+        assertThat(guards.events.denials).extracting(GuardListener.Denied::by).containsExactly(By.DRY_RUN, By.DRY_RUN);
+        assertThat(guards.events.grants).hasSize(3);
     }
 
     // ----------------------------------------------------------------------------------------------------- denials
 
     @Test
     void aDenialSaysEveryNumberThatAnOperatorNeeds() throws Exception {
-        CostGuard guard = guard(budget(Limit.tokens(1_000).perMinute(), REQUESTS));
+        CostGuard guard = guards.guard(budget(Limit.tokens(1_000).perMinute(), REQUESTS));
         guard.acquire(tokens(1_000));
 
         assertThatExceptionOfType(BudgetExceededException.class)
@@ -387,7 +375,7 @@ class CostGuardIT {
 
     @Test
     void everyWayToAskGivesTheSameDenial() throws Exception {
-        CostGuard guard = guard(builder -> builder.preCheck(Duration.ZERO), budget(TOKENS));
+        CostGuard guard = guards.guard(budget(TOKENS));
         guard.acquire(tokens(1_000));
 
         assertThat(guard.tryAcquire(tokens(600))).isEqualTo(Optional.empty());
@@ -397,7 +385,7 @@ class CostGuardIT {
                 .isThrownBy(() -> guard.acquireAsync(tokens(600)).get())
                 .withCauseInstanceOf(BudgetExceededException.class);
 
-        assertThat(events.denials)
+        assertThat(guards.events.denials)
                 .extracting(GuardListener.Denied::by)
                 .containsOnly(By.REDIS)
                 .hasSize(4);
@@ -406,25 +394,25 @@ class CostGuardIT {
     @ParameterizedTest
     @ValueSource(longs = {1_001, 1L << 31, Cost.MAX_AMOUNT})
     void aCallAboveALimitsCapacityIsRefusedForGoodAndWritesNothing(long tokens) throws Exception {
-        CostGuard guard = guard(budget(TOKENS));
+        CostGuard guard = guards.guard(budget(TOKENS));
 
         assertThatExceptionOfType(CostExceedsCapacityException.class)
                 .isThrownBy(() -> guard.acquire(tokens(tokens)))
                 .withMessageContaining(String.valueOf(tokens))
                 .withMessageContaining("1000")
-                .satisfies(e ->
-                        assertThat(e).hasMessage(events.denials.get(0).denial().toString()));
+                .satisfies(e -> assertThat(e)
+                        .hasMessage(guards.events.denials.get(0).denial().toString()));
 
-        try (RedisClient jedis = PatientRedis.client(redis.url())) {
-            assertThat(jedis.keys(prefix + "*")).isEmpty();
+        try (RedisClient jedis = PatientRedis.client(guards.redis.url())) {
+            assertThat(jedis.keys(guards.prefix + "*")).isEmpty();
         }
-        assertThat(events.denials).extracting(GuardListener.Denied::by).containsExactly(By.CAPACITY);
+        assertThat(guards.events.denials).extracting(GuardListener.Denied::by).containsExactly(By.CAPACITY);
     }
 
     @ParameterizedTest
     @ValueSource(longs = {999, 1_000})
     void aCallUpToALimitsCapacityGoes(long tokens) throws Exception {
-        CostGuard guard = guard(budget(TOKENS));
+        CostGuard guard = guards.guard(budget(TOKENS));
 
         guard.acquire(tokens(tokens));
 
@@ -433,8 +421,7 @@ class CostGuardIT {
 
     @Test
     void aCallAboveCapacityGoesWhenTheLimitIsFullIfTheBudgetClampsIt() throws Exception {
-        CostGuard guard =
-                guard(builder -> builder.preCheck(Duration.ZERO), budget(TOKENS).clampToCapacity());
+        CostGuard guard = guards.guard(budget(TOKENS).clampToCapacity());
 
         Permit first = guard.acquire(tokens(1_500));
         assertThat(balances(guard).get(0)).isLessThanOrEqualTo(0L);
@@ -448,9 +435,9 @@ class CostGuardIT {
 
     @Test
     void aGuardIsBuiltWhileRedisIsAwayAndFailsClosedUntilItComes() throws Exception {
-        FaultyLink link = link();
+        FaultyLink link = guards.link();
         link.refuseConnections();
-        CostGuard guard = guard(builder -> builder.redis(link.url()).decisionTimeout(HASTE), budget(TOKENS));
+        CostGuard guard = guards.guard(builder -> builder.redis(link.url()).decisionTimeout(HASTE), budget(TOKENS));
 
         assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> guard.acquire(tokens(1)));
         assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> guard.tryAcquire(tokens(1)));
@@ -467,8 +454,8 @@ class CostGuardIT {
 
     @Test
     void aGuardThatFailsOpenLetsCallsGoUncountedAndReportsEachOfThem() throws Exception {
-        FaultyLink link = link();
-        CostGuard guard = guard(
+        FaultyLink link = guards.link();
+        CostGuard guard = guards.guard(
                 builder -> builder.redis(link.url()).decisionTimeout(HASTE).whenRedisFails(WhenRedisFails.failOpen()),
                 budget(TOKENS));
         guard.acquire(tokens(100));
@@ -479,14 +466,14 @@ class CostGuardIT {
         guard.acquireAsync(tokens(200)).get().release();
         assertThat(guard.decide(tokens(200))).isInstanceOf(Decision.Granted.class);
 
-        assertThat(events.failedOpen).hasSize(3);
+        assertThat(guards.events.failedOpen).hasSize(3);
         link.acceptConnections();
         assertThat(balances(guard)).containsExactly(900L);
     }
 
     @Test
     void aGuardThatFailsOpenStillDeniesWhatRedisDenies() throws Exception {
-        CostGuard guard = guard(builder -> builder.whenRedisFails(WhenRedisFails.failOpen()), budget(TOKENS));
+        CostGuard guard = guards.guard(builder -> builder.whenRedisFails(WhenRedisFails.failOpen()), budget(TOKENS));
         guard.acquire(tokens(1_000));
 
         assertThat(guard.tryAcquire(tokens(1))).isEmpty();
@@ -494,7 +481,7 @@ class CostGuardIT {
 
     @Test
     void aClosedGuardSaysSo() throws Exception {
-        CostGuard guard = guard(budget(TOKENS));
+        CostGuard guard = guards.guard(budget(TOKENS));
         guard.close();
 
         assertThatExceptionOfType(GuardUnavailableException.class)
@@ -512,7 +499,7 @@ class CostGuardIT {
 
     @Test
     void anInterruptedThreadIsChargedNothingAndStaysInterrupted() throws Exception {
-        CostGuard guard = guard(budget(TOKENS));
+        CostGuard guard = guards.guard(budget(TOKENS));
 
         Thread.currentThread().interrupt();
         assertThatExceptionOfType(InterruptedIOException.class).isThrownBy(() -> guard.acquire(tokens(600)));
@@ -523,8 +510,8 @@ class CostGuardIT {
 
     @Test
     void aCallThatIsCancelledWhileRedisDecidesIsGivenBack() throws Exception {
-        FaultyLink link = link();
-        CostGuard guard = guard(
+        FaultyLink link = guards.link();
+        CostGuard guard = guards.guard(
                 builder -> builder.redis(link.url()).decisionTimeout(Duration.ofSeconds(20)), budget(TOKENS, REQUESTS));
         guard.acquire(tokens(1)).release();
         guard.flush();
@@ -551,7 +538,7 @@ class CostGuardIT {
                 throw new IllegalStateException("settled");
             }
         };
-        CostGuard guard = guard(builder -> builder.listener(broken), budget(TOKENS));
+        CostGuard guard = guards.guard(builder -> builder.listener(broken), budget(TOKENS));
 
         guard.acquire(tokens(600)).settle(Cost.requests(1).input(1));
 
@@ -564,7 +551,7 @@ class CostGuardIT {
     void theOffSwitchLetsEverythingPassWithoutRedis() throws Exception {
         System.setProperty("costguard.enabled", " FALSE ");
         try {
-            CostGuard guard = guard(builder -> builder.redis("redis://127.0.0.1:1"), budget(TOKENS));
+            CostGuard guard = guards.guard(builder -> builder.redis("redis://127.0.0.1:1"), budget(TOKENS));
 
             guard.acquire(tokens(5_000)).settle(Cost.requests(1));
             guard.acquireAsync(tokens(5_000)).get().release();
@@ -582,7 +569,7 @@ class CostGuardIT {
                 .where("tenant", "acme")
                 .per("tenant")
                 .limit(Limit.requests(10).perDay());
-        CostGuard guard = guard(tenants);
+        CostGuard guard = guards.guard(tenants);
         GuardedCall call = GuardedCall.of("m");
 
         CostGuard.with(Map.of("tenant", "acme")).call(() -> {
@@ -598,84 +585,42 @@ class CostGuardIT {
         });
 
         assertThat(guard.tryAcquire(call)).isPresent();
-        assertThat(events.grants)
+        assertThat(guards.events.grants)
                 .filteredOn(grant -> "acme".equals(grant.call().attributes().get("tenant")))
                 .hasSize(4);
     }
 
     @Test
     void listenersSeeTheKeysFingerprintAndNeverTheKey() throws Exception {
-        CostGuard guard = guard(budget(TOKENS));
+        CostGuard guard = guards.guard(budget(TOKENS));
 
         guard.acquire(tokens(1));
 
-        assertThat(events.grants.get(0).call().attributes().get("apiKey"))
+        assertThat(guards.events.grants.get(0).call().attributes().get("apiKey"))
                 .matches("[0-9a-zA-Z_-]{16,}")
                 .doesNotContain("sk-canary");
-        assertThat(events.grants.toString()).doesNotContain("sk-canary");
+        assertThat(guards.events.grants.toString()).doesNotContain("sk-canary");
     }
 
     @Test
     void aClientOfTheUsersOwnIsUsedAndStaysOpen() throws Exception {
-        try (RedisClient jedis = PatientRedis.client(redis.url())) {
+        try (RedisClient jedis = PatientRedis.client(guards.redis.url())) {
             CostGuard guard = CostGuard.builder()
                     .redis(jedis)
-                    .keyPrefix(prefix)
+                    .keyPrefix(guards.prefix)
                     .budget(budget(TOKENS))
                     .build();
             guard.acquire(tokens(600));
             guard.close();
 
             assertThat(jedis.ping()).isEqualTo("PONG");
-            assertThat(jedis.keys(prefix + "*"))
+            assertThat(jedis.keys(guards.prefix + "*"))
                     .isNotEmpty()
                     .allSatisfy(key -> assertThat(jedis.pttl(key)).isPositive());
         }
     }
 
     // ------------------------------------------------------------------------------------------------------ the parts
-
-    private static Budget budget(Limit... limits) {
-        Budget budget = Budget.named("b");
-        for (Limit limit : limits) {
-            budget = budget.limit(limit);
-        }
-        return budget;
-    }
-
-    private static GuardedCall tokens(long tokens) {
-        return GuardedCall.of("gpt-4o")
-                .with("apiKey", "sk-canary")
-                .cost(Cost.requests(1).input(tokens));
-    }
-
-    private CostGuard guard(Budget... budgets) {
-        return guard(builder -> builder, budgets);
-    }
-
-    private CostGuard guard(UnaryOperator<CostGuard.Builder> more, Budget... budgets) {
-        CostGuard.Builder builder = CostGuard.builder()
-                .redis(redis.url())
-                .keyPrefix(prefix)
-                .listener(events)
-                .decisionTimeout(PATIENCE);
-        for (Budget budget : budgets) {
-            builder.budget(budget);
-        }
-        CostGuard guard = more.apply(builder).build();
-        toClose.add(0, guard);
-        return guard;
-    }
-
-    private FaultyLink link() {
-        FaultyLink link = FaultyLink.to(redis);
-        toClose.add(link);
-        return link;
-    }
-
-    private static List<Long> balances(CostGuard guard) throws GuardUnavailableException {
-        return guard.status(tokens(0)).stream().map(LimitStatus::balance).toList();
-    }
 
     private static long balance(CostGuard guard, GuardedCall call) throws GuardUnavailableException {
         return guard.status(call).get(0).balance();

@@ -105,6 +105,31 @@ class CostTest {
     }
 
     @Test
+    void manyTimesACostIsAsManyTimesEachOfItsAmounts() {
+        Cost cost = Cost.requests(2)
+                .input(900)
+                .cacheRead(800)
+                .cacheWrite(50)
+                .output(300)
+                .reasoning(120);
+
+        assertThat(cost.times(3))
+                .isEqualTo(Cost.requests(6)
+                        .input(2_700)
+                        .cacheRead(2_400)
+                        .cacheWrite(150)
+                        .output(900)
+                        .reasoning(360));
+        assertThat(cost.usd("0.1").times(3).givenNanoUsd()).hasValue(300_000_000);
+        for (Cost most : List.of(ONE.input(Cost.MAX_AMOUNT), ONE.nanoUsd(Cost.MAX_AMOUNT))) {
+            assertThatIllegalArgumentException().isThrownBy(() -> most.times(2));
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> most.times(2_000))
+                    .withMessageContaining("not below 2^53");
+        }
+    }
+
+    @Test
     void aPartThatIsLargerThanItsWholeIsRefused() {
         Cost cost = ONE.input(900).cacheRead(800).output(300);
 

@@ -1,10 +1,16 @@
 package io.costguard;
 
 import static io.costguard.Awaiting.await;
+import static io.costguard.Guards.CALL;
+import static io.costguard.Guards.LONG;
+import static io.costguard.Guards.PATIENTLY;
+import static io.costguard.Guards.balance;
+import static io.costguard.Guards.bucket;
+import static io.costguard.Guards.budget;
+import static io.costguard.Guards.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import io.costguard.testing.RedisForTests;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -24,6 +30,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
@@ -34,23 +41,16 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Timeout(180)
 @ResourceLock(Resources.SYSTEM_ERR)
 class UpdateIT {
-    /** Refills less than a unit in any test's time. */
-    private static final Duration LONG = Duration.ofDays(30);
-
     private static final int UPDATES = 1_000;
-    private static final GuardedCall CALL = GuardedCall.of("gpt-4o").with("apiKey", "sk-canary");
-    private static final WhenExhausted PATIENTLY = WhenExhausted.waitUpTo(Duration.ofDays(365));
 
-    private final RedisForTests redis = RedisForTests.shared();
-    private final String prefix = redis.keyPrefix();
-    private final Recorder events = new Recorder();
+    @RegisterExtension
+    private final Guards guards = new Guards();
+
     private final ExecutorService threads = Executors.newCachedThreadPool();
-    private final List<CostGuard> guards = new ArrayList<>();
 
     @AfterEach
     void close() {
         threads.shutdownNow();
-        guards.forEach(CostGuard::close);
     }
 
     /** How tokens are counted, of any amount. */
@@ -58,7 +58,7 @@ class UpdateIT {
         Limit of(long amount);
     }
 
-    static Stream<Tokens> tokens() {
+    static Stream<Tokens> ways() {
         return Stream.of(
                 amount -> Limit.tokens(amount).per(LONG).tokenBucket(),
                 amount -> Limit.tokens(amount).per(LONG).fixedWindow(),
@@ -66,9 +66,9 @@ class UpdateIT {
     }
 
     @ParameterizedTest
-    @MethodSource("tokens")
+    @MethodSource("ways")
     void aBalanceIsCutToASmallerCapacityAndNothingIsGrantedForALargerOne(Tokens tokens) throws Exception {
-        CostGuard guard = guard(tokens.of(1_000));
+        CostGuard guard = guards.guard(tokens.of(1_000));
         guard.acquire(tokens(300));
 
         guard.update(List.of(budget(tokens.of(100))));
@@ -83,7 +83,7 @@ class UpdateIT {
 
     @Test
     void aCallUnderWaySettlesWhatItReserved() throws Exception {
-        CostGuard guard = guard(bucket(1_000));
+        CostGuard guard = guards.guard(bucket(1_000));
         Permit permit = guard.acquire(tokens(600));
 
         guard.update(List.of(budget(Limit.requests(10).per(LONG), bucket(5_000))));
@@ -95,7 +95,7 @@ class UpdateIT {
 
     @Test
     void aCallUnderWayIsSettledThoughItsBudgetIsGone() throws Exception {
-        CostGuard guard = guard(bucket(1_000));
+        CostGuard guard = guards.guard(bucket(1_000));
         Permit permit = guard.acquire(tokens(600));
 
         guard.update(List.of(Budget.named("other").limit(bucket(10))));
@@ -108,7 +108,7 @@ class UpdateIT {
 
     @Test
     void aBadSetIsRefusedWholeAndTheOldOneStays() throws Exception {
-        CostGuard guard = guard(bucket(1_000));
+        CostGuard guard = guards.guard(bucket(1_000));
         Limit bad = Limit.tokens(1).perDay().burst(5);
 
         assertThatIllegalArgumentException()
@@ -127,7 +127,7 @@ class UpdateIT {
 
     @Test
     void callsThatWaitGoSoonerUnderALargerAmount() throws Exception {
-        CostGuard guard = guard(bucket(1_000));
+        CostGuard guard = guards.guard(bucket(1_000));
         guard.acquire(tokens(1_000));
         CompletableFuture<Permit> waits = guard.acquireAsync(tokens(900).whenExhausted(PATIENTLY));
         await(() -> guard.status(CALL).get(0).waiting() == 1);
@@ -145,7 +145,7 @@ class UpdateIT {
                 budget(window(3_000_000)),
                 budget(window(2_000_000), requests),
                 budget(requests, window(4_000_000)));
-        CostGuard guard = guard(window(1_000_000));
+        CostGuard guard = guards.guard(window(1_000_000));
         AtomicLong used = new AtomicLong();
 
         underLoad(guard, variants, (random, permit, reserved) -> {
@@ -156,7 +156,7 @@ class UpdateIT {
         guard.update(List.of(budget(window(5_000_000))));
 
         assertThat(balance(guard)).isEqualTo(5_000_000 - used.get());
-        assertThat(events.denials).isEmpty();
+        assertThat(guards.events.denials).isEmpty();
     }
 
     @Test
@@ -164,7 +164,7 @@ class UpdateIT {
         List<Budget> variants = Stream.of(1_000, 10, 300)
                 .map(amount -> budget(Limit.tokens(amount).per(Duration.ofMillis(100))))
                 .toList();
-        CostGuard guard = guard(Limit.tokens(1_000).per(Duration.ofMillis(100)));
+        CostGuard guard = guards.guard(Limit.tokens(1_000).per(Duration.ofMillis(100)));
 
         underLoad(
                 guard,
@@ -175,9 +175,9 @@ class UpdateIT {
             assertThat(status.waiting()).isZero();
             assertThat(status.balance()).isBetween(0L, status.capacity());
         });
-        assertThat(events.denials).isEmpty();
-        assertThat(events.waits).isNotEmpty();
-        assertThat(events.grants)
+        assertThat(guards.events.denials).isEmpty();
+        assertThat(guards.events.waits).isNotEmpty();
+        assertThat(guards.events.grants)
                 .flatExtracting(GuardListener.Grant::left)
                 .allSatisfy(left -> assertThat(left.balance()).isBetween(0L, left.capacity()));
     }
@@ -188,12 +188,12 @@ class UpdateIT {
         Files.writeString(file, tokensADay("1000"));
         Queue<Runnable> later = new ArrayDeque<>();
         CostGuard guard = CostGuard.builder()
-                .redis(redis.url())
-                .keyPrefix(prefix)
+                .redis(guards.redis.url())
+                .keyPrefix(guards.prefix)
                 .decisionTimeout(Duration.ofMinutes(1))
                 .budgets(file, later::add)
                 .build();
-        guards.add(guard);
+        guards.opened(guard);
         guard.acquire(tokens(300));
 
         Files.writeString(file, tokensADay("5000"));
@@ -219,13 +219,13 @@ class UpdateIT {
         AtomicLong nanos = new AtomicLong();
         Queue<Runnable> later = new ArrayDeque<>();
         CostGuard guard = CostGuard.builder()
-                .redis(redis.url())
-                .keyPrefix(prefix)
+                .redis(guards.redis.url())
+                .keyPrefix(guards.prefix)
                 .decisionTimeout(Duration.ofMinutes(1))
                 .prices(PriceList.of(new ReloadingFile(prices, nanos::get, Runnable::run)))
                 .budgets(budgets, later::add)
                 .build();
-        guards.add(guard);
+        guards.opened(guard);
 
         Files.writeString(
                 budgets,
@@ -255,7 +255,7 @@ class UpdateIT {
     void budgetsComeFromAFileOrFromCodeAndNotFromBoth(@TempDir Path folder) throws Exception {
         Path file = Files.writeString(folder.resolve("budgets.json"), tokensADay("1000"));
         CostGuard.Builder builder =
-                CostGuard.builder().redis(redis.url()).budgets(file).budget(budget(bucket(5)));
+                CostGuard.builder().redis(guards.redis.url()).budgets(file).budget(budget(bucket(5)));
 
         assertThatIllegalArgumentException().isThrownBy(builder::build).withMessageContaining("not from both");
     }
@@ -291,40 +291,7 @@ class UpdateIT {
         }
     }
 
-    private static Limit bucket(long tokens) {
-        return Limit.tokens(tokens).per(LONG).tokenBucket();
-    }
-
     private static Limit window(long tokens) {
         return Limit.tokens(tokens).per(LONG).fixedWindow();
-    }
-
-    private static Budget budget(Limit... limits) {
-        Budget budget = Budget.named("b");
-        for (Limit limit : limits) {
-            budget = budget.limit(limit);
-        }
-        return budget;
-    }
-
-    private static GuardedCall tokens(long tokens) {
-        return CALL.cost(Cost.requests(1).input(tokens));
-    }
-
-    private CostGuard guard(Limit limit) {
-        CostGuard guard = CostGuard.builder()
-                .redis(redis.url())
-                .keyPrefix(prefix)
-                .preCheck(Duration.ZERO)
-                .decisionTimeout(Duration.ofMinutes(1))
-                .listener(events)
-                .budget(budget(limit))
-                .build();
-        guards.add(guard);
-        return guard;
-    }
-
-    private static long balance(CostGuard guard) throws GuardUnavailableException {
-        return guard.status(CALL).get(0).balance();
     }
 }

@@ -25,6 +25,17 @@ public record Claim(Subject subject, long[] amounts) {
         return other.budget() == subject.budget() ? this : new Claim(other, subject.retold(amounts, other));
     }
 
+    /** The same of so many calls. */
+    public Claim times(int calls) {
+        return calls == 1
+                ? this
+                : new Claim(
+                        subject,
+                        Arrays.stream(amounts)
+                                .map(amount -> Math.multiplyExact(amount, calls))
+                                .toArray());
+    }
+
     public static Claim ofNothing(Subject subject) {
         return new Claim(subject, new long[subject.limits().size()]);
     }

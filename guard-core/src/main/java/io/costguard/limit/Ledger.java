@@ -46,19 +46,23 @@ public interface Ledger extends AutoCloseable {
     void correct(Correction correction, Runnable then);
 
     /**
-     * Charges these claims without asking, exactly once: as debt what is not there. Completes when that is in the ledger, and fails where
-     * it never will be.
+     * Changes the balances of these claims without a decision, exactly once. Completes when that is in the ledger, and fails where it never
+     * will be.
      */
-    CompletableFuture<?> charge(List<Claim> claims);
+    CompletableFuture<?> change(Change change, List<Claim> claims);
 
-    /** Gives so much back, exactly once: at most what was charged. Completes and fails as {@link #charge} does. */
-    CompletableFuture<?> refund(List<Claim> claims);
-
-    /**
-     * Has all there again, without debts and holds; what was charged before gives nothing back. Those who wait stay in line. Fails where
-     * the ledger is away for longer than one decision may take: then it is forgotten.
-     */
-    CompletableFuture<?> reset(List<Subject> subjects);
+    /** What becomes of balances by hand. */
+    enum Change {
+        /** So much is charged: as debt, what is not there. */
+        CHARGE,
+        /** So much is given back: at most what was charged, whenever that was. */
+        REFUND,
+        /**
+         * All is there again, without debts and holds; what was charged before gives nothing back. Those who wait stay in line. It fails, and
+         * is forgotten, where the ledger is away for longer than one decision may take.
+         */
+        RESET
+    }
 
     /**
      * Has whatever was asked, or is asked, under a budget that one of these takes the place of decided and settled under that one. Where one

@@ -103,6 +103,12 @@ public final class Limiter implements AutoCloseable {
         return admission(call, patience(call, atMost), atMost, givenUp);
     }
 
+    /** {@link #admit} of so many calls like this one as one, or of as many of them as there is room for, but one. */
+    public Admission admitUpTo(GuardedCall each, int pieces, Duration atMost)
+            throws GuardUnavailableException, InterruptedException {
+        return admission(each, patience(each, atMost).upTo(pieces), atMost, () -> false);
+    }
+
     private Admission admission(GuardedCall call, Patience patience, Duration atMost, BooleanSupplier givenUp)
             throws GuardUnavailableException, InterruptedException {
         try {
@@ -129,9 +135,9 @@ public final class Limiter implements AutoCloseable {
         } catch (MisfitException | CancellationException e) {
             throw e;
         } catch (GuardUnavailableException e) {
-            return whenUnavailable(call, e);
+            return whenUnavailable(call, patience.pieces(), e);
         } catch (RuntimeException e) {
-            return whenFaulty(call, e);
+            return whenUnavailable(call, patience.pieces(), failed(e));
         }
     }
 
@@ -184,8 +190,7 @@ public final class Limiter implements AutoCloseable {
     /** What nobody wants any more. */
     private void giveBack(Asking asking, Verdict verdict) {
         if (verdict instanceof Verdict.Granted granted) {
-            Reservation.of(asking.call(), granted.charges(), this, Duration.ZERO)
-                    .release();
+            reservation(asking, granted, Duration.ZERO).release();
         } else if (verdict instanceof Verdict.Waiting waiting) {
             waiting.place().leave();
             CompletableFuture<Void> unused = waiting.place().end().thenAccept(late -> giveBack(asking, late));
@@ -209,11 +214,16 @@ public final class Limiter implements AutoCloseable {
 
     /** {@link #admit} without holding a thread; fails with what that throws. Cancelled, it gives back what it is granted. */
     public CompletableFuture<Admission> admitAsync(GuardedCall call, Duration atMost) {
+        return admitUpToAsync(call, 1, atMost);
+    }
+
+    /** {@link #admitUpTo} likewise. */
+    public CompletableFuture<Admission> admitUpToAsync(GuardedCall call, int pieces, Duration atMost) {
         CompletableFuture<Admission> result = new CompletableFuture<>();
         CompletableFuture<Admission> admission;
         try {
             Asking asking = askings.of(call);
-            Patience patience = patience(call, atMost);
+            Patience patience = patience(call, atMost).upTo(pieces);
             Optional<Admission> known = withoutLedger(asking, patience);
             if (known.isPresent()) {
                 admission = CompletableFuture.completedFuture(known.get());
@@ -228,7 +238,7 @@ public final class Limiter implements AutoCloseable {
             admission = CompletableFuture.failedFuture(e);
         }
         CompletableFuture<Admission> unused = admission
-                .exceptionally(failure -> withoutDecision(call, failure))
+                .exceptionally(failure -> withoutDecision(call, pieces, failure))
                 .whenComplete((decided, failure) -> {
                     if (failure != null) {
                         result.completeExceptionally(failure);
@@ -263,15 +273,15 @@ public final class Limiter implements AutoCloseable {
         });
     }
 
-    private Admission withoutDecision(GuardedCall call, Throwable failure) {
+    private Admission withoutDecision(GuardedCall call, int pieces, Throwable failure) {
         Throwable wrapped = failure.getCause();
         Throwable cause = failure instanceof CompletionException && wrapped != null ? wrapped : failure;
         try {
             if (cause instanceof GuardUnavailableException unavailable) {
-                return whenUnavailable(call, unavailable);
+                return whenUnavailable(call, pieces, unavailable);
             } else if (cause instanceof RuntimeException fault
                     && !(cause instanceof MisfitException || cause instanceof CancellationException)) {
-                return whenFaulty(call, fault);
+                return whenUnavailable(call, pieces, failed(fault));
             }
         } catch (GuardUnavailableException e) {
             throw new CompletionException(e);
@@ -286,7 +296,11 @@ public final class Limiter implements AutoCloseable {
      * @throws GuardUnavailableException where the guard fails closed
      */
     public Admission whenFaulty(GuardedCall call, RuntimeException fault) throws GuardUnavailableException {
-        return whenUnavailable(call, new GuardUnavailableException("the guard failed: " + fault, fault));
+        return whenUnavailable(call, 1, failed(fault));
+    }
+
+    private static GuardUnavailableException failed(RuntimeException fault) {
+        return new GuardUnavailableException("the guard failed: " + fault, fault);
     }
 
     /** How the limits that a call falls under stand. */
@@ -334,19 +348,22 @@ public final class Limiter implements AutoCloseable {
     public void reset(GuardedCall call) throws GuardUnavailableException {
         List<Subject> subjects = askings.subjectsOf(call);
         flush();
-        CompletableFuture<?> reset = ledger.reset(subjects);
+        CompletableFuture<?> reset = ledger.change(
+                Ledger.Change.RESET, subjects.stream().map(Claim::ofNothing).toList());
         inTime(forgetting(reset, subjects), "Redis did not reset it; it may have been done all the same");
     }
 
     /** Charges a call that was not asked for. */
     public void charge(GuardedCall call, Cost cost) throws GuardUnavailableException {
-        inTime(ledger.charge(claims(call, cost)), "Redis has not been told what to charge yet; " + LATER);
+        inTime(
+                ledger.change(Ledger.Change.CHARGE, claims(call, cost)),
+                "Redis has not been told what to charge yet; " + LATER);
     }
 
     /** Gives back what a call was charged, whenever that was. */
     public void refund(GuardedCall call, Cost cost) throws GuardUnavailableException {
         List<Claim> claims = claims(call, cost);
-        CompletableFuture<?> refund = ledger.refund(claims);
+        CompletableFuture<?> refund = ledger.change(Ledger.Change.REFUND, claims);
         List<Subject> subjects = claims.stream().map(Claim::subject).toList();
         inTime(forgetting(refund, subjects), "Redis has not been told what to give back yet; " + LATER);
     }
@@ -460,8 +477,10 @@ public final class Limiter implements AutoCloseable {
 
     /** Whatever can be said without asking the ledger: a grant only where no budget applies. */
     private Optional<Admission> withoutLedger(Asking asking, Patience patience) {
+        Verdict.Granted all = new Verdict.Granted(List.of(), List.of(), patience.pieces());
+        asking.callOf(all.pieces());
         if (asking.claims().isEmpty()) {
-            return Optional.of(granted(asking, List.of(), Duration.ZERO));
+            return Optional.of(granted(asking, all, Duration.ZERO));
         }
         for (Claim claim : asking.claims()) {
             Budget budget = claim.subject().budget();
@@ -505,10 +524,10 @@ public final class Limiter implements AutoCloseable {
         for (Verdict.Shortfall denied : granted.dryRuns()) {
             listeners.denied(asking.call(), denial(denied, patience), By.DRY_RUN, Duration.ZERO);
         }
-        return granted(asking, granted.charges(), waited);
+        return granted(asking, granted, waited);
     }
 
-    private Admission whenUnavailable(GuardedCall call, GuardUnavailableException cause)
+    private Admission whenUnavailable(GuardedCall call, int pieces, GuardUnavailableException cause)
             throws GuardUnavailableException {
         outage.undecided(cause, whenRedisFails);
         if (slices != null) {
@@ -519,7 +538,7 @@ public final class Limiter implements AutoCloseable {
         }
         GuardedCall shown = askings.identified(call);
         listeners.failedOpen(shown, cause);
-        return new Admission.Granted(Reservation.uncounted(shown));
+        return new Admission.Granted(Reservation.uncounted(shown, pieces));
     }
 
     private Admission spent(Slices slices, GuardedCall call, GuardUnavailableException cause)
@@ -543,9 +562,14 @@ public final class Limiter implements AutoCloseable {
         return slices == null ? List.of() : slices.of(askings.subjectsOf(call));
     }
 
-    private Admission granted(Asking asking, List<Charge> charges, Duration waited) {
-        listeners.granted(asking.call(), charges, waited);
-        return new Admission.Granted(Reservation.of(asking.call(), charges, this, waited));
+    private Admission granted(Asking asking, Verdict.Granted granted, Duration waited) {
+        Reservation reservation = reservation(asking, granted, waited);
+        listeners.granted(reservation.call(), granted.charges(), waited);
+        return new Admission.Granted(reservation);
+    }
+
+    private Reservation reservation(Asking asking, Verdict.Granted granted, Duration waited) {
+        return Reservation.of(asking.callOf(granted.pieces()), granted, this, waited);
     }
 
     private Admission refused(Asking asking, Denial denial, By by, Duration waited) {

@@ -24,31 +24,40 @@ public final class Reservation implements Permit {
     private final @Nullable Limiter limiter;
     private final Duration waited;
     private final Runnable afterwards;
+    private final int pieces;
     private final AtomicBoolean ended = new AtomicBoolean();
     /** Made when it is first asked for: most never are. */
     private volatile @Nullable String id;
 
     private Reservation(
-            GuardedCall call, List<Charge> charges, @Nullable Limiter limiter, Duration waited, Runnable afterwards) {
+            GuardedCall call,
+            List<Charge> charges,
+            @Nullable Limiter limiter,
+            Duration waited,
+            Runnable afterwards,
+            int pieces) {
         this.call = call;
         this.charges = charges;
         this.limiter = limiter;
         this.waited = waited;
         this.afterwards = afterwards;
+        this.pieces = pieces;
     }
 
-    static Reservation of(GuardedCall call, List<Charge> charges, Limiter limiter, Duration waited) {
-        return new Reservation(call, charges, limiter, waited, () -> {});
+    /** @param call with what all of its pieces cost */
+    static Reservation of(GuardedCall call, Verdict.Granted granted, Limiter limiter, Duration waited) {
+        return new Reservation(call, granted.charges(), limiter, waited, () -> {}, granted.pieces());
     }
 
     /** Of slices that were leased before. */
     static Reservation of(GuardedCall call, Slices.Spending spending, Limiter limiter) {
-        return new Reservation(call, spending.charges(), limiter, Duration.ZERO, spending.ended());
+        return new Reservation(call, spending.charges(), limiter, Duration.ZERO, spending.ended(), 1);
     }
 
-    /** For a call that goes uncounted: there is nothing to end. */
-    public static Reservation uncounted(GuardedCall call) {
-        return new Reservation(call, List.of(), null, Duration.ZERO, () -> {});
+    /** For so many calls that go uncounted: there is nothing to end. */
+    public static Reservation uncounted(GuardedCall each, int pieces) {
+        GuardedCall all = pieces == 1 ? each : each.cost(each.cost().times(pieces));
+        return new Reservation(all, List.of(), null, Duration.ZERO, () -> {}, pieces);
     }
 
     @Override
@@ -73,6 +82,11 @@ public final class Reservation implements Permit {
     @Override
     public Duration waited() {
         return waited;
+    }
+
+    @Override
+    public int pieces() {
+        return pieces;
     }
 
     List<Charge> charges() {

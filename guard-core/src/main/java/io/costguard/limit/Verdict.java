@@ -11,8 +11,13 @@ public sealed interface Verdict {
      *
      * @param charges what was charged
      * @param dryRuns what would have been denied
+     * @param pieces of how many pieces, where fewer than all may go
      */
-    record Granted(List<Charge> charges, List<Shortfall> dryRuns) implements Verdict {}
+    record Granted(List<Charge> charges, List<Shortfall> dryRuns, int pieces) implements Verdict {
+        public Granted(List<Charge> charges, List<Shortfall> dryRuns) {
+            this(charges, dryRuns, 1);
+        }
+    }
 
     /**
      * Nothing was charged, since this limit does not cover what was asked of it.

@@ -6,8 +6,10 @@ import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
 import io.costguard.limit.LatestBudgets;
+import io.costguard.limit.Ledger;
 import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
+import io.costguard.limit.Patience;
 import io.costguard.limit.Standing;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
@@ -40,7 +42,7 @@ final class Batch {
     private static final int DRY_RUN = 1 << 15;
     private static final int RESET = 1 << 14;
     private static final int CORRECTION = 1 << 15;
-    private static final int REFUND = RESET | CORRECTION;
+    private static final int IN_ANY_ERA = RESET | CORRECTION;
     private static final int WITH_LINES = 8;
     private static final int IN_LINE = 1 << 7;
     private static final byte[] OPERATION_FORMAT = ascii("BI6I7I7");
@@ -236,12 +238,7 @@ final class Batch {
 
         record Settle(Settled settled) implements Call {}
 
-        /** Charges without a decision: it is as if nothing had been reserved for what was used. */
-        static Call charge(Claim claim) {
-            int limits = claim.amounts().length;
-            Charge nothing = new Charge(Claim.ofNothing(claim.subject()), new long[limits], new long[limits]);
-            return new Settle(new Settled(nothing, claim.amounts()));
-        }
+        record ByHand(Ledger.Change change, Claim claim) implements Call {}
 
         record Correct(Correction correction) implements Call {}
 
@@ -256,11 +253,6 @@ final class Batch {
         /** Gives a charge back where it was made, and makes it anew in the present; but for calls in flight. */
         record Recharge(Charge charge) implements Call {}
 
-        /** Gives back what was charged whenever. */
-        record Refund(Claim claim) implements Call {}
-
-        record Reset(Subject subject) implements Call {}
-
         /** Wants to know how limits stand, and how long a newcomer with these claims would wait: the only call of its batch. */
         record Look(List<Claim> newcomer) implements Call {}
     }
@@ -270,17 +262,33 @@ final class Batch {
      *
      * @param number which of this process's waiting calls it is
      * @param place where it stands; 0 where it does not yet, or where nobody knows; of {@link Kind#LEAVING} the percentage that must stay free, of
-     *     {@link Kind#BEAT} how many members to pass over
+     *     {@link Kind#BEAT} how many members to pass over, of {@link Kind#UP_TO} both how many pieces there are and what must stay free
      * @param waitMicros how long it may wait, or a hold lasts
      */
     record LineOperation(Kind kind, long number, long place, long waitMicros) {
+        private static final long SHARES = 128;
+
+        /** Wants to go as soon as this patience has it. */
+        static LineOperation of(Patience patience, long number) {
+            long share = patience.leaves();
+            return patience.pieces() > 1
+                    ? new LineOperation(Kind.UP_TO, number, patience.pieces() * SHARES + share, patience.micros())
+                    : new LineOperation(share > 0 ? Kind.LEAVING : Kind.JOIN, number, share, patience.micros());
+        }
+
+        /** Whether a share must stay free for others, so that it does not stand in line. */
+        boolean leavesShare() {
+            return kind == Kind.LEAVING || (kind == Kind.UP_TO && place % SHARES > 0);
+        }
+
         enum Kind {
             JOIN(1),
             ASK(2),
             LEAVE(3),
             BEAT(4),
             HOLD(5),
-            LEAVING(6);
+            LEAVING(6),
+            UP_TO(7);
 
             private final byte code;
 
@@ -375,10 +383,12 @@ final class Batch {
             addRenewal(renew);
         } else if (call instanceof Call.Recharge recharge) {
             addRecharge(recharge.charge());
-        } else if (call instanceof Call.Refund refund) {
-            adjust(refund.claim(), REFUND, amount -> -amount);
-        } else if (call instanceof Call.Reset reset) {
-            adjust(Claim.ofNothing(reset.subject()), RESET, amount -> 0);
+        } else if (call instanceof Call.ByHand byHand) {
+            switch (byHand.change()) {
+                case CHARGE -> adjust(byHand.claim(), IN_ANY_ERA, amount -> amount);
+                case REFUND -> adjust(byHand.claim(), IN_ANY_ERA, amount -> -amount);
+                case RESET -> adjust(byHand.claim(), RESET, amount -> 0);
+            }
         } else if (call instanceof Call.Look look) {
             addReserve(new Call.Reserve(look.newcomer()).namingLines());
         }
@@ -688,7 +698,8 @@ final class Batch {
         byte code = in.get();
         return switch (code) {
             case 0 -> unusable(claims.stream().map(Claim::subject).toList(), flags);
-            case 1, 3 -> new Result.Decided(granted(in, reserving, code == 3, states));
+            case 1, 3 -> new Result.Decided(granted(in, reserving, 1, code == 3, states));
+            case 10 -> new Result.Decided(granted(in, reserving, (int) seven(in), in.get() == 3, states));
             case 2 -> new Result.Decided(shortfall(in, claims.get(in.get() - 1)));
             case 4 -> new Result.Refused(refusal(claims.get(in.get() - 1).subject(), (byte) 0));
             case 5 -> new Result.Joined(seven(in), seven(in), in.get() == 1, shortfall(in, claims.get(in.get() - 1)));
@@ -701,11 +712,11 @@ final class Batch {
     }
 
     private static Verdict.Granted granted(
-            ByteBuffer in, Reserving reserving, boolean withDryRuns, Terms.State[] states) {
+            ByteBuffer in, Reserving reserving, int pieces, boolean withDryRuns, Terms.State[] states) {
         List<Charge> charges = new ArrayList<>(reserving.places.length);
         List<Verdict.Shortfall> dryRuns = withDryRuns ? new ArrayList<>() : List.of();
         for (int i = 0; i < reserving.places.length; i++) {
-            Claim claim = reserving.call.claims().get(i);
+            Claim claim = reserving.call.claims().get(i).times(pieces);
             if (withDryRuns && in.get() == 0) {
                 dryRuns.add(shortfall(in, claim));
             } else {
@@ -714,7 +725,7 @@ final class Batch {
                 charges.add(new Charge(claim, moves ? state.eras().clone() : state.eras(), state.balances()));
             }
         }
-        return new Verdict.Granted(charges, dryRuns);
+        return new Verdict.Granted(charges, dryRuns, pieces);
     }
 
     private static Verdict.Shortfall shortfall(ByteBuffer in, Claim claim) {

@@ -88,6 +88,10 @@ final class Leases {
         }
     }
 
+    private static long calls(Charge charge) {
+        return charge.claim().amounts()[inFlight(charge)];
+    }
+
     private static int inFlight(Charge charge) {
         return inFlight(charge.claim().subject());
     }
@@ -99,11 +103,6 @@ final class Leases {
             limit++;
         }
         return limit;
-    }
-
-    /** A call has one; what is leased for when Redis fails may have more. */
-    private static long slots(Charge charge) {
-        return charge.claim().amounts()[inFlight(charge)];
     }
 
     /** All subjects of a guard have the same lease. */
@@ -166,7 +165,7 @@ final class Leases {
     private Runnable renewal(List<Charge> charges, CompletableFuture<Void> known) {
         Map<Long, Long> byEra = new TreeMap<>();
         for (Charge charge : charges) {
-            byEra.merge(charge.eras()[inFlight(charge)], slots(charge), Long::sum);
+            byEra.merge(charge.eras()[inFlight(charge)], calls(charge), Long::sum);
         }
         Subject subject = charges.get(0).claim().subject();
         Batch.Call.Renew call = new Batch.Call.Renew(subject, inFlight(subject), byEra);
@@ -183,7 +182,7 @@ final class Leases {
             for (Charge charge : charges) {
                 int limit = inFlight(charge);
                 if (Terms.isGone(charge.eras()[limit], era)) {
-                    lapsed += slots(charge);
+                    lapsed += calls(charge);
                 }
                 charge.eras()[limit] = era;
             }

@@ -162,12 +162,14 @@ public final class RedisLedger implements Ledger {
 
         /** Whose loss leaves balances wrong. */
         boolean isMissed() {
-            return call instanceof Batch.Call.Settle || call instanceof Batch.Call.Refund;
+            return call instanceof Batch.Call.Settle || (call instanceof Batch.Call.ByHand && !isForgottenSoon());
         }
 
         /** What would be old news, or come at a time when nobody expects it any more. */
         boolean isForgottenSoon() {
-            return isCorrection() || call instanceof Batch.Call.Reset || call instanceof Batch.Call.Recharge;
+            return isCorrection()
+                    || call instanceof Batch.Call.Recharge
+                    || (call instanceof Batch.Call.ByHand byHand && byHand.change() == Ledger.Change.RESET);
         }
     }
 
@@ -397,23 +399,10 @@ public final class RedisLedger implements Ledger {
     }
 
     @Override
-    public CompletableFuture<?> charge(List<Claim> claims) {
-        return change(claims.stream().map(Batch.Call::charge).toList());
-    }
-
-    @Override
-    public CompletableFuture<?> refund(List<Claim> claims) {
-        return change(claims.stream().<Batch.Call>map(Batch.Call.Refund::new).toList());
-    }
-
-    @Override
-    public CompletableFuture<?> reset(List<Subject> subjects) {
-        return change(subjects.stream().<Batch.Call>map(Batch.Call.Reset::new).toList());
-    }
-
-    private CompletableFuture<?> change(List<Batch.Call> calls) {
-        return CompletableFuture.allOf(
-                calls.stream().map(call -> change(call, result -> {})).toArray(CompletableFuture<?>[]::new));
+    public CompletableFuture<?> change(Change change, List<Claim> claims) {
+        return CompletableFuture.allOf(claims.stream()
+                .map(claim -> change(new Batch.Call.ByHand(change, claim), result -> {}))
+                .toArray(CompletableFuture<?>[]::new));
     }
 
     private CompletableFuture<?> change(Batch.Call call, Consumer<Batch.Result> then) {

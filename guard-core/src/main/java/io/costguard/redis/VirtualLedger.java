@@ -165,22 +165,10 @@ public final class VirtualLedger implements Ledger {
     }
 
     @Override
-    public CompletableFuture<?> charge(List<Claim> claims) {
-        return changed(claims.stream().map(Batch.Call::charge).toList());
-    }
-
-    @Override
-    public CompletableFuture<?> refund(List<Claim> claims) {
-        return changed(claims.stream().<Batch.Call>map(Batch.Call.Refund::new).toList());
-    }
-
-    @Override
-    public CompletableFuture<?> reset(List<Subject> subjects) {
-        return changed(subjects.stream().<Batch.Call>map(Batch.Call.Reset::new).toList());
-    }
-
-    private CompletableFuture<?> changed(List<Batch.Call> calls) {
-        calls.forEach(this::change);
+    public CompletableFuture<?> change(Change change, List<Claim> claims) {
+        for (Claim claim : claims) {
+            Batch.Result unused = change(new Batch.Call.ByHand(change, claim));
+        }
         return CompletableFuture.completedFuture(null);
     }
 

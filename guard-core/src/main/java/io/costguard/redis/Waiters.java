@@ -84,16 +84,12 @@ final class Waiters {
         this.timeoutNanos = timeoutNanos;
     }
 
-    /** What a call asks that may wait. */
+    /** What a call asks that puts up with this. */
     Batch.Call.Reserve call(List<Claim> claims, Patience patience) {
         if (patience.isNone()) {
             return new Batch.Call.Reserve(claims);
         }
-        Batch.LineOperation.Kind kind =
-                patience.leaves() > 0 ? Batch.LineOperation.Kind.LEAVING : Batch.LineOperation.Kind.JOIN;
-        return new Batch.Call.Reserve(
-                claims,
-                new Batch.LineOperation(kind, lastNumber.incrementAndGet(), patience.leaves(), patience.micros()));
+        return new Batch.Call.Reserve(claims, Batch.LineOperation.of(patience, lastNumber.incrementAndGet()));
     }
 
     /** Lets nobody go for so long. */
@@ -113,7 +109,7 @@ final class Waiters {
         } else if (result instanceof Batch.Result.Decided decided
                 && decided.verdict() instanceof Verdict.Shortfall denied
                 && call.operation() != null
-                && call.operation().kind() == Batch.LineOperation.Kind.LEAVING) {
+                && call.operation().leavesShare()) {
             return mayReturn(call, denied);
         }
         return null;
@@ -158,7 +154,10 @@ final class Waiters {
 
     /** For a call that gave up, and of which Redis no longer knows what it answered: it may have joined. */
     void leaveWhereverItStands(Batch.Call.Reserve call) {
-        if (call.operation() != null && call.operation().kind() == Batch.LineOperation.Kind.JOIN) {
+        Batch.LineOperation operation = call.operation();
+        if (operation != null
+                && (operation.kind() == Batch.LineOperation.Kind.JOIN
+                        || operation.kind() == Batch.LineOperation.Kind.UP_TO)) {
             new Waiter(call, new Verdict.Shortfall(call.claims().get(0), 0, 0, 0, 0, 0), 0).goAway();
         }
     }

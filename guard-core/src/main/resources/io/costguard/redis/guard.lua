@@ -20,12 +20,14 @@
 --             16384     a reset: all is there, nobody is in debt, and no hold lasts; what was charged before gives nothing back
 --             32768     a correction, with what the balance of each limit is at most, if it is a bucket (2^53 - 1 where that is not
 --                       known) in the place of actual - charged
---             49152     a refund of whatever was charged in any era
+--             49152     a charge, or a refund of whatever was charged in any era
 --             Calls in flight are renewed by two: one gives back what was charged in an era, the next charges as much in the present one
 --   reserves  for each: count of parts, and for each part: subject, plus 32768 where it is a dry run; amount of each limit. Where
 --             it has to do with lines, 128 is added to the count, and after that are: what it does (1 join where it is not covered,
---             2 ask, 3 leave, 4 beat, 5 hold, 6 go only if a share stays free), number, place (of 3: 0 where it is not known;
---             of 4: how many members to pass over; of 6: the share in percent), and how long it may wait, or a hold lasts (microseconds)
+--             2 ask, 3 leave, 4 beat, 5 hold, 6 go only if a share stays free, 7 of pieces of which these are the amounts of one go
+--             with as many as there is room for, or do as 1 or 6 with one), number, place (of 3: 0 where it is not known; of 4: how
+--             many members to pass over; of 6: the share in percent; of 7: 128 times how many pieces at most, and the share of 6),
+--             and how long it may wait (of 7: 0 if it never joins), or a hold lasts (microseconds)
 --   Subjects count from 1, and so do the fields of a request.
 -- reply       packed big-endian: version B, number i8, expires I4, status B (1 done, 2 late, 3 lane refused, 4 cancelled after it
 --             ran, 5 cancelled before it came), TIME i8, and with status 1 and 4:
@@ -39,7 +41,8 @@
 --             i8 (beyond what waits), wait i8 (microseconds), how many stand in line I4, for how long it is held I7. Parts and limits
 --             count from 1. 5 B, place I7, deadline I7, 1 B where no call of its process stood in one of its lines (or 0 B), part B,
 --             short: joined; 6 B: waits on; 7 B: no longer in line; 8 B: done; 9 B, members to pass over next I4, 1 B where its
---             process was not in the line (or 0 B): the heartbeat was taken
+--             process was not in the line (or 0 B): the heartbeat was taken; 10 B, pieces I7, and then as granted: so many pieces
+--             were, and each part is of all of them
 --   looks     in that mode, for each subject: for each limit until full i8 and a newcomer's wait i8 (microseconds), then how many
 --             wait I4; the newcomer is the only call of the request, and is not decided
 --   Waits are lower bounds, by what is known: 0 for calls in flight, of which one may end at any moment.
@@ -81,7 +84,7 @@ local HEAD = '>Bi8I4Bi8'
 
 local RUN, CANCEL, LOOK, WITH_LINES = 1, 2, 3, 8
 local DONE, LATE, LANE_REFUSED, CANCELLED_AFTER, CANCELLED_BEFORE = 1, 2, 3, 4, 5
-local RESET, CORRECTION, REFUND = 16384, 32768, 49152
+local RESET, CORRECTION, IN_ANY_ERA = 16384, 32768, 49152
 local WRONG_TYPE, DAMAGED, LINE_NEEDED = 1, 3, 5
 local ALIGNED, CALENDAR, SLIDING, IN_FLIGHT = -2, -3, -4, -5
 
@@ -780,10 +783,13 @@ if lastReply then
   local unused, joins = {}, {}
   settles = 0
   for _ = 1, reserves do
-    local result, parts = string.byte(lastReply, from), q[n]
+    local result, parts, pieces = string.byte(lastReply, from), q[n], 1
     if parts > 128 then
       if result == 5 then
         joins[#joins + 1] = { kind = 3, number = q[n + 2], place = unpack('>I7', lastReply, from + 1), parts = parts - 128, n = n + 5 }
+      elseif result == 10 then
+        pieces, from = unpack('>I7', lastReply, from + 1)
+        result = string.byte(lastReply, from)
       end
       parts, n = parts - 128, n + 4
     end
@@ -801,7 +807,7 @@ if lastReply then
         settles = settles + 1
         unused[#unused + 1] = i
         for j = 1, count do
-          unused[#unused + 1], unused[#unused + 2] = eras[i][j * 2 + 3], -q[n + j]
+          unused[#unused + 1], unused[#unused + 2] = eras[i][j * 2 + 3], -q[n + j] * pieces
         end
       end
       n = n + 1 + count
@@ -846,7 +852,7 @@ for _ = 1, settles do
     local k, m = 4, o + 5
     for more = n + 2, last, 2 do
       local over, balance, capacity = calls[more], f[k], q[m]
-      local era = kind ~= REFUND and calls[more - 1] or nil
+      local era = kind ~= IN_ANY_ERA and calls[more - 1] or nil
       if over ~= 0 and q[m + 1] <= SLIDING then
         slots = slots or slotFunctions(q)
         if over > 0 then
@@ -899,6 +905,7 @@ for _ = 1, reserves do
       result, n = lines.act(op, parts, n, states)
       parts = 0
     end
+    lines.upTo(op, parts, n, states)
   end
   for part = 1, parts do
     local i = calls[n]
@@ -919,7 +926,7 @@ for _ = 1, reserves do
         end
       end
       if unopened then
-        longest, limit, ahead, alone = newcomerLacks(q, now, f, o, n, unopened, nil, wait)
+        longest, limit, ahead, alone = newcomerLacks(q, now, f, o, n, unopened, wait)
       end
       if not alone then
         lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait)
@@ -974,6 +981,10 @@ for _ = 1, reserves do
   elseif result == '\1' then
     if op then
       lines.leave(op, head + 1, parts, states)
+      if op.pieces then
+        told = told + 1
+        out[told] = pack('>BI7', 10, op.pieces)
+      end
     end
     granted, n = granted + 1, head + 1
     if dryRuns then

@@ -51,7 +51,7 @@ end
 -- Which limit of a part keeps a newcomer from going at once, for how long (-1 if none does), and what stands before it; and
 -- whether that is known without a look at the line: it would be kept even if nobody stood there, and who does may still live. A
 -- share that must stay free is in percent.
-local function newcomerLacks(q, now, f, o, n, at, share, wait)
+local function newcomerLacks(q, now, f, o, n, at, wait, share, percent)
   local line, k, m, IN_FLIGHT = f.line, 4, o + 5, -5
   local hold, size, seen
   if at then
@@ -76,8 +76,7 @@ local function newcomerLacks(q, now, f, o, n, at, share, wait)
         amount = capacity
       end
       if share then
-        local rest = capacity % 100
-        amount = amount + (capacity - rest) / 100 * share + math.ceil(rest * share / 100)
+        amount = amount + percent(capacity, share)
       end
       local short = balance < (amount + before) * parts
       if short or blocked then
@@ -99,14 +98,20 @@ end
 
 local function lineFunctions(q, now, states, values, unread, keys, waitFor)
   local SILENT, NEARER, BEYOND, SCANNED, PASSED = 3000000, 50000, 60000000, 1000, 100
-  local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING = 1, 2, 3, 4, 5, 6
+  local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING, UP_TO = 1, 2, 3, 4, 5, 6, 7
   local MAX, CANCEL, WITH_LINES, MEMBER = 9007199254740991, 2, 8, 33
   local WRONG_TYPE, DAMAGED, LINE_NEEDED, RENEWED = 1, 3, 5, 127
   local DROPPED, IN_FLIGHT = '-1', -5
   local pack, unpack, byte, sub, max, min = struct.pack, struct.unpack, string.byte, string.sub, math.max, math.min
+  local fmod = math.fmod
   local wakes, isOpen, namesOf = {}, {}, {}
   local process, channel = q[q[5] + 9], q[q[5] + 10]
   local cancels = q[1] == WITH_LINES + CANCEL
+
+  local function percent(capacity, share)
+    local rest = capacity % 100
+    return (capacity - rest) / 100 * share + math.ceil(rest * share / 100)
+  end
 
   local function whole(number)
     return string.format('%.0f', number)
@@ -356,7 +361,7 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
   -- Which limit of a part keeps a newcomer from going at once, by a line that is open.
   local function lacksAsNewcomer(f, o, n, op)
     local line = f.line
-    local longest, limit, ahead = newcomerLacks(q, now, f, o, n, nil, op and op.kind == LEAVING and op.place or nil, waitFor)
+    local longest, limit, ahead = newcomerLacks(q, now, f, o, n, nil, waitFor, op and op.kind == LEAVING and op.place or nil, percent)
     if limit and line.size > 0 and not line.checked then
       line.checked = true
       -- Nobody else may be left to drop the dead; who waits has had time to beat again, whatever held Redis up.
@@ -601,12 +606,50 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
     return usable and result or '\0', n
   end
 
+  -- Has the request ask for as many pieces, of so many, as all limits have room for beyond what waits. Where that is not even one,
+  -- one is decided, as any call is; nothing bounds them that only tells, but for what is exact.
+  local function upTo(op, parts, n, states)
+    if op.kind ~= UP_TO then
+      return
+    end
+    local share, at = op.place % 128, n
+    local most = (op.place - share) / 128
+    op.kind, op.place = share > 0 and LEAVING or op.wait > 0 and JOIN or UP_TO, share
+    for _ = 1, parts do
+      local i = q[at] % 32768
+      local dry, f, o = q[at] >= 32768, states[i], q[i + 7]
+      if not dry and (not f or f.line.hold > now or (share > 0 and f.line.size > 0)) then
+        most = 1
+      end
+      for j = 1, most > 1 and q[o] or 0 do
+        local piece, room = q[at + j], MAX
+        if piece > 0 then
+          if not dry then
+            local each = q[o + 4 + j * 3]
+            local kept = (f.line.sums[names(o)[j]] or 0) + percent(q[o + 2 + j * 3] / each, share)
+            piece, room = piece * each, f[j * 2 + 2] - kept * each
+          end
+          most = min(most, (room - fmod(room, piece)) / piece)
+        end
+      end
+      at = at + 1 + q[o]
+    end
+    op.pieces, at = max(1, most), n
+    for _ = 1, parts do
+      local last = at + q[q[q[at] % 32768 + 7]]
+      for amount = at + 1, last do
+        q[amount] = q[amount] * op.pieces
+      end
+      at = last + 1
+    end
+  end
+
   local function acts(op)
     return op.kind == LEAVE or op.kind == BEAT or op.kind == HOLD
   end
 
   return {
-    written = written, open = open, isOpen = isOpen, touch = touch, lacks = lacks, acts = acts, act = act,
+    written = written, open = open, isOpen = isOpen, touch = touch, lacks = lacks, acts = acts, act = act, upTo = upTo,
     newcomerWait = newcomerWait, short = short, leave = leave, close = close, setBack = setBack, wakes = wakes,
   }
 end

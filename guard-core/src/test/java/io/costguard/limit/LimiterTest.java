@@ -312,17 +312,7 @@ class LimiterTest {
         }
 
         @Override
-        public CompletableFuture<?> charge(List<Claim> claims) {
-            return CompletableFuture.completedFuture(null);
-        }
-
-        @Override
-        public CompletableFuture<?> refund(List<Claim> claims) {
-            return CompletableFuture.completedFuture(null);
-        }
-
-        @Override
-        public CompletableFuture<?> reset(List<Subject> subjects) {
+        public CompletableFuture<?> change(Change change, List<Claim> claims) {
             return CompletableFuture.completedFuture(null);
         }
 

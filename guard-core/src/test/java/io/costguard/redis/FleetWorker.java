@@ -3,6 +3,7 @@ package io.costguard.redis;
 import io.costguard.Budget;
 import io.costguard.Cost;
 import io.costguard.GuardListener;
+import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.PriceList;
@@ -84,7 +85,10 @@ final class FleetWorker {
                     .output(random.nextInt(200))
                     .nanoUsd(random.nextInt(12_000));
             try {
-                Admission admission = limiter.decide(GuardedCall.of("model").cost(estimate));
+                GuardedCall call = GuardedCall.of("model").cost(estimate);
+                Admission admission = random.nextInt(4) > 0
+                        ? limiter.decide(call)
+                        : limiter.admitUpTo(call, 1 + random.nextInt(20), TIMEOUT);
                 if (admission instanceof Admission.Granted granted) {
                     settle(granted, random);
                     done++;
@@ -92,7 +96,7 @@ final class FleetWorker {
                     LockSupport.parkNanos(
                             Math.min(20_000_000, refused.denial().retryAfter().toNanos()));
                 }
-            } catch (io.costguard.GuardUnavailableException e) {
+            } catch (GuardUnavailableException | InterruptedException e) {
                 throw new IllegalStateException(e);
             }
         }
@@ -106,13 +110,13 @@ final class FleetWorker {
             case 1 -> granted.reservation().close();
             case 2 ->
                 granted.reservation()
-                        .settle(Cost.requests(1)
+                        .settle(Cost.requests(estimate.requests())
                                 .input(estimate.input() + random.nextInt(50))
                                 .output(estimate.output() + random.nextInt(50))
                                 .nanoUsd(estimate.nanoUsd() + random.nextInt(3_000)));
             default ->
                 granted.reservation()
-                        .settle(Cost.requests(1)
+                        .settle(Cost.requests(estimate.requests())
                                 .input(estimate.input() * random.nextInt(101) / 100)
                                 .output(estimate.output() * random.nextInt(101) / 100)
                                 .nanoUsd(estimate.nanoUsd() * random.nextInt(101) / 100));

@@ -172,6 +172,18 @@ class LeasesTest {
     }
 
     @Test
+    void eachOfThePiecesThatWereReservedAsOneIsACallInFlight() {
+        Charge charge = begun(subject, 7, 3);
+        timePasses();
+        assertThat(last().call().byEra()).isEqualTo(Map.of(7L, 3L));
+
+        last().happened(7 + 16);
+
+        assertThat(lapsed).containsExactly(3L);
+        assertThat(leases.end(charge)).isCompleted();
+    }
+
+    @Test
     @Timeout(60)
     void aCallThatNobodyCanEndAnyMoreIsNotRenewed() {
         List<Charge> kept = List.of(begun(7));
@@ -212,7 +224,11 @@ class LeasesTest {
     }
 
     private Charge begun(Subject of, long era) {
-        Charge charge = new Charge(new Claim(of, new long[] {1, 1}), new long[] {0, era}, new long[] {8, 8});
+        return begun(of, era, 1);
+    }
+
+    private Charge begun(Subject of, long era, long calls) {
+        Charge charge = new Charge(new Claim(of, new long[] {calls, calls}), new long[] {0, era}, new long[] {8, 8});
         leases.begin(new Verdict.Granted(List.of(charge), List.of()));
         return charge;
     }

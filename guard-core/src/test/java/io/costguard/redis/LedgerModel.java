@@ -4,6 +4,7 @@ import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -53,11 +54,36 @@ final class LedgerModel {
     /** @param amounts what is asked, or, where it is settled, by how much more was used than charged */
     private record Part(int terms, int dry, long[] eras, long[] amounts) {}
 
-    /** @param op 1 a reserve, 2 a settle, 3 a reset, 4 a correction, 5 a refund of whatever was charged */
-    private record Call(int op, List<Part> parts) {}
+    /**
+     * @param op 1 a reserve, 2 a settle, 3 a reset, 4 a correction, 5 a refund of whatever was charged
+     * @param most of a reserve of pieces, how many may go at most; 0 of any other
+     */
+    private record Call(int op, List<Part> parts, int most) {
+        Call(int op, List<Part> parts) {
+            this(op, parts, 0);
+        }
 
-    /** Granted, with eras and balances by part (null for a dry run that was short), or short; or a bare code. */
-    private record Result(int code, List<long @Nullable []> granted) {}
+        Call times(long pieces) {
+            return new Call(
+                    op,
+                    parts.stream()
+                            .map(part -> new Part(
+                                    part.terms(),
+                                    part.dry(),
+                                    part.eras(),
+                                    Arrays.stream(part.amounts())
+                                            .map(amount -> Math.multiplyExact(amount, pieces))
+                                            .toArray()))
+                            .toList());
+        }
+    }
+
+    /** Granted so many pieces, with eras and balances by part (null for a dry run that was short), or short; or a bare code. */
+    private record Result(int code, List<long @Nullable []> granted, long pieces) {
+        Result(int code) {
+            this(code, List.of(), 1);
+        }
+    }
 
     /** Checks one batch, as the audit has it: request, reply and keys, each with its length before it. */
     void replay(byte[] entry) {
@@ -134,7 +160,8 @@ final class LedgerModel {
             same("number of the batch that is cancelled", last.number(), number);
             same("status of a cancel that came after", 4, status);
             for (int i = 0; i < calls.size(); i++) {
-                undo(calls.get(i), last.results().get(i), limits, states);
+                Result result = last.results().get(i);
+                undo(calls.get(i).times(result.pieces()), result, limits, states);
             }
             lanes.put(keys[0], new Remembered(number, List.of()));
             keep(states, keys);
@@ -156,6 +183,9 @@ final class LedgerModel {
                         case 3 -> reset(call, out, limits, states);
                         default -> correct(call, out, limits, states);
                     });
+        }
+        if (modeAndLines != mode) {
+            same("calls that wait and are told", 0, out.getShort());
         }
         same("bytes of the reply left over", 0, out.remaining());
         for (int i = 0; i < limits.size(); i++) {
@@ -214,7 +244,9 @@ final class LedgerModel {
                 .toList();
     }
 
-    private Result reserve(Call call, ByteBuffer out, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
+    private Result reserve(Call asked, ByteBuffer out, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
+        long pieces = pieces(asked, limits, states);
+        Call call = asked.times(pieces);
         int longestPart = -1;
         long[] longest = {};
         for (int i = 0; i < call.parts().size(); i++) {
@@ -230,7 +262,12 @@ final class LedgerModel {
             same("result of a call that is not covered", 2, code);
             same("part that is short", longestPart + 1L, out.get());
             sameShort(longest, out);
-            return new Result(2, List.of());
+            return new Result(2);
+        }
+        if (asked.most() > 0) {
+            same("result of pieces that are covered", 10, code);
+            same("pieces", pieces, number(out, 7));
+            code = out.get();
         }
         boolean withDryRuns = call.parts().stream().anyMatch(part -> part.dry() == 1);
         same("result of a call that is covered", withDryRuns ? 3 : 1, code);
@@ -259,7 +296,7 @@ final class LedgerModel {
             }
             granted.add(eras);
         }
-        return new Result(1, granted);
+        return new Result(1, granted, pieces);
     }
 
     private Result settle(Call call, ByteBuffer out, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
@@ -282,7 +319,7 @@ final class LedgerModel {
                 }
             }
         }
-        return new Result(5, List.of());
+        return new Result(5);
     }
 
     private Result reset(Call call, ByteBuffer out, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
@@ -293,7 +330,7 @@ final class LedgerModel {
             }
             changed.add(part.terms());
         }
-        return new Result(7, List.of());
+        return new Result(7);
     }
 
     private Result correct(Call call, ByteBuffer out, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
@@ -309,7 +346,7 @@ final class LedgerModel {
             }
         }
         same("result of a correction", lowered ? 6 : 1, out.get());
-        return new Result(6, List.of());
+        return new Result(6);
     }
 
     private void undo(Call call, Result result, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
@@ -344,6 +381,27 @@ final class LedgerModel {
             throw new AssertionError("no balance for a limit that was just advanced");
         }
         return balance;
+    }
+
+    /** As many as fit, beyond the first, of which it is decided whether it does. */
+    private static long pieces(Call call, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
+        long pieces = Math.max(1, call.most());
+        for (Part part : call.parts()) {
+            List<Terms> terms = limits.get(part.terms());
+            for (int j = 0; j < terms.size(); j++) {
+                long room = part.dry() == 1
+                        ? MAX.longValueExact()
+                        : Math.max(0, balance(states, part, terms.get(j)).balance());
+                while (pieces > 1
+                        && BigInteger.valueOf(part.amounts()[j])
+                                        .multiply(BigInteger.valueOf(pieces))
+                                        .compareTo(BigInteger.valueOf(room))
+                                > 0) {
+                    pieces--;
+                }
+            }
+        }
+        return pieces;
     }
 
     private static long[] shortOf(Part part, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
@@ -486,6 +544,14 @@ final class LedgerModel {
 
     private static Call readReserve(ByteBuffer in, List<List<Terms>> limits) {
         int count = in.get();
+        int most = 0;
+        if (count < 0) {
+            count += 128;
+            same("operation", 7, in.get());
+            number(in, 6);
+            most = (int) (number(in, 7) / 128);
+            same("how long it may wait", 0, number(in, 7));
+        }
         List<Part> parts = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             int word = in.getShort() & 0xffff;
@@ -497,7 +563,7 @@ final class LedgerModel {
             }
             parts.add(part);
         }
-        return new Call(1, parts);
+        return new Call(1, parts, most);
     }
 
     private static void same(String what, long expected, long answered) {

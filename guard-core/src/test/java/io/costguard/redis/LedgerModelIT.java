@@ -9,8 +9,10 @@ import io.costguard.Limit;
 import io.costguard.PatientRedis;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger;
 import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
+import io.costguard.limit.Patience;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import io.costguard.testing.RedisForTests;
@@ -296,9 +298,9 @@ class LedgerModelIT {
                             .mapToLong(limit -> random.nextInt(3) == 0 ? amount() : limit.capacity() / 3)
                             .toArray());
             return switch (random.nextInt(4)) {
-                case 0 -> new Batch.Call.Reset(subject);
-                case 1 -> Batch.Call.charge(claim);
-                case 2 -> new Batch.Call.Refund(claim);
+                case 0 -> new Batch.Call.ByHand(Ledger.Change.RESET, claim);
+                case 1 -> new Batch.Call.ByHand(Ledger.Change.CHARGE, claim);
+                case 2 -> new Batch.Call.ByHand(Ledger.Change.REFUND, claim);
                 default -> anyCorrection();
             };
         }
@@ -342,7 +344,9 @@ class LedgerModelIT {
                     claims.add(new Claim(subject, amounts));
                 }
             }
-            return new Batch.Call.Reserve(claims);
+            return claims.isEmpty() || random.nextInt(3) > 0
+                    ? new Batch.Call.Reserve(claims)
+                    : upTo(2 + random.nextInt(8), claims);
         }
 
         /** Of some of those that are open. */
@@ -430,6 +434,10 @@ class LedgerModelIT {
 
     private static Batch.Call reserve(Subject subject, long... amounts) {
         return new Batch.Call.Reserve(List.of(new Claim(subject, amounts)));
+    }
+
+    private static Batch.Call upTo(int pieces, List<Claim> claims) {
+        return new Batch.Call.Reserve(claims, Batch.LineOperation.of(new Patience(0, 0, pieces), 1));
     }
 
     private static Batch batch(Batch.Call... calls) {

@@ -7,8 +7,10 @@ import io.costguard.Leased;
 import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger;
 import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
+import io.costguard.limit.Patience;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import io.costguard.redis.Batch.LineOperation.Kind;
@@ -171,12 +173,20 @@ final class LineHistory {
             claims.add(sites.get(0).anyClaim());
         }
         if (random.nextInt(10) == 0) {
-            peer.send(new Batch.Call.Reserve(claims), result -> granted(result), () -> {});
+            Batch.Call call = random.nextBoolean() ? new Batch.Call.Reserve(claims) : upTo(claims, 0, 0);
+            peer.send(call, result -> granted(result), () -> {});
             return;
         }
         long patience = random.nextInt(8) == 0 ? random.nextInt(3_000_000) : 200 * SECOND;
         Waiter waiter = new Waiter(peer, ++peer.lastNumber, claims, now + patience);
-        peer.send(waiter.operation(Kind.JOIN, patience), waiter::heard, () -> {});
+        Batch.Call call =
+                random.nextInt(4) > 0 ? waiter.operation(Kind.JOIN, patience) : upTo(claims, patience, waiter.number);
+        peer.send(call, waiter::heard, () -> {});
+    }
+
+    private Batch.Call upTo(List<Claim> claims, long patience, long number) {
+        Patience pieces = new Patience(patience, 0, 2 + random.nextInt(4));
+        return new Batch.Call.Reserve(claims, Batch.LineOperation.of(pieces, number));
     }
 
     private void granted(Batch.Result result) {
@@ -238,9 +248,9 @@ final class LineHistory {
             case 2 -> site.loseLine();
             case 3 -> peers.get(random.nextInt(peers.size())).die();
             case 4 -> site.correct();
-            case 5 -> site.change(new Batch.Call.Reset(site.subject));
-            case 6 -> site.change(Batch.Call.charge(site.anyClaim()));
-            case 7 -> site.change(new Batch.Call.Refund(site.anyClaim()));
+            case 5 -> site.change(new Batch.Call.ByHand(Ledger.Change.RESET, site.anyClaim()));
+            case 6 -> site.change(new Batch.Call.ByHand(Ledger.Change.CHARGE, site.anyClaim()));
+            case 7 -> site.change(new Batch.Call.ByHand(Ledger.Change.REFUND, site.anyClaim()));
             default -> {
                 List<Waiter> all = List.copyOf(waiters.values());
                 if (!all.isEmpty()) {
@@ -615,19 +625,25 @@ final class LineHistory {
                         site(charge.claim()).took(i, -back, chargedAt.getOrDefault(charge, now));
                     }
                 }
-            } else if (call instanceof Batch.Call.Refund refund) {
-                for (int i = 0; i < refund.claim().amounts().length; i++) {
-                    site(refund.claim()).took(i, -refund.claim().amounts()[i], now);
-                }
-            } else if (call instanceof Batch.Call.Reset reset) {
-                sites.stream()
-                        .filter(site -> site.subject.equals(reset.subject()))
-                        .forEach(Site::wasReset);
+            } else if (call instanceof Batch.Call.ByHand byHand) {
+                byHand(byHand.change(), byHand.claim());
             } else if (call instanceof Batch.Call.Reserve reserve
                     && reserve.operation() != null
                     && reserve.operation().kind() == Kind.HOLD) {
                 Site site = site(reserve.claims().get(0));
                 site.hold = Math.max(site.hold, now + reserve.operation().waitMicros());
+            }
+        }
+
+        private void byHand(Ledger.Change change, Claim claim) {
+            switch (change) {
+                case CHARGE -> {} // Above what there is, it is debt.
+                case REFUND -> {
+                    for (int i = 0; i < claim.amounts().length; i++) {
+                        site(claim).took(i, -claim.amounts()[i], now);
+                    }
+                }
+                case RESET -> site(claim).wasReset();
             }
         }
 
