@@ -37,7 +37,8 @@ class LostWritesIT {
     private static final GuardedCall CALL = GuardedCall.of("search").with("apiKey", "sk-canary");
 
     private final RedisForTests master = RedisForTests.start("--repl-diskless-sync-delay", "0");
-    private final RedisForTests replica = RedisForTests.start("--replicaof", master.host() + " " + master.port());
+    private final RedisForTests replica =
+            RedisForTests.start("--replicaof", master.host(), Integer.toString(master.port()));
     private final Jedis atMaster = PatientRedis.connection(master.url());
     private final Jedis atReplica = PatientRedis.connection(replica.url());
     private volatile RedisForTests serving = master;

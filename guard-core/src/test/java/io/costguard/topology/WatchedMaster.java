@@ -19,8 +19,8 @@ final class WatchedMaster implements AutoCloseable {
 
     final RedisForTests master =
             RedisForTests.start("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1");
-    final RedisForTests replica =
-            RedisForTests.start("--replicaof", master.host() + " " + master.port(), "--repl-diskless-sync-delay", "0");
+    final RedisForTests replica = RedisForTests.start(
+            "--replicaof", master.host(), Integer.toString(master.port()), "--repl-diskless-sync-delay", "0");
     private final RedisForTests sentinel = RedisForTests.start("--sentinel");
 
     WatchedMaster() {
