@@ -22,6 +22,9 @@ final class BatchSender {
     private static final Set<String> REFUSING =
             Set.of("OOM", "READONLY", "MISCONF", "NOREPLICAS", "NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE", "MOVED");
 
+    /** What the server says before it hangs up, whatever it was to be asked. */
+    static final String TOO_MANY_CLIENTS = "ERR max number of clients reached";
+
     private static final Pattern IN_SCRIPT =
             Pattern.compile("ERR Error running script [^@]*@user_script:[^@]*@user_script:[ 0-9]+: -([A-Z]+) ");
 
@@ -101,7 +104,8 @@ final class BatchSender {
                     interrupted |= e.getCause() instanceof InterruptedException;
                 }
                 boolean refused = REFUSING.contains(code(failure));
-                mayHaveRun |= !refused && !PASSING.contains(code(failure));
+                boolean passing = PASSING.contains(code(failure)) || TOO_MANY_CLIENTS.equals(failure.getMessage());
+                mayHaveRun |= !refused && !passing;
                 // A cancel is tried again in its turn: what is behind it need not wait until the script can do it.
                 boolean later = mode == Batch.Mode.CANCEL && failure instanceof JedisDataException;
                 if (refused || later || left <= PAUSE_NANOS) {

@@ -40,6 +40,8 @@ import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * The ledger in Redis.
@@ -88,6 +90,7 @@ public final class RedisLedger implements Ledger {
 
     private final Redis redis;
     private final BatchSender sender;
+    private final Diagnosis diagnosis;
     private final ServerClock clock;
     private final long timeoutNanos;
     private final Lines lines;
@@ -193,6 +196,7 @@ public final class RedisLedger implements Ledger {
         this.timeoutNanos = timeout.toNanos();
         this.clock = new ServerClock();
         this.sender = new BatchSender(redis, script, clock, timeout);
+        this.diagnosis = new Diagnosis(redis, keyPrefix);
         byte[] client = new byte[12];
         ThreadLocalRandom.current().nextBytes(client);
         String process = Base64.getUrlEncoder().encodeToString(Arrays.copyOf(client, 9));
@@ -877,8 +881,12 @@ public final class RedisLedger implements Ledger {
     private void pump(Lane none) {
         try {
             sender.connect(none, lines, timeoutNanos);
-        } catch (RuntimeException e) {
-            log.debug("Redis is not there yet; the first call will try again", e);
+            diagnosis.examine(none.key(), timeoutNanos);
+        } catch (JedisDataException e) {
+            diagnosis.tell(e);
+            diagnosis.examine(none.key(), timeoutNanos);
+        } catch (JedisException e) {
+            diagnosis.tell(e);
         } catch (Throwable e) {
             log.error("connecting failed in a way that nobody expected", e);
         }

@@ -9,36 +9,41 @@ import io.costguard.CostGuard;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
+import io.costguard.Logged;
 import io.costguard.PatientRedis;
 import io.costguard.Permit;
 import io.costguard.WhenExhausted;
 import io.costguard.testing.RedisForTests;
+import io.costguard.topology.Topology;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.api.parallel.Resources;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
 
-/** What a guard may do in Redis, and what it must be allowed to. */
+/** What a guard may do in Redis, what it must be allowed to, and what it says where it is not. */
+@Timeout(60)
+@ResourceLock(Resources.SYSTEM_ERR)
 class AccessIT {
     private final RedisForTests redis = RedisForTests.start();
     private final Jedis admin = PatientRedis.connection(redis.url());
 
     @BeforeEach
     void addTheUserOfTheDocs() throws IOException {
-        String line = Files.readAllLines(Path.of("../docs/redis.md")).stream()
-                .filter(text -> text.startsWith("ACL SETUSER "))
-                .findFirst()
-                .orElseThrow();
-        admin.sendCommand(Protocol.Command.ACL, line.substring("ACL ".length()).split(" "));
+        admin.sendCommand(Protocol.Command.ACL, Topology.userOfTheDocs());
     }
 
     @AfterEach
@@ -47,10 +52,12 @@ class AccessIT {
         redis.close();
     }
 
-    private CostGuard guard(String url, String keyPrefix) {
-        return CostGuard.builder()
-                .redis(url)
-                .keyPrefix(keyPrefix)
+    private static CostGuard guard(String url, String keyPrefix) {
+        return guard(CostGuard.builder().redis(url).keyPrefix(keyPrefix));
+    }
+
+    private static CostGuard guard(CostGuard.Builder builder) {
+        return builder.decisionTimeout(Duration.ofMinutes(1))
                 .budget(Budget.named("all").per().limit(Limit.requests(10).perDay()))
                 .build();
     }
@@ -109,5 +116,101 @@ class AccessIT {
                     .isThrownBy(() -> guard.acquire(GuardedCall.of("search")))
                     .withMessageContaining("WRONGPASS");
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "time",
+                "mget",
+                "exists",
+                "set",
+                "del",
+                "zadd",
+                "zrem",
+                "zcount",
+                "zscore",
+                "zrangebyscore",
+                "pexpire",
+                "publish"
+            })
+    void aGuardThatStartsWithoutARightNamesItAndTheLineThatGivesAll(String command) throws Exception {
+        admin.sendCommand(Protocol.Command.ACL, "SETUSER", "costguard", "-" + command);
+
+        assertThat(saidAtStartOf(url(), "costguard", "ACL SETUSER"))
+                .contains(command.toUpperCase(Locale.ROOT))
+                .contains(lineOfTheDocs());
+    }
+
+    @Test
+    void aGuardThatStartsWithoutItsChannelsNamesThem() throws Exception {
+        admin.sendCommand(Protocol.Command.ACL, "SETUSER", "costguard", "resetchannels");
+
+        assertThat(saidAtStartOf(url(), "costguard", "ACL SETUSER")).contains("PUBLISH", "&costguard:turn:*");
+    }
+
+    @Test
+    void aGuardThatStartsWithTheRightsThatTheDocsNameHasNothingToSayOfThem() throws Exception {
+        admin.configSet("maxmemory-policy", "allkeys-lru");
+        admin.sendCommand(Protocol.Command.ACL, "SETUSER", "costguard", "+info");
+
+        assertThat(saidAtStartOf(url(), "costguard", "maxmemory-policy noeviction"))
+                .doesNotContain("ACL SETUSER");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "redis://costguard:wrong@ | the user or the password is not right",
+                "redis://costguard:password@ | ACL SETUSER <user> ~elsewhere:* resetchannels &elsewhere:turn:* +eval ",
+                "redis:// | give its password"
+            })
+    void aGuardThatCannotStartSaysWhatToDo(String start, String advice) {
+        admin.aclSetUser("default", "resetpass", ">secret");
+
+        assertThat(saidAtStartOf(start + redis.host() + ":" + redis.port(), "elsewhere", advice))
+                .contains("Redis does not serve this guard");
+    }
+
+    @Test
+    void aGuardThatDoesNotTrustItsServerSaysWhatToDo() {
+        try (Topology tls = Topology.untrustedTls()) {
+            assertThat(saidAtStartOf(tls.guard(), "javax.net.ssl.trustStore"))
+                    .contains("Redis does not serve this guard", "certification path");
+        }
+    }
+
+    @Test
+    void aGuardThatIsOneClientTooManySaysSoAndDecidesOnceThereIsRoom() throws Exception {
+        admin.configSet("maxclients", "1");
+
+        assertThat(saidAtStartOf(redis.url(), "costguard", "maxclients")).contains("raise its maxclients");
+        try (CostGuard guard = guard(redis.url(), "costguard")) {
+            CompletableFuture<Permit> asks = guard.acquireAsync(GuardedCall.of("search"));
+            admin.configSet("maxclients", "100");
+
+            assertThat(asks.get(1, TimeUnit.MINUTES)).isNotNull();
+        }
+    }
+
+    private static String saidAtStartOf(String url, String keyPrefix, String until) {
+        return saidAtStartOf(CostGuard.builder().redis(url).keyPrefix(keyPrefix), until);
+    }
+
+    /** What a guard says once it is there, until it says this. */
+    private static String saidAtStartOf(CostGuard.Builder builder, String until) {
+        List<CostGuard> built = new ArrayList<>();
+        try {
+            return Logged.until(until, () -> built.add(guard(builder)));
+        } finally {
+            built.forEach(CostGuard::close);
+        }
+    }
+
+    /** Without what is up to the reader. */
+    private static String lineOfTheDocs() throws IOException {
+        String line = String.join(" ", Topology.userOfTheDocs());
+        return line.substring(line.indexOf("~costguard:*"));
     }
 }

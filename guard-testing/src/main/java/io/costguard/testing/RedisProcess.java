@@ -36,6 +36,9 @@ final class RedisProcess implements RedisServer {
     private final List<String> arguments;
     private final Path directory;
     private final Path log;
+    /** Empty; a sentinel does not start without, and keeps in it what it knows. */
+    private final Path configuration;
+
     private final Thread atExit = new Thread(this::endAndClean, "redis-for-tests-exit");
     private int port;
     private boolean closed;
@@ -65,6 +68,7 @@ final class RedisProcess implements RedisServer {
         this.arguments = List.copyOf(arguments);
         try {
             this.directory = Files.createTempDirectory("redis-for-tests");
+            this.configuration = Files.createFile(directory.resolve("redis.conf"));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -141,7 +145,8 @@ final class RedisProcess implements RedisServer {
     }
 
     private void launch() throws PortTaken {
-        List<String> command = new ArrayList<>(List.of(binary.toString(), "--port", Integer.toString(port)));
+        List<String> command =
+                new ArrayList<>(List.of(binary.toString(), configuration.toString(), "--port", Integer.toString(port)));
         command.addAll(List.of("--bind", LOOPBACK, "--dir", directory.toString(), "--daemonize", "no"));
         command.addAll(List.of("--save", "", "--appendonly", "no"));
         command.addAll(arguments); // last, so that they win

@@ -1,0 +1,189 @@
+package io.costguard.topology;
+
+import static io.costguard.Awaiting.await;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.costguard.Budget;
+import io.costguard.Cost;
+import io.costguard.CostGuard;
+import io.costguard.GuardUnavailableException;
+import io.costguard.GuardedCall;
+import io.costguard.Limit;
+import io.costguard.PatientRedis;
+import io.costguard.Permit;
+import io.costguard.Recorder;
+import io.costguard.WhenExhausted;
+import io.costguard.testing.RedisForTests;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import redis.clients.jedis.DefaultJedisClientConfig;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.UnifiedJedis;
+
+/** Rows 10 and 11 of the faults: a Redis that loses what it wrote gives that back, and nothing more. */
+@Timeout(60)
+class LostWritesIT {
+    private static final Duration LONG = Duration.ofDays(30);
+    private static final GuardedCall CALL = GuardedCall.of("search").with("apiKey", "sk-canary");
+
+    private final RedisForTests master = RedisForTests.start("--repl-diskless-sync-delay", "0");
+    private final RedisForTests replica =
+            RedisForTests.start("--replicaof", master.host(), Integer.toString(master.port()));
+    private final Jedis atMaster = PatientRedis.connection(master.url());
+    private final Jedis atReplica = PatientRedis.connection(replica.url());
+    private volatile RedisForTests serving = master;
+    private final UnifiedJedis client = RedisClient.builder()
+            .hostAndPort(new HostAndPort("redis", 6379))
+            .clientConfig(DefaultJedisClientConfig.builder()
+                    .hostAndPortMapper(name -> new HostAndPort(serving.host(), serving.port()))
+                    .build())
+            .build();
+    private final Recorder events = new Recorder();
+    private final List<CostGuard> guards = new ArrayList<>();
+
+    @BeforeEach
+    void awaitReplication() {
+        await(() -> atReplica.info("replication").contains("master_link_status:up"));
+    }
+
+    @AfterEach
+    void close() {
+        guards.forEach(CostGuard::close);
+        client.close();
+        atReplica.close();
+        atMaster.close();
+        replica.close();
+        master.close();
+    }
+
+    @Test
+    void whereAReplicaTakesOverWithoutTheLastWritesThoseAreThereAgainAndNothingElse() throws Exception {
+        CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
+        guard.acquire(tokens(30));
+        detachReplica();
+        guard.acquire(tokens(20));
+
+        switchOver();
+
+        int went = 0;
+        while (guard.tryAcquire(tokens(1)).isPresent()) {
+            went++;
+        }
+        assertThat(went).isEqualTo(100 - 30);
+    }
+
+    @Test
+    void aCallThatWaitedWhereAReplicaTakesOverThatKnowsNothingOfItStandsInLineAgainAndSaysSo() throws Exception {
+        CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
+        Permit all = guard.acquire(tokens(100));
+        detachReplica();
+        CompletableFuture<Permit> waits =
+                guard.acquireAsync(tokens(10).whenExhausted(WhenExhausted.waitUpTo(Duration.ofDays(365))));
+        await(() -> guard.status(CALL).get(0).waiting() == 1);
+
+        switchOver();
+        await(() -> !events.regressions.isEmpty());
+        assertThat(waits).isNotDone();
+        all.release();
+
+        assertThat(waits.get(1, TimeUnit.MINUTES).waited()).isPositive();
+        assertThat(events.regressions.get(0).call().attributes()).containsEntry("model", "search");
+        assertThat(balance(guard)).isEqualTo(90);
+    }
+
+    @Test
+    void aCallInFlightTakesItsSlotAgainWhereAReplicaTakesOverThatKnowsNothingOfIt() throws Exception {
+        CostGuard guard = guard(Limit.concurrentCalls(2));
+        detachReplica();
+        Permit inFlight = guard.acquire(CALL);
+
+        switchOver();
+
+        await(() -> balance(guard) == 1);
+        inFlight.close();
+        guard.flush();
+        assertThat(balance(guard)).isEqualTo(2);
+    }
+
+    @Test
+    void whereAllIsFlushedOrABalanceDeletedUnderLoadOneCapacityMoreGoesEachTimeAndEveryCallIsAnswered()
+            throws Exception {
+        CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
+        AtomicInteger went = new AtomicInteger();
+        List<CompletableFuture<Void>> load = new ArrayList<>();
+        for (int thread = 0; thread < 4; thread++) {
+            load.add(CompletableFuture.runAsync(() -> callUntil(500, guard, went)));
+        }
+
+        for (int lost = 1; lost <= 4; lost++) {
+            int before = 100 * lost;
+            await(() -> went.get() >= before);
+            if (lost % 2 == 0) {
+                atMaster.flushAll();
+            } else {
+                PatientRedis.subjects(master.url(), "costguard").forEach(atMaster::del);
+            }
+        }
+
+        for (CompletableFuture<Void> each : load) {
+            each.get(1, TimeUnit.MINUTES);
+        }
+        assertThat(went).hasValue(500);
+        assertThat(balance(guard)).isZero();
+    }
+
+    private static void callUntil(int enough, CostGuard guard, AtomicInteger went) {
+        try {
+            while (went.get() < enough) {
+                if (guard.tryAcquire(tokens(1)).isPresent()) {
+                    went.incrementAndGet();
+                }
+            }
+        } catch (GuardUnavailableException e) {
+            throw new IllegalStateException("a call was not answered", e);
+        }
+    }
+
+    /** What is written from now on is the master's alone; all before is the replica's too. */
+    private void detachReplica() {
+        atMaster.set("marker", "");
+        assertThat(atMaster.waitReplicas(1, 0)).isEqualTo(1);
+        atReplica.replicaofNoOne();
+    }
+
+    private void switchOver() {
+        master.kill();
+        serving = replica;
+    }
+
+    private CostGuard guard(Limit limit) {
+        CostGuard guard = CostGuard.builder()
+                .redis(client)
+                .budget(Budget.named("b").per("apiKey").limit(limit))
+                .preCheck(Duration.ZERO)
+                .lease(Duration.ofSeconds(1))
+                .decisionTimeout(Duration.ofMinutes(1))
+                .listener(events)
+                .build();
+        guards.add(guard);
+        return guard;
+    }
+
+    private static GuardedCall tokens(long tokens) {
+        return CALL.cost(Cost.requests(1).input(tokens));
+    }
+
+    private static long balance(CostGuard guard) throws GuardUnavailableException {
+        return guard.status(CALL).get(0).balance();
+    }
+}

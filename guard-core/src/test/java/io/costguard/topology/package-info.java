@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.topology;
+
+import org.jspecify.annotations.NullMarked;
