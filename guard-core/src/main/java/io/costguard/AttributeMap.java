@@ -14,7 +14,7 @@ final class AttributeMap extends AbstractMap<String, String> {
     static final AttributeMap NONE = new AttributeMap(new String[0]);
 
     private static final int LONGEST_VALUE = 4_096;
-    private static final Set<String> BUILT_IN = Set.of("provider", "model", "apiKey");
+    private static final Set<String> BUILT_IN = Set.of("provider", "model", "apiKey", "apiKeyFingerprint");
     /** Whatever their length, they are kept in a short form. */
     private static final Set<String> SHORTENED = Set.of("model", "apiKey");
 

@@ -11,14 +11,16 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Budgets in a JSON file, whose members are called as the steps of {@link Budget} and {@link Limit} are; the guide shows one, and says all.
- * Without state.
+ * Budgets in a file in JSON, or in YAML if its name ends with {@code .yaml} or {@code .yml}: its members are called as the steps of
+ * {@link Budget} and {@link Limit} are; the guide shows one, and says all. YAML needs
+ * {@code com.fasterxml.jackson.dataformat:jackson-dataformat-yaml} on the class path. Without state.
  */
 public final class BudgetFile {
     private BudgetFile() {}
@@ -33,14 +35,16 @@ public final class BudgetFile {
     }
 
     static List<Budget> parse(Path file, byte[] content) {
-        Map<String, LocatedJson> members = LocatedJson.read(
-                        file.toString(), 1, new String(content, StandardCharsets.UTF_8))
-                .members("a file of budgets");
+        String name = file.toString();
+        String text = new String(content, StandardCharsets.UTF_8);
+        LocatedJson read = name.toLowerCase(Locale.ROOT).matches("(?s).*\\.ya?ml")
+                ? LocatedJson.readYaml(name, text)
+                : LocatedJson.read(name, 1, text);
         List<Budget> budgets = new ArrayList<>();
         Set<String> names = new HashSet<>();
-        members.forEach((name, value) -> {
-            if (!name.equals("budgets")) {
-                throw value.bad("unknown member '" + name + "'; there is 'budgets'");
+        read.members("a file of budgets").forEach((member, value) -> {
+            if (!member.equals("budgets")) {
+                throw value.bad("unknown member '" + member + "'; there is 'budgets'");
             }
             for (LocatedJson each : value.elements("'budgets'")) {
                 Budget budget = budget(each);

@@ -459,9 +459,9 @@ public final class CostGuard implements AutoCloseable {
         }
 
         /**
-         * The budgets in a file in JSON, which {@link BudgetFile} reads, and what they become while the guard runs: the file is looked at
-         * every ten seconds, and {@link CostGuard#update} follows it, until the guard is closed. A file that is gone, or makes no sense,
-         * changes nothing, and is logged once. In the place of {@link #budget}.
+         * The budgets in a file in JSON or YAML, which {@link BudgetFile} reads, and what they become while the guard runs: the file is
+         * looked at every ten seconds, and {@link CostGuard#update} follows it, until the guard is closed. A file that is gone, or makes no
+         * sense, changes nothing, and is logged once. In the place of {@link #budget}.
          *
          * @throws IllegalArgumentException that says in which line and column what is wrong now
          */

@@ -35,14 +35,20 @@ public final class GuardedCall {
     }
 
     /**
-     * This call with an attribute. {@code model} is made canonical; {@code apiKey} may be the key itself: the guard keeps and
-     * shows its fingerprint only.
+     * This call with an attribute. {@code model} is made canonical; {@code apiKey} is the key itself: the guard keeps and shows its
+     * fingerprint only. Who knows no more than that, as a {@link GuardListener} is told it, says it as {@code apiKeyFingerprint}, which
+     * counts in the place of a key.
      *
-     * @throws IllegalArgumentException for a blank name, or a value of more than 4,096 characters of an attribute other than these
+     * @throws IllegalArgumentException for a blank name, a value of more than 4,096 characters of an attribute other than these, or a
+     *     fingerprint that is none
      */
     public GuardedCall with(String attribute, String value) {
         if (attribute.isBlank()) {
             throw new IllegalArgumentException("an attribute's name must not be blank");
+        }
+        if (attribute.equals("apiKeyFingerprint") && !value.matches("[0-9a-f]{32}")) {
+            throw new IllegalArgumentException(
+                    "a fingerprint is 32 of the digits 0 to 9 and a to f, as a listener is told it");
         }
         String checked = AttributeMap.checkedValue(attribute, value);
         String kept = attribute.equals("model") ? ModelNames.canonical(checked) : checked;

@@ -17,6 +17,7 @@ import java.time.Duration;
  *     nano-dollar), and one that asks more than its capacity to ask all of it:
  *     but for {@link Budget#clampToCapacity()}, that one never goes, and is denied at once
  * @param unit what the limit counts
+ * @param window the span that the capacity is for; of calls in flight, for how long one counts of which nothing is heard
  */
 public record LimitStatus(
         String budget,
@@ -26,7 +27,8 @@ public record LimitStatus(
         long waiting,
         Duration timeToFull,
         Duration newcomerWait,
-        Unit unit) {
+        Unit unit,
+        Limit.Window window) {
 
     /** Like {@code budget 'money': usd per day, $20.00 of $25.00 left, full in 9 h, 2 calls wait, a newcomer would wait 30 s}. */
     @Override

@@ -1,9 +1,16 @@
 package io.costguard;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.io.File;
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.net.MalformedURLException;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -15,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class BudgetFileTest {
     @TempDir
@@ -126,6 +134,96 @@ class BudgetFileTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> BudgetFile.read(file))
                 .withMessageContaining("there are no budgets in it");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"budgets.yaml", "Budgets.YML"})
+    void aBudgetInYamlIsTheOneInJson(String name) throws IOException {
+        Path yaml = Files.writeString(folder.resolve(name), """
+                # of one team
+                budgets:
+                  - name: team
+                    models: [gpt-4o*, "*-mini"]
+                    where:
+                      user: [a*]
+                    per: [user]
+                    dryRun: true
+                    limits:
+                      - {requests: 500, per: minute}
+                      - tokens: 200_000
+                        per: minute
+                        weights: {cacheRead: 0.1}
+                      - usd: 25.00
+                        per: day
+                        zone: Europe/Berlin
+                """);
+        Path json = file("""
+                {"budgets": [{"name": "team", "models": ["gpt-4o*", "*-mini"], "where": {"user": ["a*"]}, "per": ["user"],
+                  "dryRun": true, "limits": [
+                    {"requests": 500, "per": "minute"},
+                    {"tokens": 200000, "per": "minute", "weights": {"cacheRead": 0.1}},
+                    {"usd": "25.00", "per": "day", "zone": "Europe/Berlin"}]}]}
+                """);
+
+        Budget read = BudgetFile.read(yaml).get(0);
+
+        Budget same = BudgetFile.read(json).get(0);
+        assertThat(read.limits()).isEqualTo(same.limits());
+        assertThat(read.countedPer()).isEqualTo(same.countedPer());
+        assertThat(read.isDryRun()).isTrue();
+        assertThat(read.appliesTo(Map.of("model", "o3-mini", "user", "ann"))).isTrue();
+        assertThat(read.appliesTo(Map.of("model", "o3", "user", "ann"))).isFalse();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\0',
+            value = {
+                "tokens: 5, per: fortnight | 4:24: 'per' must be like",
+                "tokens: 5, per:           | 4:23: 'per' must be like second, minute,",
+                "tokens: 5, per: *day      | 4:24: not YAML: an alias means nothing here; quote a text that begins with *",
+                "tokens: 5, tokens: 6      | not YAML: Duplicate field 'tokens'",
+                "tokens: 5: 6              | 4:17: not YAML: expected ',' or '}', but got :",
+                "tokens: @5                | 4:16: not YAML: found character '@' that cannot start any token"
+            })
+    void whatIsWrongInYamlIsSaidWithItsLineAndColumn(String limit, String said) throws IOException {
+        Path file = Files.writeString(
+                folder.resolve("budgets.yaml"), "budgets:\n- name: b\n  limits:\n    - {" + limit + "}\n");
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> BudgetFile.read(file))
+                .withMessageStartingWith(file + ":")
+                .withMessageContaining(said)
+                .matches(e -> String.valueOf(e.getMessage()).lines().count() == 1, "one line");
+    }
+
+    @Test
+    void withoutAParserForYamlTheOneToAddIsNamed() throws Exception {
+        Path file = Files.writeString(folder.resolve("budgets.yaml"), "budgets: []");
+        URL[] without = Pattern.compile(File.pathSeparator, Pattern.LITERAL)
+                .splitAsStream(System.getProperty("java.class.path"))
+                .filter(entry -> !entry.contains("yaml"))
+                .map(BudgetFileTest::url)
+                .toArray(URL[]::new);
+
+        try (URLClassLoader apart = new URLClassLoader(without, ClassLoader.getPlatformClassLoader())) {
+            Method read = apart.loadClass(BudgetFile.class.getName()).getMethod("read", Path.class);
+
+            assertThatExceptionOfType(InvocationTargetException.class)
+                    .isThrownBy(() -> read.invoke(null, file))
+                    .havingCause()
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .withMessageContaining("com.fasterxml.jackson.dataformat:jackson-dataformat-yaml");
+        }
+    }
+
+    private static URL url(String entry) {
+        try {
+            return Path.of(entry).toUri().toURL();
+        } catch (MalformedURLException e) {
+            throw new AssertionError(e);
+        }
     }
 
     private Path file(String text) throws IOException {

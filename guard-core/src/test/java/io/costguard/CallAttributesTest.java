@@ -60,7 +60,7 @@ class CallAttributesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"model", "provider", "apiKey"})
+    @ValueSource(strings = {"model", "provider", "apiKey", "apiKeyFingerprint"})
     void whatTheGuardReadsItselfCannotBeSaid(String attribute) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> CostGuard.with(Map.of(attribute, "x")))

@@ -54,6 +54,13 @@ class GuardedCallTest {
     }
 
     @Test
+    void aFingerprintThatIsNoneIsRefusedAndNotShownAsItMayBeTheKey() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> CALL.with("apiKeyFingerprint", "sk-canary"))
+                .withMessage("a fingerprint is 32 of the digits 0 to 9 and a to f, as a listener is told it");
+    }
+
+    @Test
     void aValueTooLongToBeCountedByIsRefusedByNameUnlessItIsShortenedAnyway() {
         assertThat(CALL.with("tenant", "x".repeat(4_096)).attributes().get("tenant"))
                 .hasSize(4_096);

@@ -30,6 +30,7 @@ class LimitStatusTest {
                 waiting,
                 Duration.ofHours(9),
                 Duration.ofSeconds(30),
-                Unit.USD);
+                Unit.USD,
+                Limit.usd("25.00").perDay().window());
     }
 }

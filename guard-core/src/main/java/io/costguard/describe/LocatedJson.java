@@ -2,10 +2,15 @@ package io.costguard.describe;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.exc.StreamReadException;
+import com.fasterxml.jackson.core.io.ContentReference;
+import com.fasterxml.jackson.core.util.JsonParserDelegate;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.time.DateTimeException;
@@ -15,9 +20,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.yaml.snakeyaml.error.Mark;
+import org.yaml.snakeyaml.error.MarkedYAMLException;
 
 /**
- * A JSON value that knows where it stands, so that what is wrong with it can be said: all that is asked of it in vain is
+ * A value in JSON, or in YAML, that knows where it stands, so that what is wrong with it can be said: all that is asked of it in vain is
  * a {@link BadValueException}. Immutable.
  *
  * @param where like {@code budgets.json:12:7}: the file, the line, and the column
@@ -45,7 +53,75 @@ public record LocatedJson(String where, Object value) {
      * @throws BadValueException where it is none; it says where, and why
      */
     public static LocatedJson read(String file, int firstLine, String text) {
-        try (JsonParser json = FACTORY.createParser(text)) {
+        return read(file, firstLine, "JSON", () -> FACTORY.createParser(text));
+    }
+
+    /**
+     * The one value in a text in YAML, as far as JSON has its like: without anchors and aliases.
+     *
+     * @throws BadValueException where it is none; it says where, and why: also where the parser is not on the class path
+     */
+    public static LocatedJson readYaml(String file, String text) {
+        try {
+            return read(file, 1, "YAML", () -> Yaml.parser(text));
+        } catch (NoClassDefFoundError e) {
+            throw new BadValueException(
+                    file + ": YAML is read by com.fasterxml.jackson.dataformat:jackson-dataformat-yaml,"
+                            + " which is not on the class path; add it, or write the file in JSON");
+        }
+    }
+
+    /** Apart, as it needs what need not be there. */
+    private static final class Yaml extends JsonParserDelegate {
+        private static final JsonFactory FACTORY = YAMLFactory.builder()
+                .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                .build();
+
+        private final YAMLParser yaml;
+
+        private Yaml(YAMLParser yaml) {
+            super(yaml);
+            this.yaml = yaml;
+        }
+
+        static JsonParser parser(String text) throws IOException {
+            return new Yaml((YAMLParser) FACTORY.createParser(text));
+        }
+
+        @Override
+        public @Nullable JsonToken nextToken() throws IOException {
+            JsonToken token = next();
+            if (yaml.isCurrentAlias()) {
+                throw new JsonParseException(
+                        this, "an alias means nothing here; quote a text that begins with *", currentTokenLocation());
+            }
+            return token;
+        }
+
+        /** The parser's own error has its place elsewhere, and lines of the text in its message. */
+        private @Nullable JsonToken next() throws IOException {
+            try {
+                return super.nextToken();
+            } catch (StreamReadException e) {
+                if (e.getCause() instanceof MarkedYAMLException marked && marked.getProblemMark() != null) {
+                    Mark at = marked.getProblemMark();
+                    throw new JsonParseException(
+                            this,
+                            String.valueOf(marked.getProblem()),
+                            new JsonLocation(ContentReference.unknown(), -1, at.getLine() + 1, at.getColumn() + 1));
+                }
+                throw e;
+            }
+        }
+    }
+
+    /** Makes a parser. */
+    private interface Opened {
+        JsonParser parser() throws IOException;
+    }
+
+    private static LocatedJson read(String file, int firstLine, String language, Opened opened) {
+        try (JsonParser json = opened.parser()) {
             if (json.nextToken() == null) {
                 throw new BadValueException(file + ":" + firstLine + ": there is nothing");
             }
@@ -58,7 +134,7 @@ public record LocatedJson(String where, Object value) {
             JsonLocation at = e.getLocation() == null ? JsonLocation.NA : e.getLocation();
             // The parser's own place has lines of the text that it was given.
             String why = String.valueOf(e.getOriginalMessage()).replaceFirst(" \\(start marker at .*", "");
-            throw new BadValueException(place(at, file, firstLine) + ": not JSON: " + why);
+            throw new BadValueException(place(at, file, firstLine) + ": not " + language + ": " + why);
         } catch (IOException e) {
             throw new BadValueException(file + ":" + firstLine + ": " + e.getMessage());
         }

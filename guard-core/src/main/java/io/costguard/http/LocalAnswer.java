@@ -4,12 +4,15 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.costguard.Denial;
 import io.costguard.GuardListener.Denied.By;
+import io.costguard.RateLimitHeaders;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.ErrorBody;
+import io.costguard.describe.HeaderText;
 import io.costguard.limit.Admission;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -68,13 +71,10 @@ public final class LocalAnswer {
             answer.headers.put("x-should-retry", "false");
         }
         if (passes) {
-            long millis = Math.max(1, roundedUp(denial.retryAfter(), 1_000_000));
-            long seconds = Math.max(1, roundedUp(denial.retryAfter(), 1_000_000_000));
-            answer.headers.put("retry-after", String.valueOf(seconds));
+            RateLimitHeaders.of(denial)
+                    .forEach((name, value) -> answer.headers.put(name.toLowerCase(Locale.ROOT), value));
+            long millis = Math.max(1, (denial.retryAfter().toNanos() + 999_999) / 1_000_000);
             answer.headers.put("retry-after-ms", String.valueOf(millis));
-            // draft-ietf-httpapi-ratelimit-headers: what is left, and seconds until there is more.
-            answer.headers.put(
-                    "ratelimit", quoted(denial.budget()) + ";r=" + denial.largestThatFits() + ";t=" + seconds);
         }
         return answer;
     }
@@ -104,24 +104,8 @@ public final class LocalAnswer {
         return Arrays.copyOf(body, body.length);
     }
 
-    private static long roundedUp(Duration duration, long nanos) {
-        return (duration.toNanos() + nanos - 1) / nanos;
-    }
-
     /** A token as it is, anything else as a quoted string (RFC 9110, section 5.6). */
     private static String parameter(String value) {
-        return value.matches("[A-Za-z0-9!#$%&'*+.^_`|~-]+") ? value : quoted(value);
-    }
-
-    private static String quoted(String value) {
-        StringBuilder text = new StringBuilder("\"");
-        value.codePoints().forEach(c -> {
-            if (c == '"' || c == '\\') {
-                text.append('\\').appendCodePoint(c);
-            } else {
-                text.appendCodePoint(c >= ' ' && c < 127 ? c : '?');
-            }
-        });
-        return text.append('"').toString();
+        return value.matches("[A-Za-z0-9!#$%&'*+.^_`|~-]+") ? value : HeaderText.quoted(value);
     }
 }

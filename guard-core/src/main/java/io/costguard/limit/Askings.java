@@ -26,6 +26,7 @@ final class Askings {
     private static final int REMEMBERED = 1 << 13;
 
     private static final String KEY = "apiKey";
+    private static final String KNOWN_KEY = "apiKeyFingerprint";
     private static final String PROVIDER = "provider";
 
     private final Subjects subjects;
@@ -86,6 +87,10 @@ final class Askings {
 
     /** This call as it may be shown and kept: with the fingerprint of its API key in the place of that. */
     GuardedCall identified(GuardedCall call) {
+        String known = call.attributes().get(KNOWN_KEY);
+        if (known != null) {
+            return call.with(KEY, known);
+        }
         String key = call.attributes().getOrDefault(KEY, "");
         return call.with(KEY, key.isEmpty() ? keyless : fingerprint.of(key));
     }

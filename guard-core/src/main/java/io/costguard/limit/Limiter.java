@@ -328,7 +328,8 @@ public final class Limiter implements AutoCloseable {
                         standing.waiting(),
                         micros(standing.untilFullMicros()),
                         micros(standing.newcomerWaitMicros()),
-                        limit.unit()));
+                        limit.unit(),
+                        limit.window()));
             }
         }
         return statuses;

@@ -34,6 +34,18 @@ class AskingsTest {
     }
 
     @Test
+    void aKeysFingerprintStandsForTheKey() {
+        Asking known = askings.of(call("sk-1"));
+        String fingerprint = known.call().attributes().getOrDefault("apiKey", "");
+
+        Asking asking = askings.of(GuardedCall.of(known.call().model()).with("apiKeyFingerprint", fingerprint));
+
+        assertThat(asking.claims().get(0).subject().key())
+                .isEqualTo(known.claims().get(0).subject().key());
+        assertThat(asking.call().attributes()).containsEntry("apiKey", fingerprint);
+    }
+
+    @Test
     void withAnotherCostItAsksThat() {
         GuardedCall call = call("sk-1");
 

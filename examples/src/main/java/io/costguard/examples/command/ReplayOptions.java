@@ -2,8 +2,6 @@ package io.costguard.examples.command;
 
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.format.DateTimeParseException;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -54,21 +52,20 @@ record ReplayOptions(
         boolean json = false;
         OptionalLong seed = OptionalLong.empty();
         int generated = 600;
-        Iterator<String> rest = arguments.iterator();
+        Arguments rest = new Arguments(arguments);
         while (rest.hasNext()) {
             String argument = rest.next();
             switch (argument) {
-                case "--budgets" -> budgets = Optional.of(Path.of(value(argument, rest)));
-                case "--prices" -> prices = Optional.of(Path.of(value(argument, rest)));
-                case "--wait" -> longestWait = duration(argument, value(argument, rest));
-                case "--learned" -> learned = (int) number(argument, value(argument, rest), 1, 100);
+                case "--budgets" -> budgets = Optional.of(rest.path());
+                case "--prices" -> prices = Optional.of(rest.path());
+                case "--wait" -> longestWait = rest.duration(Duration.ofDays(1));
+                case "--learned" -> learned = (int) rest.number(1, 100);
                 case "--json" -> json = true;
-                case "--generate" ->
-                    seed = OptionalLong.of(number(argument, value(argument, rest), Long.MIN_VALUE, Long.MAX_VALUE));
-                case "--calls" -> generated = (int) number(argument, value(argument, rest), 1, 1_000_000);
+                case "--generate" -> seed = OptionalLong.of(rest.number(Long.MIN_VALUE, Long.MAX_VALUE));
+                case "--calls" -> generated = (int) rest.number(1, 1_000_000);
                 default -> {
                     if (argument.startsWith("-") || calls.isPresent()) {
-                        throw new BadInputException("unknown argument '" + argument + "'; --help says what there is");
+                        throw rest.unknown();
                     }
                     calls = Optional.of(Path.of(argument));
                 }
@@ -82,37 +79,5 @@ record ReplayOptions(
                     "which budgets? --budgets names a file of them, like examples/samples/budgets.json");
         }
         return new ReplayOptions(calls, budgets, prices, longestWait, learned, json, seed, generated);
-    }
-
-    private static String value(String flag, Iterator<String> rest) {
-        if (!rest.hasNext()) {
-            throw new BadInputException(flag + " needs a value");
-        }
-        return rest.next();
-    }
-
-    private static Duration duration(String flag, String value) {
-        try {
-            Duration duration = Duration.parse(value.startsWith("P") ? value : "PT" + value);
-            if (!duration.isNegative() && !duration.isZero() && duration.compareTo(Duration.ofDays(1)) <= 0) {
-                return duration;
-            }
-        } catch (DateTimeParseException e) {
-            // Said below.
-        }
-        throw new BadInputException(flag + " must be a time like 30s or 5m, up to 24h, not '" + value + "'");
-    }
-
-    private static long number(String flag, String value, long least, long most) {
-        try {
-            long number = Long.parseLong(value);
-            if (number >= least && number <= most) {
-                return number;
-            }
-        } catch (NumberFormatException e) {
-            // Said below.
-        }
-        String range = least == Long.MIN_VALUE ? "a whole number" : "a number from " + least + " to " + most;
-        throw new BadInputException(flag + " must be " + range + ", not '" + value + "'");
     }
 }

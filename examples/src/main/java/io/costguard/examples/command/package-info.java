@@ -1,4 +1,4 @@
-/** {@code costguard}, the command: what would have happened to recorded calls under other budgets. */
+/** {@code costguard}, the command: how a fleet's limits stand, and what recorded calls would have met under other budgets. */
 @NullMarked
 package io.costguard.examples.command;
 

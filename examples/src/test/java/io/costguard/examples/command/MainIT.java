@@ -4,11 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.describe.LocatedJson;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,7 +18,7 @@ class MainIT {
 
     @Test
     void theSampleIsReplayedAndReported() throws IOException, InterruptedException {
-        Ran ran = run("replay", "samples/calls.jsonl", "--budgets", "samples/budgets.json", "--wait", "30s");
+        Command.Ran ran = run("replay", "samples/calls.jsonl", "--budgets", "samples/budgets.json", "--wait", "30s");
 
         assertThat(ran.code()).as(ran.err()).isZero();
         assertThat(ran.out())
@@ -38,7 +35,7 @@ class MainIT {
                 folder.resolve("budgets.json"),
                 "{\"budgets\":[{\"name\":\"b\",\"limits\":[{\"tokens\":100,\"per\":\"minute\"}]}]}");
 
-        Ran ran = run("replay", calls.toString(), "--budgets", budgets.toString(), "--json");
+        Command.Ran ran = run("replay", calls.toString(), "--budgets", budgets.toString(), "--json");
 
         assertThat(ran.code()).as(ran.err()).isZero();
         assertThat(LocatedJson.read("out", 1, ran.out()).members("all"))
@@ -51,7 +48,7 @@ class MainIT {
     void whatIsWrongIsSaidWithFileAndLine() throws IOException, InterruptedException {
         Path calls = Files.writeString(folder.resolve("calls.jsonl"), "{\"at\":\"yesterday\",\"model\":\"m\"}");
 
-        Ran ran = run("replay", calls.toString(), "--budgets", "samples/budgets.json");
+        Command.Ran ran = run("replay", calls.toString(), "--budgets", "samples/budgets.json");
 
         assertThat(ran.code()).isEqualTo(2);
         assertThat(ran.out()).isEmpty();
@@ -62,29 +59,13 @@ class MainIT {
 
     @Test
     void anUnknownCommandIsRefused() throws IOException, InterruptedException {
-        Ran ran = run("repaly");
+        Command.Ran ran = run("repaly");
 
         assertThat(ran.code()).isEqualTo(2);
         assertThat(ran.err()).contains("unknown command 'repaly'; --help says what there is");
     }
 
-    private record Ran(int code, String out, String err) {}
-
-    private Ran run(String... arguments) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName()));
-        command.addAll(List.of(arguments));
-        Path out = folder.resolve("out");
-        Path err = folder.resolve("err");
-        Process process = new ProcessBuilder(command)
-                .redirectOutput(out.toFile())
-                .redirectError(err.toFile())
-                .start();
-        int code = process.waitFor();
-        return new Ran(
-                code, Files.readString(out, StandardCharsets.UTF_8), Files.readString(err, StandardCharsets.UTF_8));
+    private Command.Ran run(String... arguments) throws IOException, InterruptedException {
+        return Command.of(folder, arguments).run();
     }
 }

@@ -740,7 +740,7 @@ public abstract class AdapterContract {
         assertThat(Long.parseLong(denied.header("retry-after").orElseThrow())).isBetween(1L, 60L);
         assertThat(Long.parseLong(denied.header("retry-after-ms").orElseThrow()))
                 .isBetween(1L, 60_000L);
-        assertThat(denied.header("ratelimit").orElseThrow()).startsWith("\"rate\";r=0;t=");
+        assertThat(denied.header("ratelimit").orElseThrow()).startsWith("\"rate: requests per minute\";r=0;t=");
         assertThat(denied.header("x-should-retry")).isEmpty();
         assertThat(denied.header("content-type")).contains("application/json");
         assertThat(text(denied))
@@ -759,7 +759,7 @@ public abstract class AdapterContract {
         Client.Answer denied = client(guard, Denials.answer(), mode).send(request(CHAT));
 
         assertThat(denied.status()).isEqualTo(429);
-        assertThat(denied.header("ratelimit").orElseThrow()).startsWith("\"rate\";r=0;t=");
+        assertThat(denied.header("ratelimit").orElseThrow()).startsWith("\"rate: requests per minute\";r=0;t=");
         assertThat(text(denied)).contains("budget 'rate' is held for ").doesNotContain("spent");
     }
 

@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.examples.server;
+
+import org.jspecify.annotations.NullMarked;
