@@ -51,6 +51,14 @@ final class RedisSource {
                 .orElseGet(() -> process(arguments));
     }
 
+    /** Of a cluster: never in a container, of which the others, and clients, would not know the address. */
+    RedisServer node(List<String> arguments) {
+        return settings.value("guard.redis")
+                .filter(forced -> !forced.equalsIgnoreCase("docker"))
+                .map(forced -> forced(forced, arguments))
+                .orElseGet(() -> process(arguments));
+    }
+
     private RedisServer forced(String kind, List<String> arguments) {
         return switch (kind.toLowerCase(Locale.ROOT)) {
             case "docker" -> {

@@ -30,6 +30,22 @@ final class Resp {
      * @throws IOException if it does not answer in time
      */
     static Map<String, String> info(URI uri, Duration timeout) throws IOException {
+        String reply = ask(uri, timeout, "INFO", "server");
+        Map<String, String> fields = new LinkedHashMap<>();
+        if (!reply.startsWith("-")) {
+            reply.lines().map(line -> line.split(":", 2)).forEach(pair -> {
+                if (pair.length == 2) fields.put(pair[0], pair[1]);
+            });
+        }
+        return fields;
+    }
+
+    /**
+     * Sends one command, and answers the reply as the server wrote it, errors included.
+     *
+     * @throws IOException if it does not answer in time
+     */
+    static String ask(URI uri, Duration timeout, String... words) throws IOException {
         int millis = Math.toIntExact(timeout.toMillis());
         try (Socket socket =
                 "rediss".equals(uri.getScheme()) ? SSLSocketFactory.getDefault().createSocket() : new Socket()) {
@@ -42,15 +58,8 @@ final class Resp {
                         .write(user[0].isEmpty() ? command("AUTH", user[1]) : command("AUTH", user[0], user[1]));
                 readMessage(in);
             }
-            socket.getOutputStream().write(command("INFO", "server"));
-            byte[] reply = readMessage(in);
-            Map<String, String> fields = new LinkedHashMap<>();
-            if (reply[0] != '-') {
-                new String(reply, UTF_8).lines().map(line -> line.split(":", 2)).forEach(pair -> {
-                    if (pair.length == 2) fields.put(pair[0], pair[1]);
-                });
-            }
-            return fields;
+            socket.getOutputStream().write(command(words));
+            return new String(readMessage(in), UTF_8);
         }
     }
 
