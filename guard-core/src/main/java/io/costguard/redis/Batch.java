@@ -234,16 +234,31 @@ final class Batch {
             }
         }
 
-        record Settle(Settled settled) implements Call {}
+        /** Changes one subject, without a decision. */
+        sealed interface OfOneSubject extends Call {
+            Subject subject();
+        }
+
+        record Settle(Settled settled) implements OfOneSubject {
+            @Override
+            public Subject subject() {
+                return settled.charge().claim().subject();
+            }
+        }
 
         /** Charges without a decision: it is as if nothing had been reserved for what was used. */
-        static Call charge(Claim claim) {
+        static OfOneSubject charge(Claim claim) {
             int limits = claim.amounts().length;
             Charge nothing = new Charge(Claim.ofNothing(claim.subject()), new long[limits], new long[limits]);
             return new Settle(new Settled(nothing, claim.amounts()));
         }
 
-        record Correct(Correction correction) implements Call {}
+        record Correct(Correction correction) implements OfOneSubject {
+            @Override
+            public Subject subject() {
+                return correction.subject();
+            }
+        }
 
         /**
          * Calls in flight go on: they are taken to have been charged in the present era, however full it is.
@@ -251,12 +266,17 @@ final class Batch {
          * @param limit which of the subject's limits
          * @param byEra how many were charged in which era before
          */
-        record Renew(Subject subject, int limit, Map<Long, Long> byEra) implements Call {}
+        record Renew(Subject subject, int limit, Map<Long, Long> byEra) implements OfOneSubject {}
 
         /** Gives back what was charged whenever. */
-        record Refund(Claim claim) implements Call {}
+        record Refund(Claim claim) implements OfOneSubject {
+            @Override
+            public Subject subject() {
+                return claim.subject();
+            }
+        }
 
-        record Reset(Subject subject) implements Call {}
+        record Reset(Subject subject) implements OfOneSubject {}
 
         /** Wants to know how limits stand, and how long a newcomer with these claims would wait: the only call of its batch. */
         record Look(List<Claim> newcomer) implements Call {}
@@ -267,7 +287,7 @@ final class Batch {
      *
      * @param number which of this process's waiting calls it is
      * @param place where it stands; 0 where it does not yet, or where nobody knows; of {@link Kind#LEAVING} the percentage that must stay free, of
-     *     {@link Kind#BEAT} how many members to pass over
+     *     {@link Kind#BEAT} how many members to pass over, of {@link Kind#STAND} where it is to stand
      * @param waitMicros how long it may wait, or a hold lasts
      */
     record LineOperation(Kind kind, long number, long place, long waitMicros) {
@@ -277,7 +297,14 @@ final class Batch {
             LEAVE(3),
             BEAT(4),
             HOLD(5),
-            LEAVING(6);
+            LEAVING(6),
+            /** In line, covered or not. */
+            STAND(7),
+            /** Each of these changes no balance and stands nowhere: it says what would become of a call. */
+            LOOK(8),
+            LOOK_TO_JOIN(9),
+            LOOK_IN_LINE(10),
+            LOOK_LEAVING(14);
 
             private final byte code;
 
@@ -305,6 +332,15 @@ final class Batch {
          * @param expected what kept it from going at once
          */
         record Joined(long place, long deadlineMicros, boolean isFirst, Verdict.Shortfall expected) implements Result {}
+
+        /** It looked, and would be let go; otherwise the answer is what it would be if it had asked. */
+        record Covered(long place) implements Result {}
+
+        /** It stands in line, as it was told to. */
+        record Stands(long place, long deadlineMicros, boolean isFirst) implements Result {}
+
+        /** It does not stand there, since another does. */
+        record Taken(long freePlace) implements Result {}
 
         /** It asked, and stays in line. */
         record WaitsOn() implements Result {}
@@ -349,7 +385,7 @@ final class Batch {
         if (call instanceof Call.Reserve reserve) {
             addReserve(reserve);
         } else if (call instanceof Call.Settle settle) {
-            Place place = named(place(settle.settled().charge().claim().subject()));
+            Place place = named(place(settle.subject()));
             Settled settled = settle.settled().under(place.subject);
             if (place.lastSettle == null || !place.lastSettle.add(settled)) {
                 place.lastSettle = new Settling(place, settled);
@@ -666,6 +702,9 @@ final class Batch {
             case 7 -> new Result.Gone();
             case 8 -> new Result.Done();
             case 9 -> new Result.Beaten(in.getInt(), in.get() == 1);
+            case 10 -> new Result.Covered(seven(in));
+            case 11 -> new Result.Stands(seven(in), seven(in), in.get() == 1);
+            case 12 -> new Result.Taken(seven(in));
             default -> throw unknown(code);
         };
     }

@@ -2,6 +2,7 @@ package io.costguard.redis;
 
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongConsumer;
 import java.util.function.LongFunction;
 import java.util.function.LongSupplier;
 
@@ -12,6 +13,7 @@ import java.util.function.LongSupplier;
 final class ServerClock {
     private final LongSupplier nanoTime;
     private final LongFunction<CompletableFuture<Void>> after;
+    private final LongConsumer alsoTold;
     private volatile Seen seen = new Seen(0, 0);
 
     private record Seen(long micros, long atNanos) {}
@@ -25,12 +27,23 @@ final class ServerClock {
 
     /** @param after what completes when so many of {@code nanoTime} have passed */
     ServerClock(LongSupplier nanoTime, LongFunction<CompletableFuture<Void>> after) {
+        this(nanoTime, after, micros -> {});
+    }
+
+    private ServerClock(LongSupplier nanoTime, LongFunction<CompletableFuture<Void>> after, LongConsumer alsoTold) {
         this.nanoTime = nanoTime;
         this.after = after;
+        this.alsoTold = alsoTold;
+    }
+
+    /** That of one server of several, whose times may differ a little; this one is told what any of them says. */
+    ServerClock ofOneServer() {
+        return new ServerClock(nanoTime, after, this::told);
     }
 
     void told(long micros) {
         seen = new Seen(micros, nanoTime.getAsLong());
+        alsoTold.accept(micros);
     }
 
     /** 0 before the first reply. */

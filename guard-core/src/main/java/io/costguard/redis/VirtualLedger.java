@@ -146,7 +146,7 @@ public final class VirtualLedger implements Ledger {
 
     @Override
     public CompletableFuture<?> charge(List<Claim> claims) {
-        return changed(claims.stream().map(Batch.Call::charge).toList());
+        return changed(claims.stream().<Batch.Call>map(Batch.Call::charge).toList());
     }
 
     @Override
@@ -239,7 +239,7 @@ public final class VirtualLedger implements Ledger {
             lane.advance(0);
         }
         clock.told(reply.micros());
-        waiters.told(reply.wakes());
+        waiters.told(reply.wakes(), clock);
         return reply.results().get(0);
     }
 

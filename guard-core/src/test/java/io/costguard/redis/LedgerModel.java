@@ -25,6 +25,12 @@ final class LedgerModel {
     private static final long LONGEST = 3_155_760_000_000_000L;
     private static final BigInteger MAX = BigInteger.valueOf((1L << 53) - 1);
 
+    private static final int IN_LINE = 128;
+    private static final int LOOK = 8;
+    private static final int PLACE_BYTES = 7;
+    /** After its kind: number, place, and how long it may wait. */
+    private static final int LOOK_BYTES = 6 + 2 * PLACE_BYTES;
+
     private static final Balance MISSING = new Bucket(new Terms(0, 0, 0, 0, 1, 1, 0, new long[0]));
 
     private final Map<String, Map<Long, Balance>> subjects = new HashMap<>();
@@ -53,7 +59,7 @@ final class LedgerModel {
     /** @param amounts what is asked, or, where it is settled, by how much more was used than charged */
     private record Part(int terms, int dry, long[] eras, long[] amounts) {}
 
-    /** @param op 1 a reserve, 2 a settle, 3 a reset, 4 a correction, 5 a refund of whatever was charged */
+    /** @param op 1 a reserve, 2 a settle, 3 a reset, 4 a correction, 5 a refund of whatever was charged, 6 a look */
     private record Call(int op, List<Part> parts) {}
 
     /** Granted, with eras and balances by part (null for a dry run that was short), or short; or a bare code. */
@@ -151,11 +157,14 @@ final class LedgerModel {
         for (Call call : calls) {
             results.add(
                     switch (call.op()) {
-                        case 1 -> reserve(call, out, limits, states);
+                        case 1, 6 -> reserve(call, out, limits, states);
                         case 2, 5 -> settle(call, out, limits, states);
                         case 3 -> reset(call, out, limits, states);
                         default -> correct(call, out, limits, states);
                     });
+        }
+        if (modeAndLines != mode) {
+            same("calls that are told something", 0, out.getShort());
         }
         same("bytes of the reply left over", 0, out.remaining());
         for (int i = 0; i < limits.size(); i++) {
@@ -231,6 +240,11 @@ final class LedgerModel {
             same("part that is short", longestPart + 1L, out.get());
             sameShort(longest, out);
             return new Result(2, List.of());
+        }
+        if (call.op() == 6) {
+            same("result of a call that looked, and is covered", 10, code);
+            out.position(out.position() + PLACE_BYTES);
+            return new Result(10, List.of());
         }
         boolean withDryRuns = call.parts().stream().anyMatch(part -> part.dry() == 1);
         same("result of a call that is covered", withDryRuns ? 3 : 1, code);
@@ -485,7 +499,12 @@ final class LedgerModel {
     }
 
     private static Call readReserve(ByteBuffer in, List<List<Terms>> limits) {
-        int count = in.get();
+        int head = in.get() & 0xff;
+        if (head >= IN_LINE) {
+            same("what is asked of a line", LOOK, in.get());
+            in.position(in.position() + LOOK_BYTES);
+        }
+        int count = head % IN_LINE;
         List<Part> parts = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             int word = in.getShort() & 0xffff;
@@ -497,7 +516,7 @@ final class LedgerModel {
             }
             parts.add(part);
         }
-        return new Call(1, parts);
+        return new Call(head >= IN_LINE ? 6 : 1, parts);
     }
 
     private static void same(String what, long expected, long answered) {
