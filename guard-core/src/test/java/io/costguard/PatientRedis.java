@@ -38,7 +38,7 @@ public final class PatientRedis {
                 cursor = page.getCursor();
             } while (!cursor.equals(ScanParams.SCAN_POINTER_START));
         }
-        keys.removeIf(key -> key.contains("{lane-"));
+        keys.removeIf(key -> key.contains("lane-"));
         return List.copyOf(keys);
     }
 

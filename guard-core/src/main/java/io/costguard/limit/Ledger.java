@@ -77,11 +77,11 @@ public interface Ledger extends AutoCloseable {
     CompletableFuture<Void> after(long nanos);
 
     /**
-     * For how long at least what is charged from now on to this limit counts together with what is sent then, by what is known of the ledger's
+     * For how long at least what is charged from now on to this limit of a subject counts together with what is sent then, by what is known of the ledger's
      * clock: until its window closes, its slot is over, or, of calls in flight, nobody would have renewed it; 0 where that is not known. What is
      * charged to a bucket counts for ever, and is refilled.
      */
-    long countsNanos(Limit limit);
+    long countsNanos(Subject subject, Limit limit);
 
     /**
      * Gives a charge back, and makes it anew without asking, in one step; but for calls in flight, which are renewed by themselves. It writes to

@@ -393,8 +393,10 @@ final class Slices {
         final long[] countsNanos;
 
         Asked(Claim claim) {
-            List<Limit> limits = claim.subject().limits();
-            this.countsNanos = limits.stream().mapToLong(ledger::countsNanos).toArray();
+            Subject subject = claim.subject();
+            this.countsNanos = subject.limits().stream()
+                    .mapToLong(limit -> ledger.countsNanos(subject, limit))
+                    .toArray();
         }
 
         long ageNanos() {

@@ -236,11 +236,31 @@ final class Batch {
             }
         }
 
-        record Settle(Settled settled) implements Call {}
+        /** Changes one subject, without a decision. */
+        sealed interface OfOneSubject extends Call {
+            Subject subject();
+        }
 
-        record ByHand(Ledger.Change change, Claim claim) implements Call {}
+        record Settle(Settled settled) implements OfOneSubject {
+            @Override
+            public Subject subject() {
+                return settled.charge().claim().subject();
+            }
+        }
 
-        record Correct(Correction correction) implements Call {}
+        record ByHand(Ledger.Change change, Claim claim) implements OfOneSubject {
+            @Override
+            public Subject subject() {
+                return claim.subject();
+            }
+        }
+
+        record Correct(Correction correction) implements OfOneSubject {
+            @Override
+            public Subject subject() {
+                return correction.subject();
+            }
+        }
 
         /**
          * Calls in flight go on: they are taken to have been charged in the present era, however full it is.
@@ -248,10 +268,15 @@ final class Batch {
          * @param limit which of the subject's limits
          * @param byEra how many were charged in which era before
          */
-        record Renew(Subject subject, int limit, Map<Long, Long> byEra) implements Call {}
+        record Renew(Subject subject, int limit, Map<Long, Long> byEra) implements OfOneSubject {}
 
         /** Gives a charge back where it was made, and makes it anew in the present; but for calls in flight. */
-        record Recharge(Charge charge) implements Call {}
+        record Recharge(Charge charge) implements OfOneSubject {
+            @Override
+            public Subject subject() {
+                return charge.claim().subject();
+            }
+        }
 
         /** Wants to know how limits stand, and how long a newcomer with these claims would wait: the only call of its batch. */
         record Look(List<Claim> newcomer) implements Call {}
@@ -262,7 +287,8 @@ final class Batch {
      *
      * @param number which of this process's waiting calls it is
      * @param place where it stands; 0 where it does not yet, or where nobody knows; of {@link Kind#LEAVING} the percentage that must stay free, of
-     *     {@link Kind#BEAT} how many members to pass over, of {@link Kind#UP_TO} both how many pieces there are and what must stay free
+     *     {@link Kind#BEAT} how many members to pass over, of {@link Kind#UP_TO} both how many pieces there are and what must stay free, of
+     *     {@link Kind#STAND} where it is to stand
      * @param waitMicros how long it may wait, or a hold lasts
      */
     record LineOperation(Kind kind, long number, long place, long waitMicros) {
@@ -281,6 +307,17 @@ final class Batch {
             return kind == Kind.LEAVING || (kind == Kind.UP_TO && place % SHARES > 0);
         }
 
+        /** What one piece wants of lines; null where that is nothing. */
+        @Nullable LineOperation ofOnePiece() {
+            long share = place % SHARES;
+            if (kind != Kind.UP_TO) {
+                return this;
+            } else if (share > 0) {
+                return new LineOperation(Kind.LEAVING, number, share, waitMicros);
+            }
+            return waitMicros > 0 ? new LineOperation(Kind.JOIN, number, 0, waitMicros) : null;
+        }
+
         enum Kind {
             JOIN(1),
             ASK(2),
@@ -288,7 +325,14 @@ final class Batch {
             BEAT(4),
             HOLD(5),
             LEAVING(6),
-            UP_TO(7);
+            UP_TO(7),
+            /** In line, covered or not. */
+            STAND(8),
+            /** Each of these changes no balance and stands nowhere: it says what would become of a call. */
+            LOOK(16),
+            LOOK_TO_JOIN(17),
+            LOOK_IN_LINE(18),
+            LOOK_LEAVING(22);
 
             private final byte code;
 
@@ -316,6 +360,15 @@ final class Batch {
          * @param expected what kept it from going at once
          */
         record Joined(long place, long deadlineMicros, boolean isFirst, Verdict.Shortfall expected) implements Result {}
+
+        /** It looked, and would be let go; otherwise the answer is what it would be if it had asked. */
+        record Covered(long place) implements Result {}
+
+        /** It stands in line, as it was told to. */
+        record Stands(long place, long deadlineMicros, boolean isFirst) implements Result {}
+
+        /** It does not stand there, since another does. */
+        record Taken(long freePlace) implements Result {}
 
         /** It asked, and stays in line. */
         record WaitsOn() implements Result {}
@@ -367,7 +420,7 @@ final class Batch {
         if (call instanceof Call.Reserve reserve) {
             addReserve(reserve);
         } else if (call instanceof Call.Settle settle) {
-            Place place = named(place(settle.settled().charge().claim().subject()));
+            Place place = named(place(settle.subject()));
             Settled settled = settle.settled().under(place.subject);
             if (place.lastSettle == null || !place.lastSettle.add(settled)) {
                 place.lastSettle = new Settling(place, settled);
@@ -707,6 +760,9 @@ final class Batch {
             case 7 -> new Result.Gone();
             case 8 -> new Result.Done();
             case 9 -> new Result.Beaten(in.getInt(), in.get() == 1);
+            case 13 -> new Result.Covered(seven(in));
+            case 11 -> new Result.Stands(seven(in), seven(in), in.get() == 1);
+            case 12 -> new Result.Taken(seven(in));
             default -> throw unknown(code);
         };
     }

@@ -7,18 +7,18 @@ import java.nio.charset.StandardCharsets;
  * makes a batch that is sent twice, or that arrives late, count once.
  */
 final class Lane {
-    private final String keyPrefix;
+    private final String name;
     private long generation;
     private long number;
     private long usedNanos;
 
-    Lane(String keyPrefix, long nowNanos) {
-        this.keyPrefix = keyPrefix;
+    Lane(String name, long nowNanos) {
+        this.name = name;
         this.usedNanos = nowNanos;
     }
 
     byte[] key() {
-        return (keyPrefix + "." + generation).getBytes(StandardCharsets.US_ASCII);
+        return (name + "." + generation).getBytes(StandardCharsets.US_ASCII);
     }
 
     /** The number of the batch in flight, or of the next one. */

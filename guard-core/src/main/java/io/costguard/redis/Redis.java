@@ -3,6 +3,7 @@ package io.costguard.redis;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import org.apache.commons.pool2.impl.GenericObjectPoolConfig;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Connection;
@@ -15,6 +16,7 @@ import redis.clients.jedis.Protocol;
 import redis.clients.jedis.SslOptions;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.util.JedisClusterCRC16;
 import redis.clients.jedis.util.JedisURIHelper;
 
 /** A way to have a script run. Every failure is a {@link redis.clients.jedis.exceptions.JedisException}. */
@@ -25,6 +27,11 @@ public sealed interface Redis extends AutoCloseable {
 
     /** Sends a script whole. */
     Object eval(byte[] script, List<byte[]> keys, byte[] argument, long timeoutNanos);
+
+    /** Where a key lies: what one script may touch lies in the same slot. A single server is one slot. */
+    default int slotOf(String key) {
+        return 0;
+    }
 
     /** Blocks for as long as it listens, on a connection of its own, which the guard's own client gives up where that is silent. */
     void subscribe(JedisPubSub ears, String channel);
@@ -145,10 +152,25 @@ public sealed interface Redis extends AutoCloseable {
 
     /** A client that was handed in, with time limits of its own. */
     final class Theirs implements Redis {
+        /** Their classes, which the oldest Jedis has not both of. */
+        private static final Set<String> OF_CLUSTERS =
+                Set.of("redis.clients.jedis.RedisClusterClient", "redis.clients.jedis.JedisCluster");
+
         private final UnifiedJedis client;
+        private final boolean isOfCluster;
 
         private Theirs(UnifiedJedis client) {
             this.client = client;
+            Class<?> type = client.getClass();
+            while (type != UnifiedJedis.class && !OF_CLUSTERS.contains(type.getName())) {
+                type = type.getSuperclass();
+            }
+            this.isOfCluster = type != UnifiedJedis.class;
+        }
+
+        @Override
+        public int slotOf(String key) {
+            return isOfCluster ? JedisClusterCRC16.getSlot(key) : 0;
         }
 
         @Override

@@ -11,24 +11,21 @@ import io.costguard.limit.Patience;
 import io.costguard.limit.Standing;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
-import io.costguard.redis.BatchSender.NotRunException;
-import io.costguard.redis.BatchSender.UnknownOutcomeException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
-import java.util.Collection;
+import java.util.HashMap;
 import java.util.HexFormat;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
-import java.util.Set;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -40,34 +37,14 @@ import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import redis.clients.jedis.exceptions.JedisDataException;
-import redis.clients.jedis.exceptions.JedisException;
 
 /**
- * The ledger in Redis.
- *
- * <p><b>Batches.</b> Reserves and settles wait in two queues. Whoever may lead takes a free {@link Lane} and what waits, has the
- * script decide it as one batch, and hands out the answers. A caller leads with its own thread, so that an idle process adds no
- * hand-over; callers that may not lead park, and are woken by their answer or to lead the next batch. A few callers each lead for
- * themselves; of many, one leads at a time, and another only with a full batch: what waits meanwhile makes the next batch larger.
- * A daemon thread, the pump, leads for those who have no thread: settles, a millisecond after they came, and asynchronous
- * reserves. A batch that is slow holds nobody up: after a few milliseconds the next may lead. A caller that is alone leaves settles to it; should it be denied while some were on their way, it is asked again
- * behind them.
- *
- * <p><b>Deadlines.</b> A leader ends with its own deadline. Those who wait park without one, which is cheaper; while there are any,
- * a watch looks every few milliseconds for those whose deadline is over, or who may lead by now.
- *
- * <p><b>Unknown outcomes.</b> A batch whose reply is lost is sent again under its number until its leader's deadline. After that
- * its reserves fail, and its lane goes to the pump, which cancels that number: the script undoes what it granted, or takes the
- * number so that the batch, should it still arrive, does nothing. Only then is the lane free again. Settles of a batch that never
- * ran ride in a later one; settles of a batch of which nobody knows any more are given up and counted, and what they would have
- * given back stays charged.
+ * The ledger in Redis. Each {@link Slot} has what lies in it decided in batches; on a single server there is one. What a call asks of
+ * several is {@link AcrossSlots}'s to ask.
  *
  * <p><b>Closing.</b> New calls are refused, and calls that wait have to leave. Then everything goes on as ever until nothing is on
  * its way any more, or one timeout is over: what was asked is decided, what is unknown is cancelled, and what was granted to nobody is
  * given back.
- *
- * <p>Locks: none are held around a call to Redis. A lane belongs to the thread that took it from {@code freeLanes}.
  */
 public final class RedisLedger implements Ledger {
     private static final Logger log = LoggerFactory.getLogger(RedisLedger.class);
@@ -75,116 +52,31 @@ public final class RedisLedger implements Ledger {
     /** One text: the functions of lines, which only a batch with lines makes, and the script that decides. */
     static final String[] SCRIPT = {"line.lua", "guard.lua"};
 
-    private static final int LANES = 4;
-    private static final int ASKS_A_BATCH = 64;
-    private static final int SETTLES_A_BATCH = 256;
     private static final int SETTLES_KEPT = 1 << 16;
-    private static final long LANE_IDLE_NANOS = TimeUnit.SECONDS.toNanos(30);
-    /** A batch that takes longer holds up nobody any more. */
-    private static final long SLOW_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
-
-    private static final long GATHER_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
-    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final CompletableFuture<Void> COMPLETED = CompletableFuture.completedFuture(null);
-    private static final Executor SOON = CompletableFuture.delayedExecutor(10, TimeUnit.MILLISECONDS, Runnable::run);
+
+    final Lines lines;
+    final Waiters waiters;
+    final Leases leases;
+    final long timeoutNanos;
+    /** Of all slots. */
+    final AtomicInteger unsettled = new AtomicInteger();
 
     private final Redis redis;
-    private final BatchSender sender;
-    private final Diagnosis diagnosis;
+    private final Script script;
     private final ServerClock clock;
-    private final long timeoutNanos;
-    private final Lines lines;
-    private final Waiters waiters;
-    private final Leases leases;
-
-    private final Queue<Lane> freeLanes = new ConcurrentLinkedQueue<>();
-    private final AtomicInteger leading = new AtomicInteger();
-    private final AtomicInteger batchesUnheard = new AtomicInteger();
-    private volatile long begunNanos;
-    private final Queue<Ask> asks = new ConcurrentLinkedQueue<>();
-    private final AtomicInteger asksWaiting = new AtomicInteger();
-    private final AtomicInteger undecided = new AtomicInteger();
-    private final Queue<Ask> watched = new ConcurrentLinkedQueue<>();
-    private final AtomicBoolean watching = new AtomicBoolean();
-    private final Queue<Settling> settles = new ConcurrentLinkedQueue<>();
-    private final AtomicInteger settlesWaiting = new AtomicInteger();
-    private final Set<Settling> unsettled = ConcurrentHashMap.newKeySet();
+    private final String client;
+    private final Map<Integer, Slot> slots = new ConcurrentHashMap<>();
     /** By its eras, which a charge and its parts have in common, each that is being renewed: what of it is settled has to wait. */
     @SuppressWarnings("ArrayAsKeyOfSetOrMap") // it is their identity that tells
     private final Map<long[], CompletableFuture<Void>> renewing = new ConcurrentHashMap<>();
 
-    private final Queue<Unknown> unknown = new ConcurrentLinkedQueue<>();
-    private final Thread pump;
+    private final AcrossSlots across;
+    private final AtomicInteger undecidedAcross = new AtomicInteger();
     private volatile LatestBudgets latest = LatestBudgets.NONE;
-    private volatile boolean pumpSleeps;
-    private volatile boolean settlesApart;
     private final AtomicBoolean closing = new AtomicBoolean();
     private volatile boolean closed;
-
-    /** A call that wants to be decided, and whoever waits for that. */
-    private static final class Ask {
-        volatile Batch.Call.Reserve call;
-        final long deadlineNanos;
-        final @Nullable Thread caller;
-        /** Of a call that waits: it is not asked again before it is known what became of it. */
-        final boolean untilKnown;
-
-        final CompletableFuture<Batch.Result> answer = new CompletableFuture<>();
-        /** What the caller hears, unless that is for the answer to say. */
-        volatile @Nullable Verdict verdict;
-        /** In a batch already: there is nothing to lead for it. */
-        volatile boolean taken;
-        /** Asked again, since it was denied while something that may give back was on its way. */
-        volatile boolean again;
-
-        Ask(Batch.Call.Reserve call, long deadlineNanos, @Nullable Thread caller, boolean untilKnown) {
-            this.call = call;
-            this.deadlineNanos = deadlineNanos;
-            this.caller = caller;
-            this.untilKnown = untilKnown;
-        }
-    }
-
-    /** One subject of a call that has ended; a renewal of those that have not; or what changes its balances otherwise. */
-    private static final class Settling {
-        final Batch.Call call;
-        final Consumer<Batch.Result> then;
-        final long createdNanos;
-        /** Fails where it never will be in Redis. */
-        final CompletableFuture<Void> done = new CompletableFuture<>();
-
-        Settling(Batch.Call call, Consumer<Batch.Result> then, long createdNanos) {
-            this.call = call;
-            this.then = then;
-            this.createdNanos = createdNanos;
-        }
-
-        boolean isCorrection() {
-            return call instanceof Batch.Call.Correct;
-        }
-
-        /** Whose loss leaves balances wrong. */
-        boolean isMissed() {
-            return call instanceof Batch.Call.Settle || (call instanceof Batch.Call.ByHand && !isForgottenSoon());
-        }
-
-        /** What would be old news, or come at a time when nobody expects it any more. */
-        boolean isForgottenSoon() {
-            return isCorrection()
-                    || call instanceof Batch.Call.Recharge
-                    || (call instanceof Batch.Call.ByHand byHand && byHand.change() == Ledger.Change.RESET);
-        }
-    }
-
-    /** What travels together, in this order. */
-    private record Cargo(List<Ask> asks, List<Settling> settles, Batch batch) {
-        boolean isEmpty() {
-            return asks.isEmpty() && settles.isEmpty();
-        }
-    }
-
-    /** A batch that may have run. */
-    private record Unknown(Lane lane, Cargo cargo) {}
 
     /** @param timeout how long a decision may take */
     public RedisLedger(Redis redis, String keyPrefix, Duration timeout) {
@@ -193,98 +85,177 @@ public final class RedisLedger implements Ledger {
 
     RedisLedger(Redis redis, Script script, String keyPrefix, Duration timeout) {
         this.redis = redis;
+        this.script = script;
         this.timeoutNanos = timeout.toNanos();
         this.clock = new ServerClock();
-        this.sender = new BatchSender(redis, script, clock, timeout);
-        this.diagnosis = new Diagnosis(redis, keyPrefix);
-        byte[] client = new byte[12];
-        ThreadLocalRandom.current().nextBytes(client);
-        String process = Base64.getUrlEncoder().encodeToString(Arrays.copyOf(client, 9));
+        byte[] random = new byte[12];
+        ThreadLocalRandom.current().nextBytes(random);
+        this.client = HexFormat.of().formatHex(random);
+        String process = Base64.getUrlEncoder().encodeToString(Arrays.copyOf(random, 9));
         this.lines = new Lines(process, keyPrefix + ":turn:");
         this.waiters = new Waiters(new AskerOfWaiters(), lines, clock, timeoutNanos);
         this.leases = new Leases(new RenewerOfLeases(), clock);
-        for (int i = 0; i < LANES; i++) {
-            String lane = keyPrefix + ":{lane-" + HexFormat.of().formatHex(client) + "-" + i + "}";
-            freeLanes.add(new Lane(lane, clock.nanoTime()));
+        this.across = new AcrossSlots(new AskerOfSlots());
+        String lanes = keyPrefix + ":{lane-" + client + "}";
+        slot(lanes, lanes).connect(new Lane(lanes, clock.nanoTime()), new Diagnosis(redis, keyPrefix));
+    }
+
+    // ------------------------------------------------------------------------------------------------------ the slots
+
+    private Slot slot(Subject subject) {
+        String key = subject.key();
+        Slot known = slots.get(redis.slotOf(key));
+        // Lanes have the hash tag of whatever came first: it is in the slot too.
+        return known != null ? known : slot(key, key.substring(0, key.indexOf('}') + 1) + ":lane-" + client);
+    }
+
+    private Slot slot(String key, String lanes) {
+        return slots.computeIfAbsent(redis.slotOf(key), unused -> {
+            ServerClock itsClock = clock.ofOneServer();
+            BatchSender sender = new BatchSender(redis, script, itsClock, Duration.ofNanos(timeoutNanos));
+            return new Slot(this, sender, itsClock, lanes);
+        });
+    }
+
+    /** The slot of all claims; nothing if they lie in several. */
+    private @Nullable Slot onlySlot(List<Claim> claims) {
+        Slot only = slot(claims.get(0).subject());
+        for (int i = 1; i < claims.size(); i++) {
+            if (slot(claims.get(i).subject()) != only) {
+                return null;
+            }
         }
-        Lane none = new Lane(keyPrefix + ":{lane-none}", clock.nanoTime());
-        pump = new Thread(() -> pump(none), "costguard-ledger");
-        pump.setDaemon(true);
-        pump.start();
+        return only;
+    }
+
+    LatestBudgets latest() {
+        return latest;
+    }
+
+    boolean isClosing() {
+        return closing.get();
+    }
+
+    boolean isClosed() {
+        return closed;
+    }
+
+    String timeoutText() {
+        return timeoutNanos / 1_000_000 + " ms";
     }
 
     // ------------------------------------------------------------------------------------------------ what others ask
 
     @Override
     public Verdict reserve(List<Claim> claims, Patience patience, long deadlineNanos) throws GuardUnavailableException {
-        Ask ask = new Ask(waiters.call(claims, patience), deadlineNanos, Thread.currentThread(), false);
-        boolean interrupted = false;
-        boolean parked = false;
-        begin(ask);
-        try {
-            while (!ask.answer.isDone()) {
-                // An interrupted thread cannot park, and a virtual one loses its socket; a decision soon ends.
-                interrupted |= Thread.interrupted();
-                Lane lane = ask.taken ? null : laneToLead();
-                if (lane != null) {
-                    lead(lane, asksAndMaybeSettles(), deadlineNanos);
-                } else {
-                    if (!parked) {
-                        watch(ask);
-                        parked = true;
-                    }
-                    LockSupport.park(this);
-                }
-            }
-            return verdict(ask, result(ask));
-        } catch (Throwable e) {
-            // It led others, and nobody is left to hear of its own answer.
-            if (!fail(ask, e) && !ask.answer.isCompletedExceptionally()) {
-                takeBack(ask, ask.answer.join());
-            }
-            throw e;
-        } finally {
-            // Whoever gave up may have been the one that was woken to lead.
-            if (ask.answer.isCompletedExceptionally()) {
-                wakeNextLeader();
-            }
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
+        Batch.Call.Reserve call = waiters.call(claims, patience);
+        Slot slot = onlySlot(claims);
+        return slot != null ? slot.reserve(call, deadlineNanos) : Slot.joined(reserveAcross(call, deadlineNanos));
     }
 
     @Override
     public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, Patience patience, long deadlineNanos) {
-        Ask ask = new Ask(waiters.call(claims, patience), deadlineNanos, null, false);
-        askForOther(ask);
-        // The caller's continuations are not for the thread of whoever led.
-        return ask.answer.handleAsync((result, failure) -> {
-            if (failure != null) {
-                throw new CompletionException(failure);
+        Batch.Call.Reserve call = waiters.call(claims, patience);
+        Slot slot = onlySlot(claims);
+        return slot != null
+                ? slot.reserveAsync(call, deadlineNanos)
+                // The caller's continuations are not for the thread of whoever led.
+                : reserveAcross(call, deadlineNanos).thenApplyAsync(verdict -> verdict);
+    }
+
+    private CompletableFuture<Verdict> reserveAcross(Batch.Call.Reserve call, long deadlineNanos) {
+        CompletableFuture<Verdict> heard = new CompletableFuture<>();
+        undecidedAcross.incrementAndGet();
+        if (closing.get()) {
+            undecidedAcross.decrementAndGet();
+            heard.completeExceptionally(Waiters.closed());
+            return heard;
+        }
+        CompletableFuture<Void> timer = clock.after(Math.max(0, deadlineNanos - clock.nanoTime()));
+        CompletableFuture<Void> unused = timer.thenRun(() -> heard.completeExceptionally(
+                new GuardUnavailableException("Redis did not decide within " + timeoutText())));
+        CompletableFuture<?> unusedToo = across.ask(call, deadlineNanos).whenComplete((result, failure) -> {
+            try {
+                if (failure != null) {
+                    heard.completeExceptionally(failure instanceof CompletionException ? failure.getCause() : failure);
+                } else {
+                    hear(call, result, heard);
+                }
+            } finally {
+                undecidedAcross.decrementAndGet();
+                timer.complete(null);
             }
-            return verdict(ask, result);
         });
+        return heard;
     }
 
-    private void askForOther(Ask ask) {
-        begin(ask);
-        watch(ask);
-        wakeNextLeader();
+    private void hear(Batch.Call.Reserve call, Batch.Result result, CompletableFuture<Verdict> heard) {
+        Verdict waits = heard.isDone() ? null : waiters.begins(call, result);
+        boolean isHeard = waits != null
+                ? heard.complete(waits)
+                : result instanceof Batch.Result.Decided decided && heard.complete(decided.verdict());
+        if (!isHeard) {
+            takeBack(call, waits, result);
+        } else if (result instanceof Batch.Result.Joined && call.operation() != null) {
+            // What its lines told before it stood in all of them is asked for again.
+            waiters.askAfter(call.operation().number(), 0);
+        }
     }
 
-    private static Verdict verdict(Ask ask, Batch.Result result) {
-        Verdict other = ask.verdict;
-        return other != null ? other : ((Batch.Result.Decided) result).verdict();
+    /** Nobody wants to hear it any more. */
+    void takeBack(Batch.Call.Reserve call, @Nullable Verdict verdict, Batch.Result result) {
+        if (verdict instanceof Verdict.Waiting waiting) {
+            waiting.place().leave();
+        } else if (result instanceof Batch.Result.Joined joined) {
+            waiters.leave(call, joined);
+        } else if (result instanceof Batch.Result.Decided decided
+                && decided.verdict() instanceof Verdict.Granted granted) {
+            giveBack(granted);
+        }
+    }
+
+    /** For a caller that was let go when it had given up already. */
+    private void giveBack(Verdict.Granted granted) {
+        List<Settled> unused = new ArrayList<>();
+        for (Charge charge : granted.charges()) {
+            unused.add(new Settled(charge, new long[charge.eras().length]));
+        }
+        settle(unused, () -> {});
+    }
+
+    /** Asks what calls over several slots ask of each. */
+    private final class AskerOfSlots implements AcrossSlots.Asker {
+        @Override
+        public int slotOf(Subject subject) {
+            return redis.slotOf(subject.key());
+        }
+
+        @Override
+        public CompletableFuture<Batch.Result> ask(Batch.Call.Reserve part, long deadlineNanos) {
+            return slot(part.claims().get(0).subject()).ask(part, deadlineNanos);
+        }
+
+        @Override
+        public long deadlineNanos() {
+            return clock.nanoTime() + timeoutNanos;
+        }
+
+        @Override
+        public void giveBack(Verdict.Granted granted) {
+            RedisLedger.this.giveBack(granted);
+        }
+
+        @Override
+        public void leaveWhereverItStands(Batch.Call.Reserve call) {
+            waiters.leaveWhereverItStands(call);
+        }
     }
 
     /** Asks what waiting calls ask, and gives back what they do not want. */
     private final class AskerOfWaiters implements Waiters.Asker {
         @Override
         public CompletableFuture<Batch.Result> ask(Batch.Call.Reserve call) {
-            Ask ask = new Ask(call, clock.nanoTime() + timeoutNanos, null, true);
-            askForOther(ask);
-            return ask.answer;
+            return across.ask(call, clock.nanoTime() + timeoutNanos);
         }
 
         @Override
@@ -298,27 +269,9 @@ public final class RedisLedger implements Ledger {
         }
     }
 
-    /** While the guard closes, calls that wait may still ask, as they have to leave. */
-    private void begin(Ask ask) {
-        undecided.incrementAndGet();
-        if (closing.get() && !ask.untilKnown) {
-            fail(ask, Waiters.closed());
-        } else {
-            enqueue(ask);
-        }
-    }
-
-    private void enqueue(Ask ask) {
-        asksWaiting.incrementAndGet();
-        asks.add(ask);
-        if (closed) {
-            fail(ask, Waiters.closed());
-        }
-    }
-
     @Override
     public void settle(List<Settled> settled, Runnable then) {
-        if (settlesWaiting.get() >= SETTLES_KEPT || closed) {
+        if (isFull()) {
             for (Settled each : settled) {
                 CompletableFuture<Void> unused = leases.end(each.charge());
             }
@@ -332,15 +285,16 @@ public final class RedisLedger implements Ledger {
             }
         };
         for (Settled each : settled) {
-            begin(new Settling(new Batch.Call.Settle(each), thenOnce, clock.nanoTime()), erasKnown(each.charge()));
+            CompletableFuture<Void> unused =
+                    begin(new Batch.Call.Settle(each), thenOnce, erasKnown(each.charge()));
         }
     }
 
     /** A charge is given back from now on; completes when it is known in which eras. */
     private CompletableFuture<Void> erasKnown(Charge charge) {
-        CompletableFuture<Void> slot = leases.end(charge);
+        CompletableFuture<Void> inFlight = leases.end(charge);
         CompletableFuture<Void> renewal = renewing.get(charge.eras());
-        return renewal == null ? slot : CompletableFuture.allOf(slot, renewal);
+        return renewal == null ? inFlight : CompletableFuture.allOf(inFlight, renewal);
     }
 
     @Override
@@ -367,8 +321,8 @@ public final class RedisLedger implements Ledger {
     }
 
     @Override
-    public long countsNanos(Limit limit) {
-        return clock.countsNanos(limit);
+    public long countsNanos(Subject subject, Limit limit) {
+        return slot(subject).countsNanos(limit);
     }
 
     /** Renewals are settled, in their turn, as often as it takes. */
@@ -380,9 +334,7 @@ public final class RedisLedger implements Ledger {
                     renewed.accept(present.era());
                 }
             };
-            Settling renewal = new Settling(call, then, clock.nanoTime());
-            begin(renewal, COMPLETED);
-            return renewal.done;
+            return begin(call, then, COMPLETED);
         }
 
         @Override
@@ -397,8 +349,8 @@ public final class RedisLedger implements Ledger {
 
     @Override
     public void correct(Correction correction, Runnable then) {
-        if (settlesWaiting.get() < SETTLES_KEPT && !closed) {
-            begin(new Settling(new Batch.Call.Correct(correction), result -> then.run(), clock.nanoTime()), COMPLETED);
+        if (!isFull()) {
+            CompletableFuture<Void> unused = begin(new Batch.Call.Correct(correction), result -> then.run(), COMPLETED);
         }
     }
 
@@ -409,31 +361,22 @@ public final class RedisLedger implements Ledger {
                 .toArray(CompletableFuture<?>[]::new));
     }
 
-    private CompletableFuture<?> change(Batch.Call call, Consumer<Batch.Result> then) {
-        if (settlesWaiting.get() >= SETTLES_KEPT || closed) {
-            return CompletableFuture.failedFuture(
-                    closed ? Waiters.closed() : new GuardUnavailableException("too much waits for Redis"));
-        }
-        Settling settling = new Settling(call, then, clock.nanoTime());
-        begin(settling, COMPLETED);
+    private CompletableFuture<?> change(Batch.Call.OfOneSubject call, Consumer<Batch.Result> then) {
+        return isFull()
+                ? CompletableFuture.failedFuture(
+                        closed ? Waiters.closed() : new GuardUnavailableException("too much waits for Redis"))
+                : begin(call, then, COMPLETED);
+    }
+
+    private boolean isFull() {
+        return unsettled.get() >= SETTLES_KEPT || closed;
+    }
+
+    private CompletableFuture<Void> begin(
+            Batch.Call.OfOneSubject call, Consumer<Batch.Result> then, CompletableFuture<Void> after) {
+        Slot.Settling settling = new Slot.Settling(call, then, clock.nanoTime());
+        slot(call.subject()).begin(settling, after);
         return settling.done;
-    }
-
-    private void begin(Settling settling, CompletableFuture<Void> after) {
-        unsettled.add(settling);
-        if (after.isDone()) {
-            enqueue(settling);
-        } else {
-            CompletableFuture<Void> unused = after.thenRun(() -> enqueue(settling));
-        }
-    }
-
-    private void enqueue(Settling settling) {
-        settlesWaiting.incrementAndGet();
-        settles.add(settling);
-        if (pumpSleeps) {
-            LockSupport.unpark(pump);
-        }
     }
 
     @Override
@@ -441,32 +384,31 @@ public final class RedisLedger implements Ledger {
         if (closing.get()) {
             throw Waiters.closed();
         }
-        Lane none = new Lane(newcomer.get(0).subject().key(), clock.nanoTime());
-        try {
-            while (true) {
-                Batch batch = new Batch(lines);
-                batch.add(new Batch.Call.Look(newcomer));
-                Batch.Result result = sender.send(Batch.Mode.LOOK, none, batch, deadlineNanos)
-                        .results()
-                        .get(0);
-                if (result instanceof Batch.Result.Looked looked) {
-                    return looked.standings();
-                } else if (result instanceof Batch.Result.Refused refused) {
-                    throw refused.why();
-                } else if (clock.nanoTime() - deadlineNanos > 0) {
-                    throw new GuardUnavailableException("Redis did not answer within " + timeoutText());
-                }
-            }
-        } catch (NotRunException | UnknownOutcomeException e) {
-            throw unavailable(e);
+        Map<Slot, List<Claim>> bySlot = new LinkedHashMap<>();
+        for (Claim claim : newcomer) {
+            bySlot.computeIfAbsent(slot(claim.subject()), unused -> new ArrayList<>())
+                    .add(claim);
         }
+        Map<Slot, Iterator<List<Standing>>> answers = new HashMap<>();
+        for (Map.Entry<Slot, List<Claim>> each : bySlot.entrySet()) {
+            answers.put(
+                    each.getKey(),
+                    each.getKey().look(each.getValue(), deadlineNanos).iterator());
+        }
+        List<List<Standing>> inOrder = new ArrayList<>();
+        for (Claim claim : newcomer) {
+            inOrder.add(
+                    Objects.requireNonNull(answers.get(slot(claim.subject()))).next());
+        }
+        return inOrder;
     }
 
     @Override
     public CompletableFuture<?> hold(List<Subject> subjects, Duration hold) {
-        Ask ask = new Ask(Waiters.hold(subjects, hold), clock.nanoTime() + timeoutNanos, null, false);
-        askForOther(ask);
-        return ask.answer;
+        if (closing.get()) {
+            return CompletableFuture.failedFuture(Waiters.closed());
+        }
+        return across.ask(Waiters.hold(subjects, hold), clock.nanoTime() + timeoutNanos);
     }
 
     @Override
@@ -476,16 +418,18 @@ public final class RedisLedger implements Ledger {
 
     @Override
     public void flush(long deadlineNanos) throws GuardUnavailableException {
-        for (Settling settling : List.copyOf(unsettled)) {
-            try {
-                settling.done.get(Math.max(1, deadlineNanos - clock.nanoTime()), TimeUnit.NANOSECONDS);
-            } catch (TimeoutException e) {
-                throw new GuardUnavailableException("not everything was settled within " + timeoutText(), e);
-            } catch (ExecutionException e) {
-                log.debug("there is nothing left to wait for", e);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new GuardUnavailableException("interrupted while settling", e);
+        for (Slot slot : slots.values()) {
+            for (Slot.Settling settling : slot.unsettled()) {
+                try {
+                    settling.done.get(Math.max(1, deadlineNanos - clock.nanoTime()), TimeUnit.NANOSECONDS);
+                } catch (TimeoutException e) {
+                    throw new GuardUnavailableException("not everything was settled within " + timeoutText(), e);
+                } catch (ExecutionException e) {
+                    log.debug("there is nothing left to wait for", e);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    throw new GuardUnavailableException("interrupted while settling", e);
+                }
             }
         }
     }
@@ -499,20 +443,16 @@ public final class RedisLedger implements Ledger {
         leases.close();
         awaitQuiet(clock.nanoTime() + timeoutNanos);
         closed = true;
-        LockSupport.unpark(pump);
-        for (Ask ask : asks) {
-            fail(ask, Waiters.closed());
-        }
+        slots.values().forEach(Slot::close);
         waiters.close();
-        List<Settling> left = List.copyOf(unsettled);
-        giveUp(left, "the guard was closed while Redis was away");
-        sender.close();
+        slots.values().forEach(slot -> slot.giveUp("the guard was closed while Redis was away"));
+        redis.close();
     }
 
     private void awaitQuiet(long deadlineNanos) {
         boolean interrupted = false;
         while (!isQuiet() && clock.nanoTime() - deadlineNanos < 0) {
-            LockSupport.parkNanos(this, GATHER_NANOS);
+            LockSupport.parkNanos(this, LOOK_NANOS);
             interrupted |= Thread.interrupted();
         }
         if (interrupted) {
@@ -525,487 +465,18 @@ public final class RedisLedger implements Ledger {
      * order.
      */
     private boolean isQuiet() {
-        return undecided.get() == 0
-                && batchesUnheard.get() == 0
-                && unknown.isEmpty()
+        return undecidedAcross.get() == 0
+                && slots.values().stream().allMatch(Slot::isQuiet)
                 && waiters.areGone()
-                && unsettled.isEmpty();
+                && unsettled.get() == 0;
     }
 
-    // ------------------------------------------------------------------------------------------------ who may lead
-
-    private boolean mayLead() {
-        int leaders = leading.get();
-        if (leaders == 0 || leaders == LANES) {
-            return leaders == 0;
-        }
-        return asksWaiting.get() >= ASKS_A_BATCH
-                || undecided.get() <= LANES
-                || clock.nanoTime() - begunNanos > SLOW_NANOS;
-    }
-
-    private @Nullable Lane laneToLead() {
-        return mayLead() && !closed ? take() : null;
-    }
-
-    private @Nullable Lane take() {
-        Lane lane = freeLanes.poll();
-        if (lane != null) {
-            leading.incrementAndGet();
-            batchesUnheard.incrementAndGet();
-        }
-        return lane;
-    }
-
-    private void release(Lane lane) {
-        freeLanes.add(lane);
-        leading.decrementAndGet();
-        wakeNextLeader();
-    }
-
-    private void toPump(Lane lane, Cargo cargo) {
-        unknown.add(new Unknown(lane, cargo));
-        leading.decrementAndGet();
-        LockSupport.unpark(pump);
-        wakeNextLeader();
-    }
-
-    private void wakeNextLeader() {
-        Ask next = asks.peek();
-        while (next != null && next.answer.isDone()) {
-            if (asks.remove(next)) {
-                asksWaiting.decrementAndGet();
-            }
-            next = asks.peek();
-        }
-        if (next != null && mayLead() && !freeLanes.isEmpty()) {
-            LockSupport.unpark(next.caller == null ? pump : next.caller);
-        }
-    }
-
-    // ----------------------------------------------------------------------------------------------------- the watch
-
-    /** Has its deadline looked after. */
-    private void watch(Ask ask) {
-        watched.add(ask);
-        if (!watching.get() && watching.compareAndSet(false, true)) {
-            SOON.execute(this::lookAfterDeadlines);
-        }
-    }
-
-    private void lookAfterDeadlines() {
-        long now = clock.nanoTime();
-        List<Ask> waiting = new ArrayList<>();
-        for (Ask ask = watched.poll(); ask != null; ask = watched.poll()) {
-            if (ask.deadlineNanos - now <= 0 && (closed || !(ask.untilKnown && ask.taken))) {
-                fail(ask, new GuardUnavailableException("Redis did not decide within " + timeoutText()));
-            } else if (!ask.answer.isDone()) {
-                waiting.add(ask);
-            }
-        }
-        watched.addAll(waiting);
-        if (waiting.isEmpty()) {
-            watching.set(false);
-            if (watched.isEmpty() || !watching.compareAndSet(false, true)) {
-                return;
-            }
-        }
-        wakeNextLeader();
-        SOON.execute(this::lookAfterDeadlines);
-    }
-
-    // ------------------------------------------------------------------------------------------- leading a batch
-
-    /** Has a batch decided, and says whether it was. The lane is given back, or is the pump's. */
-    private boolean lead(Lane lane, Cargo cargo, long deadlineNanos) {
-        try {
-            return sendAndAnswer(lane, cargo, deadlineNanos);
-        } finally {
-            batchesUnheard.decrementAndGet();
-        }
-    }
-
-    private boolean sendAndAnswer(Lane lane, Cargo cargo, long deadlineNanos) {
-        if (cargo.isEmpty()) {
-            release(lane);
-            return true;
-        }
-        begunNanos = clock.nanoTime();
-        wakeNextLeader();
-        Batch.Reply reply;
-        boolean settlesElsewhere = unsettled.size() > cargo.settles.size();
-        try {
-            if (lane.idleFor(LANE_IDLE_NANOS, clock.nanoTime())) {
-                lane.renew();
-            }
-            reply = sender.send(Batch.Mode.RUN, lane, cargo.batch, deadlineNanos);
-            lane.advance(clock.nanoTime());
-        } catch (NotRunException e) {
-            settlesApart |= !cargo.settles.isEmpty();
-            cargo.settles.forEach(this::enqueue);
-            for (Ask ask : cargo.asks) {
-                if (e.getCause() == null && ask.deadlineNanos - clock.nanoTime() > 0 && !closed) {
-                    again(ask);
-                } else {
-                    fail(ask, unavailable(e));
-                }
-            }
-            release(lane);
-            return false;
-        } catch (UnknownOutcomeException e) {
-            toPump(lane, cargo);
-            failAll(cargo, e);
-            return false;
-        } catch (Throwable e) {
-            toPump(lane, cargo);
-            failAll(cargo, e);
-            throw e;
-        }
-        // The next batch first: those who lead it need not wait until all of these are told.
-        release(lane);
-        answer(cargo, reply.results(), settlesElsewhere);
-        waiters.told(reply.wakes());
-        wakeNextLeader();
-        return true;
-    }
-
-    /** Of a batch that may have run: those who can be told already. */
-    private void failAll(Cargo cargo, Throwable why) {
-        for (Ask ask : cargo.asks) {
-            if (!ask.untilKnown) {
-                fail(ask, unavailable(why));
-            }
-        }
-    }
-
-    /** What a caller leads. One that is alone leaves the settles to the pump, which gathers them: they would make it wait. */
-    private Cargo asksAndMaybeSettles() {
-        Cargo cargo = cargo();
-        addAsks(cargo);
-        if (!settlesApart && (cargo.asks.size() > 1 || settlesWaiting.get() >= ASKS_A_BATCH)) {
-            addSettles(cargo);
-        }
-        return cargo;
-    }
-
-    /** What the pump leads. A full Redis refuses a batch that reserves, but not one that only settles. */
-    private Cargo settlesAndMaybeAsks() {
-        Cargo cargo = cargo();
-        if (!settlesApart) {
-            addAsks(cargo);
-        }
-        addSettles(cargo);
-        if (cargo.isEmpty()) {
-            addAsks(cargo);
-        }
-        return cargo;
-    }
-
-    private Cargo cargo() {
-        return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch(lines, () -> latest));
-    }
-
-    private void addAsks(Cargo cargo) {
-        while (cargo.asks.size() < ASKS_A_BATCH && cargo.batch.hasRoom()) {
-            Ask ask = asks.poll();
-            if (ask == null) {
-                return;
-            }
-            asksWaiting.decrementAndGet();
-            if (!ask.answer.isDone()) {
-                ask.taken = true;
-                cargo.asks.add(ask);
-                cargo.batch.add(ask.call);
-            }
-        }
-    }
-
-    private void addSettles(Cargo cargo) {
-        while (cargo.settles.size() < SETTLES_A_BATCH && cargo.batch.hasRoom()) {
-            Settling settling = settles.poll();
-            if (settling == null) {
-                return;
-            }
-            settlesWaiting.decrementAndGet();
-            if (settling.isForgottenSoon() && clock.nanoTime() - settling.createdNanos > timeoutNanos) {
-                fail(settling, "Redis did not take it within " + timeoutText());
-            } else {
-                cargo.settles.add(settling);
-                cargo.batch.add(settling.call);
-            }
-        }
-    }
-
-    /** @param settlesElsewhere whether something was to be settled, and not by this batch, when it was sent */
-    private void answer(Cargo cargo, List<Batch.Result> results, boolean settlesElsewhere) {
-        for (int i = 0; i < cargo.settles.size(); i++) {
-            settled(cargo.settles.get(i), results.get(cargo.asks.size() + i));
-        }
-        CompletableFuture<?> settled = null;
-        for (int i = 0; i < cargo.asks.size(); i++) {
-            Ask ask = cargo.asks.get(i);
-            if (isDenied(results.get(i)) && !ask.again && settlesElsewhere) {
-                settled = settled == null ? allSettled() : settled;
-                askAgainAfter(settled, ask);
-            } else {
-                decided(ask, results.get(i));
-            }
-        }
-        if (!cargo.settles.isEmpty()) {
-            settlesApart = false;
-        }
-    }
-
-    private static boolean isDenied(Batch.Result result) {
-        return result instanceof Batch.Result.Decided decided && decided.verdict() instanceof Verdict.Shortfall;
-    }
-
-    /** Until what has been settled in this process so far is in Redis. */
-    private CompletableFuture<?> allSettled() {
-        LockSupport.unpark(pump);
-        return CompletableFuture.allOf(
-                unsettled.stream().map(settling -> settling.done).toArray(CompletableFuture<?>[]::new));
-    }
-
-    private void askAgainAfter(CompletableFuture<?> settled, Ask ask) {
-        ask.again = true;
-        CompletableFuture<?> unused = settled.whenComplete((nothing, failure) -> {
-            again(ask);
-            wakeNextLeader();
-        });
-    }
-
-    private void decided(Ask ask, Batch.Result result) {
-        if (result instanceof Batch.Result.Refused refused) {
-            fail(ask, refused.why());
-        } else if (result instanceof Batch.Result.AskAgain) {
-            ask.call = ask.call.namingLines();
-            again(ask);
-        } else {
-            if (result instanceof Batch.Result.Decided decided
-                    && decided.verdict() instanceof Verdict.Granted granted) {
-                leases.begin(granted);
-            }
-            if (!ask.untilKnown && !ask.answer.isDone()) {
-                ask.verdict = waiters.begins(ask.call, result);
-            }
-            if (ask.answer.complete(result)) {
-                ended(ask);
-            } else {
-                takeBack(ask, result);
-            }
-        }
-    }
-
-    /** Nobody wants to hear it any more. */
-    private void takeBack(Ask ask, Batch.Result result) {
-        if (ask.verdict instanceof Verdict.Waiting waiting) {
-            waiting.place().leave();
-        } else if (result instanceof Batch.Result.Joined joined) {
-            waiters.leave(ask.call, joined);
-        } else if (result instanceof Batch.Result.Decided decided
-                && decided.verdict() instanceof Verdict.Granted granted) {
-            giveBack(granted);
-        }
-    }
-
-    private void again(Ask ask) {
-        ask.taken = false;
-        enqueue(ask);
-    }
-
-    private boolean fail(Ask ask, Throwable why) {
-        boolean first = ask.answer.completeExceptionally(why);
-        if (first) {
-            ended(ask);
-        }
-        return first;
-    }
-
-    private void ended(Ask ask) {
-        undecided.decrementAndGet();
-        if (ask.caller != Thread.currentThread()) {
-            LockSupport.unpark(ask.caller);
-        }
-    }
-
-    /** For a caller that was let go when it had given up already. */
-    private void giveBack(Verdict.Granted granted) {
-        List<Settled> unused = new ArrayList<>();
-        for (Charge charge : granted.charges()) {
-            unused.add(new Settled(charge, new long[charge.eras().length]));
-        }
-        settle(unused, () -> {});
-    }
-
-    private void settled(Settling settling, Batch.Result result) {
-        if (result instanceof Batch.Result.AskAgain) {
-            enqueue(settling);
-            return;
-        }
-        if (result instanceof Batch.Result.Refused refused) {
-            giveUp(List.of(settling), String.valueOf(refused.why().getMessage()));
-            return;
-        } else if (!settling.isCorrection() || result instanceof Batch.Result.Corrected) {
-            try {
-                settling.then.accept(result);
-            } catch (RuntimeException e) {
-                log.error("what follows a settle failed", e);
-            }
-        }
-        unsettled.remove(settling);
-        settling.done.complete(null);
-    }
-
-    private void fail(Settling settling, String why) {
-        unsettled.remove(settling);
-        settling.done.completeExceptionally(new GuardUnavailableException(why));
-    }
-
-    private void giveUp(Collection<Settling> settlings, String why) {
-        giveUp((int) settlings.stream().filter(Settling::isMissed).count(), why);
-        settlings.forEach(settling -> fail(settling, why));
-    }
-
-    private void giveUp(int count, String why) {
+    static void giveUp(int count, String why) {
         if (count > 0) {
             log.warn(
                     "settles given up: {} ({}); what they would have given back stays charged, and what they would have charged is not",
                     count,
                     why);
         }
-    }
-
-    // -------------------------------------------------------------------------------------------------- the pump
-
-    private void pump(Lane none) {
-        try {
-            sender.connect(none, lines, timeoutNanos);
-            diagnosis.examine(none.key(), timeoutNanos);
-        } catch (JedisDataException e) {
-            diagnosis.tell(e);
-            diagnosis.examine(none.key(), timeoutNanos);
-        } catch (JedisException e) {
-            diagnosis.tell(e);
-        } catch (Throwable e) {
-            log.error("connecting failed in a way that nobody expected", e);
-        }
-        long cancelAgainNanos = clock.nanoTime();
-        while (!closed) {
-            try {
-                boolean cancels = !unknown.isEmpty() && clock.nanoTime() - cancelAgainNanos >= 0;
-                if (cancels) {
-                    cancelAgainNanos = clock.nanoTime() + (cancelUnknown() ? 0 : RETRY_NANOS);
-                } else if (asyncMayLead() || !settles.isEmpty()) {
-                    leadForOthers();
-                } else {
-                    pumpSleeps = true;
-                    if (settles.isEmpty() && unknown.isEmpty()) {
-                        LockSupport.park(this);
-                    } else if (settles.isEmpty()) {
-                        LockSupport.parkNanos(this, cancelAgainNanos - clock.nanoTime());
-                    }
-                    pumpSleeps = false;
-                }
-            } catch (Throwable e) {
-                // Nobody else would settle or cancel.
-                log.error("a batch failed in a way that nobody expected", e);
-                LockSupport.parkNanos(this, RETRY_NANOS);
-            }
-        }
-    }
-
-    private void leadForOthers() {
-        if (!asyncMayLead()) {
-            LockSupport.parkNanos(this, GATHER_NANOS);
-        }
-        Lane lane = take();
-        if (lane == null) {
-            LockSupport.parkNanos(this, GATHER_NANOS);
-            return;
-        }
-        Cargo cargo = settlesAndMaybeAsks();
-        long deadlineNanos = clock.nanoTime() + timeoutNanos;
-        for (Ask ask : cargo.asks) {
-            deadlineNanos = deadlineNanos - ask.deadlineNanos > 0 ? ask.deadlineNanos : deadlineNanos;
-        }
-        if (!lead(lane, cargo, deadlineNanos) && !asyncMayLead()) {
-            LockSupport.parkNanos(this, RETRY_NANOS);
-        }
-    }
-
-    private boolean asyncMayLead() {
-        Ask next = asks.peek();
-        return next != null && next.caller == null && mayLead();
-    }
-
-    /** Tries to learn, and undo, what became of the first unknown batch; says whether it did. Else it is the last from now on. */
-    private boolean cancelUnknown() {
-        Unknown oldest = unknown.peek();
-        if (oldest == null) {
-            return true;
-        }
-        Lane lane = oldest.lane;
-        Cargo cargo = oldest.cargo;
-        try {
-            Batch.Reply reply = sender.send(Batch.Mode.CANCEL, lane, cargo.batch, clock.nanoTime() + timeoutNanos);
-            // To a lane that is gone, its first batch looks as if it had never come.
-            boolean lost = reply.status() == Batch.Status.LANE_REFUSED
-                    || (reply.status() == Batch.Status.CANCELLED_BEFORE_IT_CAME && lane.number() == 1);
-            if (reply.status() == Batch.Status.LANE_REFUSED) {
-                lane.renew();
-                giveUp(cargo.settles, "Redis lost what it remembered of this process");
-            } else {
-                lane.advance(clock.nanoTime());
-                if (reply.status() == Batch.Status.CANCELLED_BEFORE_IT_CAME) {
-                    cargo.settles.forEach(this::enqueue);
-                } else {
-                    for (int i = 0; i < cargo.settles.size(); i++) {
-                        settled(cargo.settles.get(i), reply.results().get(cargo.asks.size() + i));
-                    }
-                }
-            }
-            // What it did is undone, so that calls that wait may ask again.
-            for (Ask ask : cargo.asks) {
-                if (ask.untilKnown) {
-                    fail(ask, new GuardUnavailableException("Redis did not answer in time"));
-                } else if (lost) {
-                    waiters.leaveWhereverItStands(ask.call);
-                }
-            }
-            waiters.told(reply.wakes());
-            unknown.remove(oldest);
-            freeLanes.add(lane);
-            wakeNextLeader();
-            return true;
-        } catch (NotRunException | UnknownOutcomeException e) {
-            log.debug("a batch of which nobody knows whether it ran could not be cancelled yet", e);
-            unknown.add(oldest);
-            unknown.remove(oldest);
-            return false;
-        }
-    }
-
-    // ------------------------------------------------------------------------------------------------- the words
-
-    private static Batch.Result result(Ask ask) throws GuardUnavailableException {
-        try {
-            return ask.answer.join();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof GuardUnavailableException unavailable) {
-                throw new GuardUnavailableException(String.valueOf(unavailable.getMessage()), unavailable);
-            }
-            throw e;
-        }
-    }
-
-    private GuardUnavailableException unavailable(Throwable why) {
-        Throwable cause = why.getCause() == null ? why : why.getCause();
-        return new GuardUnavailableException(
-                "Redis did not decide within " + timeoutText() + ": " + why.getMessage(), cause);
-    }
-
-    private String timeoutText() {
-        return timeoutNanos / 1_000_000 + " ms";
     }
 }

@@ -13,10 +13,16 @@ import java.util.function.LongSupplier;
 final class ServerClock {
     private final LongSupplier nanoTime;
     private final LongFunction<CompletableFuture<Void>> after;
+    private final AlsoTold alsoTold;
     private volatile Seen seen = new Seen(0, 0, 0);
 
     /** What it was at the server at some time between when it was asked and when that was heard. */
     private record Seen(long micros, long askedNanos, long heardNanos) {}
+
+    @FunctionalInterface
+    private interface AlsoTold {
+        void told(long micros, long askedNanos);
+    }
 
     /** In the time of this machine. */
     ServerClock() {
@@ -27,12 +33,23 @@ final class ServerClock {
 
     /** @param after what completes when so many of {@code nanoTime} have passed */
     ServerClock(LongSupplier nanoTime, LongFunction<CompletableFuture<Void>> after) {
+        this(nanoTime, after, (micros, askedNanos) -> {});
+    }
+
+    private ServerClock(LongSupplier nanoTime, LongFunction<CompletableFuture<Void>> after, AlsoTold alsoTold) {
         this.nanoTime = nanoTime;
         this.after = after;
+        this.alsoTold = alsoTold;
+    }
+
+    /** That of one server of several, whose times may differ a little; this one is told what any of them says. */
+    ServerClock ofOneServer() {
+        return new ServerClock(nanoTime, after, this::told);
     }
 
     void told(long micros, long askedNanos) {
         seen = new Seen(micros, askedNanos, nanoTime.getAsLong());
+        alsoTold.told(micros, askedNanos);
     }
 
     /** At the earliest; 0 before the first reply. */

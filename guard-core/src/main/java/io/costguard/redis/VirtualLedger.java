@@ -119,7 +119,7 @@ public final class VirtualLedger implements Ledger {
     }
 
     @Override
-    public long countsNanos(Limit limit) {
+    public long countsNanos(Subject subject, Limit limit) {
         return clock.countsNanos(limit);
     }
 
@@ -247,7 +247,7 @@ public final class VirtualLedger implements Ledger {
             lane.advance(0);
         }
         clock.told(reply.micros(), nanoTime());
-        waiters.told(reply.wakes());
+        waiters.told(reply.wakes(), clock);
         return reply.results().get(0);
     }
 

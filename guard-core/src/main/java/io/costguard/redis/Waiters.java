@@ -158,20 +158,27 @@ final class Waiters {
         if (operation != null
                 && (operation.kind() == Batch.LineOperation.Kind.JOIN
                         || operation.kind() == Batch.LineOperation.Kind.UP_TO)) {
-            new Waiter(call, new Verdict.Shortfall(call.claims().get(0), 0, 0, 0, 0, 0), 0).goAway();
+            new Waiter(call, unknown(call), 0).goAway();
         }
     }
 
-    void told(List<Batch.Wake> wakes) {
+    /** Of a call of which nobody knows what it lacks. */
+    static Verdict.Shortfall unknown(Batch.Call.Reserve call) {
+        return new Verdict.Shortfall(call.claims().get(0), 0, 0, 0, 0, 0);
+    }
+
+    /** @param server whose time the moments are in */
+    void told(List<Batch.Wake> wakes, ServerClock server) {
         for (Batch.Wake wake : wakes) {
-            told(wake.number(), wake.micros());
+            askAfter(wake.number(), wake.micros() - server.micros());
         }
     }
 
-    private void told(long number, long micros) {
+    /** Where it waits, that call asks after so many microseconds. */
+    void askAfter(long number, long micros) {
         Waiter waiter = waiting.get(number);
         if (waiter != null) {
-            waiter.askAfter(micros - clock.micros());
+            waiter.askAfter(micros);
         }
     }
 
@@ -215,7 +222,7 @@ final class Waiters {
         private final ReentrantLock lock = new ReentrantLock();
         private final long deadlineNanos;
         private Verdict.Shortfall expected;
-        private long place;
+        private volatile long place;
         private boolean asking;
         private boolean leaves;
         private @Nullable Long askAtNanos;
@@ -414,6 +421,7 @@ final class Waiters {
                 return;
             }
             if (result instanceof Batch.Result.Joined joined) {
+                place = joined.place();
                 stands(joined);
             }
             boolean last;
@@ -534,7 +542,7 @@ final class Waiters {
             public void onMessage(String message) {
                 Matcher wake = WAKE.matcher(message);
                 if (wake.matches()) {
-                    told(Long.parseLong(wake.group(1)), Long.parseLong(wake.group(2)));
+                    askAfter(Long.parseLong(wake.group(1)), Long.parseLong(wake.group(2)) - clock.micros());
                 }
             }
 

@@ -25,7 +25,8 @@
 --   reserves  for each: count of parts, and for each part: subject, plus 32768 where it is a dry run; amount of each limit. Where
 --             it has to do with lines, 128 is added to the count, and after that are: what it does (1 join where it is not covered,
 --             2 ask, 3 leave, 4 beat, 5 hold, 6 go only if a share stays free, 7 of pieces of which these are the amounts of one go
---             with as many as there is room for, or do as 1 or 6 with one), number, place (of 3: 0 where it is not known; of 4: how
+--             with as many as there is room for, or do as 1 or 6 with one, 8 stand in line, covered or not; 16 added to 1, 2, 6, or to 0
+--             for a call that does not wait: only look what would become of it), number, place (of 3: 0 where it is not known; of 4: how
 --             many members to pass over; of 6: the share in percent; of 7: 128 times how many pieces at most, and the share of 6),
 --             and how long it may wait (of 7: 0 if it never joins), or a hold lasts (microseconds)
 --   Subjects count from 1, and so do the fields of a request.
@@ -42,7 +43,9 @@
 --             count from 1. 5 B, place I7, deadline I7, 1 B where no call of its process stood in one of its lines (or 0 B), part B,
 --             short: joined; 6 B: waits on; 7 B: no longer in line; 8 B: done; 9 B, members to pass over next I4, 1 B where its
 --             process was not in the line (or 0 B): the heartbeat was taken; 10 B, pieces I7, and then as granted: so many pieces
---             were, and each part is of all of them
+--             were, and each part is of all of them. 5 B of one that looked: it would join there. 11 B, place I7, deadline I7, 1 B as
+--             above: it stands in line. 12 B, place I7: it does not, since another does at its place; that one is free. 13 B, place I7: it
+--             looked, would be let go, and is not; that is where it would stand
 --   looks     in that mode, for each subject: for each limit until full i8 and a newcomer's wait i8 (microseconds), then how many
 --             wait I4; the newcomer is the only call of the request, and is not decided
 --   Waits are lower bounds, by what is known: 0 for calls in flight, of which one may end at any moment.
@@ -85,6 +88,7 @@ local HEAD = '>Bi8I4Bi8'
 local RUN, CANCEL, LOOK, WITH_LINES = 1, 2, 3, 8
 local DONE, LATE, LANE_REFUSED, CANCELLED_AFTER, CANCELLED_BEFORE = 1, 2, 3, 4, 5
 local RESET, CORRECTION, IN_ANY_ERA = 16384, 32768, 49152
+local LOOKS = 16
 local WRONG_TYPE, DAMAGED, LINE_NEEDED = 1, 3, 5
 local ALIGNED, CALENDAR, SLIDING, IN_FLIGHT = -2, -3, -4, -5
 
@@ -785,7 +789,8 @@ if lastReply then
   for _ = 1, reserves do
     local result, parts, pieces = string.byte(lastReply, from), q[n], 1
     if parts > 128 then
-      if result == 5 then
+      local kind = q[n + 1]
+      if (result == 5 and kind < LOOKS) or result == 11 then
         joins[#joins + 1] = { kind = 3, number = q[n + 2], place = unpack('>I7', lastReply, from + 1), parts = parts - 128, n = n + 5 }
       elseif result == 10 then
         pieces, from = unpack('>I7', lastReply, from + 1)
@@ -793,7 +798,8 @@ if lastReply then
       end
       parts, n = parts - 128, n + 4
     end
-    from = from + (result == 2 and 30 or result == 4 and 2 or result == 5 and 45 or result == 9 and 6 or 1)
+    from = from + (result == 2 and 30 or result == 4 and 2 or result == 5 and 45 or result == 9 and 6
+      or (result == 12 or result == 13) and 8 or result == 11 and 16 or 1)
     n = n + 1
     for _ = 1, parts do
       local i = q[n] % 32768
@@ -892,7 +898,8 @@ for _ = 1, reserves do
   local short, shortResult = -1, nil
   n = n + 1
   if parts > 128 then
-    op = { kind = calls[n], number = calls[n + 1], place = calls[n + 2], wait = calls[n + 3], lines = {}, calls = {}, covered = {} }
+    op = { kind = calls[n] % LOOKS, number = calls[n + 1], place = calls[n + 2], wait = calls[n + 3], lines = {}, calls = {}, covered = {} }
+    op.looks = calls[n] >= LOOKS
     parts, head, n = parts - 128, n + 3, n + 4
     wait = wait or waitFunctions(q)
     lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait)
@@ -978,6 +985,8 @@ for _ = 1, reserves do
   end
   if result == '\1' and shortResult then
     result = op and lines.short(op, short, shortResult, head + 1, parts, states) or shortResult
+  elseif result == '\1' and op and op.looks then
+    result = lines.covered(op, head + 1, parts, states)
   elseif result == '\1' then
     if op then
       lines.leave(op, head + 1, parts, states)

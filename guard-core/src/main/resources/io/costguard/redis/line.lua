@@ -98,7 +98,7 @@ end
 
 local function lineFunctions(q, now, states, values, unread, keys, waitFor)
   local SILENT, NEARER, BEYOND, SCANNED, PASSED = 3000000, 50000, 60000000, 1000, 100
-  local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING, UP_TO = 1, 2, 3, 4, 5, 6, 7
+  local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING, UP_TO, STAND = 1, 2, 3, 4, 5, 6, 7, 8
   local MAX, CANCEL, WITH_LINES, MEMBER = 9007199254740991, 2, 8, 33
   local WRONG_TYPE, DAMAGED, LINE_NEEDED, RENEWED = 1, 3, 5, 127
   local DROPPED, IN_FLIGHT = '-1', -5
@@ -480,15 +480,49 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
     return isNew, swept(line, silent, from)
   end
 
-  -- Has a call stand in each line that it asks something of; says where, or nothing if a sum would be too large.
-  local function joined(op, parts)
-    local place = op.place
-    if place == 0 then
-      place = now
-      for _, part in ipairs(parts) do
-        place = max(place, part.f.line.last + 1)
+  -- What a call asks of each line that it may stand in: nothing of a dry run's.
+  local function asked(n, parts, states)
+    local list = {}
+    for _ = 1, parts do
+      local i = q[n] % 32768
+      local f, o = states[i], q[i + 7]
+      if q[n] < 32768 then
+        local named, amounts = names(o), {}
+        for j = 1, q[o] do
+          if q[n + j] > 0 then
+            amounts[named[j]] = q[n + j]
+          end
+        end
+        list[#list + 1] = { f = f, amounts = amounts }
+      end
+      n = n + 1 + q[o]
+    end
+    return list
+  end
+
+  -- The first place behind all others.
+  local function offered(parts)
+    local place = now
+    for _, part in ipairs(parts) do
+      place = max(place, part.f.line.last + 1)
+    end
+    return place
+  end
+
+  -- Whether another stands there, as may be where a place was not chosen here.
+  local function isTaken(op, parts)
+    local place = whole(op.place)
+    for _, part in ipairs(parts) do
+      if next(part.amounts) and not found(part.f.line, op) and redis.call('ZCOUNT', part.f.line.key, place, place) > 0 then
+        return true
       end
     end
+    return false
+  end
+
+  -- Has a call stand in each line that it asks something of; says where, or nothing if a sum would be too large.
+  local function joined(op, parts)
+    local place = op.place > 0 and op.place or offered(parts)
     local deadline, isNew = now + op.wait, false
     for _, part in ipairs(parts) do
       for name, amount in pairs(part.amounts) do
@@ -497,7 +531,7 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
         end
       end
     end
-    for _, part in ipairs(parts) do
+    for _, part in ipairs(op.looks and {} or parts) do
       local line, text, amounts = part.f.line, {}, 0
       for name, amount in pairs(part.amounts) do
         amounts = amounts + 1
@@ -531,27 +565,23 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
     elseif op.kind ~= JOIN then
       return nil
     end
-    local list, mayJoin = {}, wait <= op.wait or op.place > 0
-    for _ = 1, parts do
-      local i = q[n] % 32768
-      local f, o = states[i], q[i + 7]
-      if q[n] < 32768 then
-        local named, amounts = names(o), {}
-        for j = 1, q[o] do
-          if q[n + j] > 0 then
-            amounts[named[j]] = q[n + j]
-          end
-        end
-        list[#list + 1] = { f = f, amounts = amounts }
-        mayJoin = mayJoin or #silentSince(f.line, SILENT) > 0
-      end
-      n = n + 1 + q[o]
+    local list, mayJoin = asked(n, parts, states), wait <= op.wait or op.place > 0
+    for _, part in ipairs(list) do
+      mayJoin = mayJoin or #silentSince(part.f.line, SILENT) > 0
     end
     if not mayJoin then
       return nil
     end
     local where = joined(op, list)
     return where and '\5' .. where .. sub(denial, 2) or '\4\1'
+  end
+
+  -- What a call is answered that looked, and is covered: the turn may move on, whatever it lacks elsewhere.
+  local function covered(op, n, parts, states)
+    if op.kind == ASK then
+      moveOn(op)
+    end
+    return pack('>BI7', 13, op.kind == ASK and op.place or offered(asked(n, parts, states)))
   end
 
   -- A call that is let go leaves its lines.
@@ -580,9 +610,9 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
     end
   end
 
-  -- Leaves, heartbeats and holds: what they answer, and the field after them.
+  -- Leaves, heartbeats, holds, and calls that stand in line from now on: what they answer, and the field after them.
   local function act(op, parts, n, states)
-    local usable, result = true, '\8'
+    local usable, result, first = true, '\8', n
     for _ = 1, parts do
       local i = q[n] % 32768
       local f = states[i]
@@ -595,13 +625,18 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
         -- Those who have been told that they are covered are not, and must be told again.
         restart(f.line)
         f.line.hold, f.line.touched, f[2] = max(f.line.hold, now + op.wait), true, RENEWED
-      else
+      elseif op.kind == LEAVE then
         local call = found(f.line, op)
         if call then
           removed(f.line, call)
         end
       end
       n = n + 1 + q[q[i + 7]]
+    end
+    if usable and op.kind == STAND then
+      local list = asked(first, parts, states)
+      local where = not isTaken(op, list) and joined(op, list)
+      result = where and '\11' .. where or where == nil and '\4\1' or pack('>BI7', 12, offered(list))
     end
     return usable and result or '\0', n
   end
@@ -645,11 +680,11 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
   end
 
   local function acts(op)
-    return op.kind == LEAVE or op.kind == BEAT or op.kind == HOLD
+    return op.kind == LEAVE or op.kind == BEAT or op.kind == HOLD or op.kind == STAND
   end
 
   return {
     written = written, open = open, isOpen = isOpen, touch = touch, lacks = lacks, acts = acts, act = act, upTo = upTo,
-    newcomerWait = newcomerWait, short = short, leave = leave, close = close, setBack = setBack, wakes = wakes,
+    newcomerWait = newcomerWait, short = short, covered = covered, leave = leave, close = close, setBack = setBack, wakes = wakes,
   }
 end

@@ -297,7 +297,7 @@ class LimiterTest {
         }
 
         @Override
-        public long countsNanos(Limit limit) {
+        public long countsNanos(Subject subject, Limit limit) {
             return Long.MAX_VALUE;
         }
 

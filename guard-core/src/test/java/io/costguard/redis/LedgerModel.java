@@ -26,6 +26,11 @@ final class LedgerModel {
     private static final long LONGEST = 3_155_760_000_000_000L;
     private static final BigInteger MAX = BigInteger.valueOf((1L << 53) - 1);
 
+    private static final int IN_LINE = 128;
+    private static final int UP_TO = 7;
+    private static final int LOOK = 16;
+    private static final int PLACE_BYTES = 7;
+
     private static final Balance MISSING = new Bucket(new Terms(0, 0, 0, 0, 1, 1, 0, new long[0]));
 
     private final Map<String, Map<Long, Balance>> subjects = new HashMap<>();
@@ -55,7 +60,7 @@ final class LedgerModel {
     private record Part(int terms, int dry, long[] eras, long[] amounts) {}
 
     /**
-     * @param op 1 a reserve, 2 a settle, 3 a reset, 4 a correction, 5 a refund of whatever was charged
+     * @param op 1 a reserve, 2 a settle, 3 a reset, 4 a correction, 5 a refund of whatever was charged, 6 a look
      * @param most of a reserve of pieces, how many may go at most; 0 of any other
      */
     private record Call(int op, List<Part> parts, int most) {
@@ -178,14 +183,14 @@ final class LedgerModel {
         for (Call call : calls) {
             results.add(
                     switch (call.op()) {
-                        case 1 -> reserve(call, out, limits, states);
+                        case 1, 6 -> reserve(call, out, limits, states);
                         case 2, 5 -> settle(call, out, limits, states);
                         case 3 -> reset(call, out, limits, states);
                         default -> correct(call, out, limits, states);
                     });
         }
         if (modeAndLines != mode) {
-            same("calls that wait and are told", 0, out.getShort());
+            same("calls that are told something", 0, out.getShort());
         }
         same("bytes of the reply left over", 0, out.remaining());
         for (int i = 0; i < limits.size(); i++) {
@@ -268,6 +273,11 @@ final class LedgerModel {
             same("result of pieces that are covered", 10, code);
             same("pieces", pieces, number(out, 7));
             code = out.get();
+        }
+        if (call.op() == 6) {
+            same("result of a call that looked, and is covered", 13, code);
+            out.position(out.position() + PLACE_BYTES);
+            return new Result(13);
         }
         boolean withDryRuns = call.parts().stream().anyMatch(part -> part.dry() == 1);
         same("result of a call that is covered", withDryRuns ? 3 : 1, code);
@@ -543,15 +553,22 @@ final class LedgerModel {
     }
 
     private static Call readReserve(ByteBuffer in, List<List<Terms>> limits) {
-        int count = in.get();
+        int head = in.get() & 0xff;
+        int op = 1;
         int most = 0;
-        if (count < 0) {
-            count += 128;
-            same("operation", 7, in.get());
+        if (head >= IN_LINE) {
+            int kind = in.get();
             number(in, 6);
-            most = (int) (number(in, 7) / 128);
+            long place = number(in, 7);
             same("how long it may wait", 0, number(in, 7));
+            if (kind == UP_TO) {
+                most = (int) (place / 128);
+            } else {
+                same("what is asked of a line", LOOK, kind);
+                op = 6;
+            }
         }
+        int count = head % IN_LINE;
         List<Part> parts = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             int word = in.getShort() & 0xffff;
@@ -563,7 +580,7 @@ final class LedgerModel {
             }
             parts.add(part);
         }
-        return new Call(1, parts, most);
+        return new Call(op, parts, most);
     }
 
     private static void same(String what, long expected, long answered) {

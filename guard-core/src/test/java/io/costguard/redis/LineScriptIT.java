@@ -929,6 +929,105 @@ class LineScriptIT {
         one.let(ask);
     }
 
+    // --------------------------------------------------------------------------------------------- across slots
+
+    @Test
+    void aCallThatLooksLearnsWhatWouldBecomeOfItAndChangesNothing() {
+        assertThat(one.send(operation(Kind.LOOK, 0, 0, 0, subject, 10)).results())
+                .containsExactly(new Batch.Result.Covered(now));
+        one.granted(subject, 10);
+
+        assertThat(denied(one.send(operation(Kind.LOOK, 0, 0, 0, subject, 5))).waitMicros())
+                .isEqualTo(30 * MINUTE);
+        assertThat(denied(one.send(operation(Kind.LOOK_TO_JOIN, 1, 0, MINUTE, subject, 5)))
+                        .waitMicros())
+                .isEqualTo(30 * MINUTE);
+        Batch.Result joins = one.send(operation(Kind.LOOK_TO_JOIN, 1, 0, HOUR, subject, 5))
+                .results()
+                .get(0);
+        assertThat(((Batch.Result.Joined) joins).place()).isEqualTo(now);
+        assertThat(waiting(subject)).isZero();
+        assertThat(balances(subject)).containsExactly(0L);
+        assertThat(jedis.exists(subject.key() + ":line")).isFalse();
+    }
+
+    @Test
+    void aPlaceThatIsOfferedIsBehindAllOthers() {
+        one.granted(subject, 10);
+        Batch.Result.Joined last = one.joined(1, HOUR, subject, 1);
+
+        Batch.Result joins = two.send(operation(Kind.LOOK_TO_JOIN, 1, 0, HOUR, subject, 5))
+                .results()
+                .get(0);
+
+        assertThat(((Batch.Result.Joined) joins).place()).isEqualTo(last.place() + 1);
+    }
+
+    @Test
+    void aCallStandsWhereItIsToldToAlthoughItIsCoveredAndGoesOnlyWhenItAsks() {
+        Batch.Reply stands = one.send(operation(Kind.STAND, 1, now + 3, HOUR, subject, 5));
+
+        assertThat(stands.results()).containsExactly(new Batch.Result.Stands(now + 3, now + HOUR, true));
+        assertThat(stands.wakes()).containsExactly(new Batch.Wake(1, now));
+        assertThat(balances(subject)).containsExactly(10L);
+        assertThat(one.send(operation(Kind.STAND, 1, now + 3, HOUR, subject, 5)).results())
+                .containsExactly(new Batch.Result.Stands(now + 3, now + HOUR, false));
+        assertThat(waiting(subject)).isEqualTo(1);
+        one.granted(operation(Kind.ASK, 1, now + 3, 0, subject, 5));
+        assertThat(waiting(subject)).isZero();
+    }
+
+    @Test
+    void aCallDoesNotStandWhereAnotherDoes() {
+        one.send(operation(Kind.STAND, 1, now + 3, HOUR, subject, 5));
+
+        assertThat(two.send(operation(Kind.STAND, 1, now + 3, HOUR, subject, 5)).results())
+                .containsExactly(new Batch.Result.Taken(now + 4));
+        assertThat(waiting(subject)).isEqualTo(1);
+    }
+
+    @Test
+    void aWaiterThatLooksAndIsCoveredLetsTheTurnMoveOnAndMayStillGo() {
+        one.send(operation(Kind.STAND, 1, now + 3, HOUR, subject, 5));
+        one.send(operation(Kind.STAND, 2, now + 4, HOUR, subject, 5));
+
+        Batch.Reply looks = one.send(operation(Kind.LOOK_IN_LINE, 1, now + 3, 0, subject, 5));
+
+        assertThat(looks.results()).containsExactly(new Batch.Result.Covered(now + 3));
+        assertThat(looks.wakes()).containsExactly(new Batch.Wake(2, now));
+        one.granted(operation(Kind.ASK, 2, now + 4, 0, subject, 5));
+        one.granted(operation(Kind.ASK, 1, now + 3, 0, subject, 5));
+    }
+
+    @Test
+    void aCancelHasACallThatWasToldToStandLeave() {
+        Batch batch = one.batch(operation(Kind.STAND, 1, now + 3, HOUR, subject, 5));
+        one.sendRaw(Batch.Mode.RUN, batch);
+        assertThat(waiting(subject)).isEqualTo(1);
+
+        one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(waiting(subject)).isZero();
+    }
+
+    @Test
+    void aCancelOfCallsThatLookedGivesBackWhatTheOthersTook() {
+        one.granted(subject, 4);
+        Batch batch = one.batch(
+                operation(Kind.LOOK, 0, 0, 0, subject, 1),
+                operation(Kind.STAND, 1, now + 3, HOUR, subject, 5),
+                operation(Kind.STAND, 2, now + 3, HOUR, subject, 5),
+                operation(Kind.LOOK_TO_JOIN, 1, 0, HOUR, subject, 9),
+                reserve(subject("other", Limit.requests(1).perHour()), 1));
+        one.sendRaw(Batch.Mode.RUN, batch);
+        assertThat(balances(subject("other", Limit.requests(1).perHour()))).containsExactly(0L);
+
+        one.sendRaw(Batch.Mode.CANCEL, batch);
+
+        assertThat(balances(subject("other", Limit.requests(1).perHour()))).containsExactly(1L);
+        assertThat(waiting(subject)).isZero();
+    }
+
     // ---------------------------------------------------------------------------------------------- leaving a share
 
     @Test
