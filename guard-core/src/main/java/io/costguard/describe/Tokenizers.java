@@ -39,8 +39,9 @@ public final class Tokenizers {
     /** Google's, which are not public; that of Gemma is, and cuts likewise ("Gemma: Open Models Based on Gemini Research and Technology"). */
     private static final List<String> SPLITTING_NUMBERS = List.of("gemini", "gemma");
 
-    private static final double[] ASCII =
-            IntStream.range(0, 128).mapToDouble(Tokenizers::asciiWeight).toArray();
+    /** In hundredths of a token. */
+    private static final int[] ASCII =
+            IntStream.range(0, 128).map(Tokenizers::asciiWeight).toArray();
 
     private Tokenizers() {}
 
@@ -104,7 +105,7 @@ public final class Tokenizers {
      * three, and ideographs about one each; each is counted a little higher here, since other tokenizers cut finer.
      */
     static long heuristic(String text) {
-        return (long) Math.ceil(guess(text.toCharArray(), 0, text.length()));
+        return (guess(text.toCharArray(), 0, text.length()) + 99) / 100;
     }
 
     /** What numbers have on top where each digit is a token, and the blank before the first. */
@@ -121,30 +122,30 @@ public final class Tokenizers {
         return (long) Math.ceil(more);
     }
 
-    /** {@link #heuristic} of a part of a text, not rounded. */
-    static double guess(char[] text, int from, int to) {
-        double tokens = 0;
+    /** {@link #heuristic} of a part of a text, in hundredths of a token. */
+    static long guess(char[] text, int from, int to) {
+        long hundredths = 0;
         for (int i = from; i < to; i++) {
             char c = text[i];
             if (c < ASCII.length) {
-                tokens += ASCII[c];
+                hundredths += ASCII[c];
             } else {
                 int point = Character.codePointAt(text, i, to);
                 i += Character.charCount(point) - 1;
-                tokens += Character.isIdeographic(point) ? 1.3 : Character.isLetter(point) ? 0.7 : 1.5;
+                hundredths += Character.isIdeographic(point) ? 130 : Character.isLetter(point) ? 70 : 150;
             }
         }
-        return tokens;
+        return hundredths;
     }
 
-    private static double asciiWeight(int c) {
+    private static int asciiWeight(int c) {
         if (c >= 'a' && c <= 'z') {
-            return 0.26;
+            return 26;
         } else if (c >= '0' && c <= '9') {
-            return 0.6;
+            return 60;
         } else if (c >= 'A' && c <= 'Z') {
-            return 0.45;
+            return 45;
         }
-        return c == ' ' ? 0.1 : c < ' ' ? 0.4 : 0.8;
+        return c == ' ' ? 10 : c < ' ' ? 40 : 80;
     }
 }

@@ -119,7 +119,7 @@ final class WordCounter implements Tokenizers.Counter {
             return sum.tokens();
         }
         SplittableRandom which = new SplittableRandom(seed ^ chars.length);
-        double guessedOfRead = 0;
+        long guessedOfRead = 0;
         int from = 0;
         int left = 0;
         int chosen = 0;
@@ -136,8 +136,8 @@ final class WordCounter implements Tokenizers.Counter {
             left--;
             from = to;
         }
-        double guessed = Tokenizers.guess(chars, 0, chars.length);
-        return guessedOfRead == 0 ? Math.round(guessed) : Math.round(guessed / guessedOfRead * sum.tokens());
+        long guessed = Tokenizers.guess(chars, 0, chars.length);
+        return guessedOfRead == 0 ? (guessed + 50) / 100 : Math.round((double) guessed / guessedOfRead * sum.tokens());
     }
 
     /** The next place at which the tokenizers cut, if one is near. */
@@ -299,14 +299,14 @@ final class WordCounter implements Tokenizers.Counter {
         long tokens() {
             int oneIn = 1 + (freshLength - 1) / (COUNTED + freshLength / SAMPLE);
             long[] sample = new long[Integer.SIZE];
-            double[] sampleGuessed = new double[Integer.SIZE];
-            double[] guessed = new double[Integer.SIZE];
+            long[] sampleGuessed = new long[Integer.SIZE];
+            long[] guessed = new long[Integer.SIZE];
             int[] passedOver = new int[Integer.SIZE];
             for (int i = 0; i < fresh; i++) {
                 int from = bounds[2 * i];
                 int to = bounds[2 * i + 1];
                 int length = Integer.numberOfLeadingZeros(to - from);
-                double guess = Tokenizers.guess(chars, from, to);
+                long guess = Tokenizers.guess(chars, from, to);
                 guessed[length] += guess;
                 if (--passedOver[length] < 0) {
                     sample[length] += count(from, to, hashes[i]);
@@ -316,7 +316,8 @@ final class WordCounter implements Tokenizers.Counter {
             }
             double estimated = 0;
             for (int length = 0; length < Integer.SIZE; length++) {
-                estimated += guessed[length] > 0 ? guessed[length] / sampleGuessed[length] * sample[length] : 0;
+                estimated +=
+                        guessed[length] > 0 ? (double) guessed[length] / sampleGuessed[length] * sample[length] : 0;
             }
             return counted + Math.round(estimated);
         }

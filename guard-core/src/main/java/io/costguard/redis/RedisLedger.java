@@ -285,8 +285,7 @@ public final class RedisLedger implements Ledger {
             }
         };
         for (Settled each : settled) {
-            CompletableFuture<Void> unused =
-                    begin(new Batch.Call.Settle(each), thenOnce, erasKnown(each.charge()));
+            CompletableFuture<Void> unused = begin(new Batch.Call.Settle(each), thenOnce, erasKnown(each.charge()));
         }
     }
 
