@@ -33,7 +33,6 @@ final class Matrix implements BeforeEachCallback, TestWatcher {
                     "  left out: other servers, as one build has one: GUARD_REDIS_SERVER names another, Redis 6.2 to 8 or Valkey");
             lines.add(
                     "  left out: containers, as what is started here is a process; GUARD_REDIS=docker has one of one server");
-            lines.add("  left out: Redis Cluster, as lanes and subjects do not share a slot there yet");
             lines.forEach(System.out::println);
             Path report = Path.of("target", "contract-of-limits.txt");
             Files.createDirectories(report.getParent());

@@ -88,7 +88,8 @@ class TopologiesIT {
                         Topology::leastRights,
                         Topology::database,
                         Topology::tls,
-                        Topology::sentinel)
+                        Topology::sentinel,
+                        Topology::cluster)
                 .map(start -> new Fleet(start.get()));
     }
 

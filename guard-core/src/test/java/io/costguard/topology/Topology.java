@@ -2,6 +2,7 @@ package io.costguard.topology;
 
 import io.costguard.CostGuard;
 import io.costguard.PatientRedis;
+import io.costguard.testing.RedisCluster;
 import io.costguard.testing.RedisForTests;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -13,9 +14,12 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Set;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisDataException;
 
@@ -117,6 +121,19 @@ public final class Topology implements AutoCloseable {
         return start("a master that a sentinel watches", topology -> {
             UnifiedJedis client =
                     topology.part(topology.part(new WatchedMaster()).client());
+            topology.reach = builder -> builder.redis(client);
+        });
+    }
+
+    /** Whose calls all lie in one slot, as each of their budgets is counted per API key. */
+    static Topology cluster() {
+        return start("a cluster of three masters and three replicas", topology -> {
+            RedisCluster cluster = topology.part(RedisCluster.start(3, 1));
+            Set<HostAndPort> nodes = cluster.nodes().stream()
+                    .map(node -> new HostAndPort(node.host(), node.port()))
+                    .collect(Collectors.toSet());
+            RedisClusterClient client = topology.part(
+                    RedisClusterClient.builder().nodes(nodes).maxAttempts(1).build());
             topology.reach = builder -> builder.redis(client);
         });
     }
