@@ -122,7 +122,7 @@ class LostWritesIT {
         AtomicInteger went = new AtomicInteger();
         List<CompletableFuture<Void>> load = new ArrayList<>();
         for (int thread = 0; thread < 4; thread++) {
-            load.add(CompletableFuture.runAsync(() -> callUntil(500, guard, went)));
+            load.add(CompletableFuture.runAsync(() -> callUntil(500, guard, went), LostWritesIT::startThread));
         }
 
         for (int lost = 1; lost <= 4; lost++) {
@@ -185,5 +185,10 @@ class LostWritesIT {
 
     private static long balance(CostGuard guard) throws GuardUnavailableException {
         return guard.status(CALL).get(0).balance();
+    }
+
+    /** Java's common pool may have a single thread. */
+    private static void startThread(Runnable task) {
+        new Thread(task, "load").start();
     }
 }
