@@ -160,7 +160,7 @@ public final class JsonSequence {
     /** What the model told, with what differs. */
     private void tell(Model model, byte[] document, Reader reader) {
         for (int i = 0; i < model.told.length; i++) {
-            Field field = model.told[i].field;
+            Field field = model.told[i].field();
             int difference = model.differences[i];
             if (difference < 0) {
                 reader.read(field);
@@ -178,10 +178,10 @@ public final class JsonSequence {
         int next = 0;
         for (int i = 0; i < values.length; i++) {
             JsonShape.Told told = shape.told[i];
-            next = differenceAt(told.slot, next);
-            boolean differs = next < differing && which[next] == told.slot;
-            Field field = differs ? different(told.field, document, next) : told.field;
-            values[i] = new JsonShape.Told(field, told.slot, reader.read(field));
+            next = differenceAt(told.slot(), next);
+            boolean differs = next < differing && which[next] == told.slot();
+            Field field = differs ? different(told.field(), document, next) : told.field();
+            values[i] = new JsonShape.Told(field, told.slot(), reader.read(field));
         }
         int[] newBegins = shape.begins.clone();
         int[] newEnds = shape.ends.clone();
@@ -399,10 +399,10 @@ public final class JsonSequence {
             this.shape = shape;
             this.varying = varying;
             this.told = Arrays.stream(shape.told)
-                    .filter(value -> value.isOfUse || Arrays.binarySearch(varying, value.slot) >= 0)
+                    .filter(value -> value.isOfUse() || Arrays.binarySearch(varying, value.slot()) >= 0)
                     .toArray(JsonShape.Told[]::new);
             this.differences = Arrays.stream(told)
-                    .mapToInt(value -> Math.max(-1, Arrays.binarySearch(varying, value.slot)))
+                    .mapToInt(value -> Math.max(-1, Arrays.binarySearch(varying, value.slot())))
                     .toArray();
         }
 

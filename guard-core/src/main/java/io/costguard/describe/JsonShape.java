@@ -8,20 +8,13 @@ import java.util.List;
  * parser. These are its slots: strings that are no names, and numbers of digits alone. Immutable.
  */
 final class JsonShape {
-    /** A value that is told. */
-    static final class Told {
-        final Field field;
-        /** In which slot it is; -1 where it is in none, and is the same in each document of this shape. */
-        final int slot;
-        /** Whether anybody made anything of it. */
-        final boolean isOfUse;
-
-        Told(Field field, int slot, boolean isOfUse) {
-            this.field = field;
-            this.slot = slot;
-            this.isOfUse = isOfUse;
-        }
-    }
+    /**
+     * A value that is told.
+     *
+     * @param slot in which it is; -1 where it is in none, and is the same in each document of this shape
+     * @param isOfUse whether anybody made anything of it
+     */
+    record Told(Field field, int slot, boolean isOfUse) {}
 
     final byte[] bytes;
     /** In the order of their slots. */
@@ -45,8 +38,8 @@ final class JsonShape {
         this.isString = isString;
         this.isTold = new boolean[slots];
         for (Told value : told) {
-            if (value.slot >= 0) {
-                isTold[value.slot] = true;
+            if (value.slot() >= 0) {
+                isTold[value.slot()] = true;
             }
         }
     }
@@ -55,7 +48,7 @@ final class JsonShape {
     static JsonShape of(byte[] document, List<Told> values) {
         Slots slots = new Slots(document);
         Told[] told = values.stream()
-                .map(value -> new Told(value.field, slots.at(value.slot), value.isOfUse))
+                .map(value -> new Told(value.field(), slots.at(value.slot()), value.isOfUse()))
                 .toArray(Told[]::new);
         return new JsonShape(document, told, slots.count, slots.begins, slots.ends, slots.isString);
     }
@@ -67,12 +60,12 @@ final class JsonShape {
                 return false; // UTF-16 or UTF-32, where a byte like a quote may be half a character
             }
         }
-        return Arrays.stream(told).noneMatch(value -> value.field.isString() && value.slot < 0);
+        return Arrays.stream(told).noneMatch(value -> value.field().isString() && value.slot() < 0);
     }
 
     /** Whether what it said is in its slots alone: below a path that ends with {@code **} it is in names, too. */
     boolean saysAllInSlots() {
-        return Arrays.stream(told).noneMatch(value -> value.field.path().endsWith("**"));
+        return Arrays.stream(told).noneMatch(value -> value.field().path().endsWith("**"));
     }
 
     /** This one with empty strings, and zeros. */
@@ -96,13 +89,13 @@ final class JsonShape {
         System.arraycopy(bytes, from, emptied, length, bytes.length - from);
         length += bytes.length - from;
         Told[] newTold = Arrays.stream(told)
-                .map(value -> value.slot < 0 ? value : new Told(emptied(value), value.slot, value.isOfUse))
+                .map(value -> value.slot() < 0 ? value : new Told(emptied(value), value.slot(), value.isOfUse()))
                 .toArray(Told[]::new);
         return new JsonShape(Arrays.copyOf(emptied, length), newTold, slots, newBegins, newEnds, isString);
     }
 
     private Field emptied(Told value) {
-        return new Field(value.field.path(), value.field.kind(), isString[value.slot] ? "" : "0");
+        return new Field(value.field().path(), value.field().kind(), isString[value.slot()] ? "" : "0");
     }
 
     /** A document of this shape, with the places of its slots. */

@@ -228,6 +228,10 @@ public final class Meter implements Dialect.ResponseReader {
             outputCounted += count(uncounted());
             uncountedLength = 0;
         }
+        if (length > MOST_UNCOUNTED) {
+            outputCounted += count(new String(utf8, begin, length, StandardCharsets.UTF_8));
+            return;
+        }
         if (uncountedLength + length > uncounted.length) {
             uncounted = Arrays.copyOf(uncounted, Math.max(2 * uncounted.length, uncountedLength + length));
         }

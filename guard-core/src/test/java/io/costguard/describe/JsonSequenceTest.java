@@ -229,7 +229,7 @@ class JsonSequenceTest {
                             .replace("'a'", "''")
                             .replace("'m'", "''")
                             .replace("1", "0")));
-            assertThat(shape.told).extracting(value -> value.field.text()).containsExactly("", "", "0");
+            assertThat(shape.told).extracting(value -> value.field().text()).containsExactly("", "", "0");
         });
     }
 

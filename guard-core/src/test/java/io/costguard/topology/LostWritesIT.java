@@ -122,7 +122,8 @@ class LostWritesIT {
         AtomicInteger went = new AtomicInteger();
         List<CompletableFuture<Void>> load = new ArrayList<>();
         for (int thread = 0; thread < 4; thread++) {
-            load.add(CompletableFuture.runAsync(() -> callUntil(500, guard, went), LostWritesIT::startThread));
+            // Java's common pool may have a single thread.
+            load.add(CompletableFuture.runAsync(() -> callUntil(500, guard, went), task -> new Thread(task).start()));
         }
 
         for (int lost = 1; lost <= 4; lost++) {
@@ -185,10 +186,5 @@ class LostWritesIT {
 
     private static long balance(CostGuard guard) throws GuardUnavailableException {
         return guard.status(CALL).get(0).balance();
-    }
-
-    /** Java's common pool may have a single thread. */
-    private static void startThread(Runnable task) {
-        new Thread(task, "load").start();
     }
 }

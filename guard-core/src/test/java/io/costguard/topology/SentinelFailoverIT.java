@@ -47,7 +47,8 @@ class SentinelFailoverIT {
             List<CompletableFuture<Void>> load = new ArrayList<>();
             for (int thread = 0; thread < THREADS; thread++) {
                 CostGuard one = thread % 2 == 0 ? guard : other;
-                load.add(CompletableFuture.runAsync(() -> call(one), SentinelFailoverIT::startThread));
+                // Java's common pool may have a single thread.
+                load.add(CompletableFuture.runAsync(() -> call(one), task -> new Thread(task).start()));
             }
             await(() -> went.get() >= BEFORE_IT_DIES / 4);
             int replicated = went.get();
@@ -96,10 +97,5 @@ class SentinelFailoverIT {
                         .limit(Limit.tokens(LIMIT).per(Duration.ofDays(30)).tokenBucket()))
                 .preCheck(Duration.ZERO)
                 .build();
-    }
-
-    /** Java's common pool may have a single thread. */
-    private static void startThread(Runnable task) {
-        new Thread(task, "load").start();
     }
 }
