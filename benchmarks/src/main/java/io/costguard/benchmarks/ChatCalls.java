@@ -86,7 +86,11 @@ final class ChatCalls implements Contender {
     }
 
     static ChatCalls okHttp(LocalProvider provider) {
-        return new ChatCalls("OkHttp", provider, okHttp(provider, new OkHttpClient()), new Answers(provider));
+        return okHttp("OkHttp", provider);
+    }
+
+    static ChatCalls okHttp(String name, LocalProvider provider) {
+        return new ChatCalls(name, provider, okHttp(provider, new OkHttpClient()), new Answers(provider));
     }
 
     static ChatCalls guardedOkHttp(LocalProvider provider, String redisUrl) {

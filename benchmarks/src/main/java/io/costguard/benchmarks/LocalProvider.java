@@ -40,16 +40,22 @@ final class LocalProvider implements AutoCloseable {
     private final String topic;
     private final List<byte[]> pieces;
     private final List<byte[]> packets;
+    private final boolean pauses;
     private final AtomicLong answered = new AtomicLong();
 
-    /** @param topic what differs from prompt to prompt, so that no client knows one already */
-    private LocalProvider(Recordings.Exchange recorded, String topic, List<byte[]> pieces, List<byte[]> packets)
+    /**
+     * @param topic what differs from prompt to prompt, so that no client knows one already
+     * @param pauses whether each packet is read before the next is sent
+     */
+    private LocalProvider(
+            Recordings.Exchange recorded, String topic, List<byte[]> pieces, List<byte[]> packets, boolean pauses)
             throws IOException {
         this.recorded = recorded;
         this.request = new String(recorded.request(), StandardCharsets.UTF_8);
         this.topic = topic;
         this.pieces = pieces;
         this.packets = packets;
+        this.pauses = pauses;
     }
 
     /** One whose answers are whole. */
@@ -57,11 +63,20 @@ final class LocalProvider implements AutoCloseable {
         Recordings.Exchange recorded = Recordings.of("openai-chat-structured-output-json-schema");
         byte[] body = recorded.response();
         byte[] packet = joined(head(recorded, "Content-Length: " + body.length), body, "");
-        return started(new LocalProvider(recorded, "opentelemetry", List.of(body), List.of(packet)));
+        return started(new LocalProvider(recorded, "opentelemetry", List.of(body), List.of(packet), false));
     }
 
-    /** One whose answers are streams. */
+    /** One whose answers are streams, of which each event is read by itself, as when a model writes it. */
     static LocalProvider streaming() throws IOException {
+        return streaming(true);
+    }
+
+    /** One that sends such streams as fast as it can, so that events are read many at a time. */
+    static LocalProvider streamingAtOnce() throws IOException {
+        return streaming(false);
+    }
+
+    private static LocalProvider streaming(boolean pauses) throws IOException {
         Recordings.Exchange recorded = Recordings.of("openai-chat-stream-include-usage");
         String stream = new String(recorded.response(), StandardCharsets.UTF_8);
         List<String> once = EVENT_ENDS.splitAsStream(stream).toList();
@@ -80,7 +95,7 @@ final class LocalProvider implements AutoCloseable {
             packets.add(joined(head + Integer.toHexString(event.length) + "\r\n", event, "\r\n"));
         }
         packets.add(joined("0\r\n\r\n", new byte[0], ""));
-        return started(new LocalProvider(recorded, "a funny joke", events, packets));
+        return started(new LocalProvider(recorded, "a funny joke", events, packets, pauses));
     }
 
     private static LocalProvider started(LocalProvider provider) {
@@ -153,6 +168,10 @@ final class LocalProvider implements AutoCloseable {
                 answered.incrementAndGet();
                 for (byte[] packet : packets) {
                     out.write(packet);
+                    if (pauses) {
+                        // There is one core for this process, so that the reader has its turn now.
+                        Thread.yield();
+                    }
                 }
             }
         } catch (IOException e) {

@@ -9,13 +9,15 @@ final class Metering {
     static void run(Bench bench) throws Exception {
         String url = bench.server().url();
         try (LocalProvider provider = LocalProvider.streaming();
+                LocalProvider fast = LocalProvider.streamingAtOnce();
                 Contender meter = Contender.checked(new MeterAlone(provider));
                 Contender okHttp = Contender.checked(ChatCalls.okHttp(provider));
                 Contender guardedOkHttp = Contender.checked(ChatCalls.guardedOkHttp(provider, url));
                 Contender jdk = Contender.checked(ChatCalls.jdk(provider));
-                Contender guardedJdk = Contender.checked(ChatCalls.guardedJdk(provider, url))) {
+                Contender guardedJdk = Contender.checked(ChatCalls.guardedJdk(provider, url));
+                Contender atOnce = Contender.checked(ChatCalls.okHttp("OkHttp, sent at once", fast))) {
             Rounds p50s = Latency.measure(
-                            List.of(meter, okHttp, guardedOkHttp, jdk, guardedJdk),
+                            List.of(meter, okHttp, guardedOkHttp, jdk, guardedJdk, atOnce),
                             bench.effort(),
                             bench.effort().of(5, 90))
                     .p50();
@@ -24,6 +26,9 @@ final class Metering {
                     + " bytes");
             row(report, p50s, meter, okHttp, guardedOkHttp);
             row(report, p50s, meter, jdk, guardedJdk);
+            report.note("where the stream is sent at once, and read in few pieces: "
+                    + Report.time(p50s.of(atOnce).median()) + ", "
+                    + p50s.ratio(meter, atOnce) + " of that time");
         }
     }
 
