@@ -158,6 +158,7 @@ final class LocalProvider implements AutoCloseable {
         }
     }
 
+    @SuppressWarnings("ThreadPriorityCheck") // There is one core for this process, and the reader is to have its turn.
     private void serve(Socket connection) {
         try (connection) {
             connection.setTcpNoDelay(true);
@@ -169,7 +170,6 @@ final class LocalProvider implements AutoCloseable {
                 for (byte[] packet : packets) {
                     out.write(packet);
                     if (pauses) {
-                        // There is one core for this process, so that the reader has its turn now.
                         Thread.yield();
                     }
                 }
