@@ -95,7 +95,7 @@ public sealed interface Redis extends AutoCloseable {
                     .database(JedisURIHelper.getDBIndex(uri))
                     .clientName("costguard");
             if (tls) {
-                config.sslOptions(SslOptions.defaults());
+                config.sslOptions(SslOptions.builder().build());
             }
             GenericObjectPoolConfig<Connection> pool = new GenericObjectPoolConfig<>();
             pool.setMaxTotal(CONNECTIONS);

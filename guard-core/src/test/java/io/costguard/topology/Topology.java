@@ -15,11 +15,11 @@ import java.util.Deque;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
+import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.JedisClientConfig;
 import redis.clients.jedis.Protocol;
-import redis.clients.jedis.RedisClient;
-import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisDataException;
 
@@ -56,8 +56,9 @@ public final class Topology implements AutoCloseable {
 
     static Topology clientOfTheUsers() {
         return start("one server, a client of the user's own", topology -> {
-            RedisClient client =
-                    topology.part(PatientRedis.client(topology.server().url()));
+            RedisForTests server = topology.server();
+            UnifiedJedis client = topology.part(
+                    Clients.ofThisJedis().standalone(new HostAndPort(server.host(), server.port()), patient()));
             topology.reach = builder -> builder.redis(client);
         });
     }
@@ -78,6 +79,10 @@ public final class Topology implements AutoCloseable {
             }
             topology.reach("redis://costguard:password@" + server.host() + ":" + server.port());
         });
+    }
+
+    private static JedisClientConfig patient() {
+        return DefaultJedisClientConfig.builder().timeoutMillis(60_000).build();
     }
 
     /** What the docs say to send after {@code ACL}: a user costguard with a password. */
@@ -132,8 +137,7 @@ public final class Topology implements AutoCloseable {
             Set<HostAndPort> nodes = cluster.nodes().stream()
                     .map(node -> new HostAndPort(node.host(), node.port()))
                     .collect(Collectors.toSet());
-            RedisClusterClient client = topology.part(
-                    RedisClusterClient.builder().nodes(nodes).maxAttempts(1).build());
+            UnifiedJedis client = topology.part(Clients.ofThisJedis().cluster(nodes, patient()));
             topology.reach = builder -> builder.redis(client);
         });
     }

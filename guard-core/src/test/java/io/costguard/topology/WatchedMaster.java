@@ -5,12 +5,10 @@ import static io.costguard.Awaiting.await;
 import io.costguard.PatientRedis;
 import io.costguard.testing.RedisForTests;
 import java.util.List;
-import java.util.Set;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
-import redis.clients.jedis.RedisSentinelClient;
 import redis.clients.jedis.UnifiedJedis;
 
 /** A master, its replica, and a sentinel that puts the one in the place of the other when the master is down for half a second. */
@@ -43,15 +41,16 @@ final class WatchedMaster implements AutoCloseable {
 
     /** As the docs say that one is set up. */
     UnifiedJedis client() {
-        return RedisSentinelClient.builder()
-                .masterName(NAME)
-                .sentinels(Set.of(new HostAndPort(sentinel.host(), sentinel.port())))
-                .clientConfig(DefaultJedisClientConfig.builder()
-                        .socketTimeoutMillis(250)
-                        .connectionTimeoutMillis(250)
-                        .blockingSocketTimeoutMillis(5_000)
-                        .build())
-                .build();
+        HostAndPort watcher = new HostAndPort(sentinel.host(), sentinel.port());
+        return Clients.ofThisJedis()
+                .sentinel(
+                        NAME,
+                        watcher,
+                        DefaultJedisClientConfig.builder()
+                                .socketTimeoutMillis(250)
+                                .connectionTimeoutMillis(250)
+                                .blockingSocketTimeoutMillis(5_000)
+                                .build());
     }
 
     /** Returns when the sentinel tells clients that the replica is the master. */
