@@ -46,6 +46,42 @@ class OpenAiAnswersTest {
     }
 
     @Test
+    void whatTheTotalHasBeyondAllThatIsToldIsReasoning() {
+        assertThat(usage("{'usage':{'prompt_tokens':20,'completion_tokens':424,'total_tokens':1016}}"))
+                .isEqualTo(Usage.of(20, 424).withReasoning(572));
+        assertThat(usage("{'usage':{'prompt_tokens':20,'completion_tokens':424,'total_tokens':1016,"
+                        + "'completion_tokens_details':{'reasoning_tokens':500}}}"))
+                .isEqualTo(Usage.of(20, 424).withReasoning(572));
+    }
+
+    @Test
+    void aTotalThatIsLessThanItsPartsTellsNothing() {
+        assertThat(usage("{'usage':{'prompt_tokens':20,'completion_tokens':4,'total_tokens':0}}"))
+                .isEqualTo(Usage.of(20, 4));
+    }
+
+    @Test
+    void whereThereIsNothingButATotalItIsTheInput() {
+        assertThat(metered("/embeddings", "application/json", "{'data':[],'usage':{'total_tokens':10}}")
+                        .usage())
+                .contains(Usage.of(10, 0));
+    }
+
+    @Test
+    void usageInTheChoiceOfAnEventIsRead() {
+        Metered metered = metered("/chat/completions", "text/event-stream", """
+                data: {'choices':[{'delta':{'content':'hi'}}]}
+
+                data: {'choices':[{'delta':{},'finish_reason':'stop','usage':{'prompt_tokens':9,'completion_tokens':4,'total_tokens':13,'cached_tokens':2}}]}
+
+                data: [DONE]
+
+                """);
+
+        assertThat(metered.usage()).contains(Usage.of(7, 4).withCacheRead(2));
+    }
+
+    @Test
     void audioThatACacheServedIsCountedOnce() {
         assertThat(usage("{'usage':{'prompt_tokens':100,'completion_tokens':1,"
                         + "'prompt_tokens_details':{'cached_tokens':64,'audio_tokens':90}}}"))

@@ -145,22 +145,9 @@ abstract class OpenAi implements Dialect {
         }
     }
 
-    /**
-     * Of Azure, the resource where the key is a token of an hour ("How to configure Azure OpenAI with Microsoft Entra ID"); of Bedrock and of
-     * Vertex AI, what their own paths go by.
-     */
     @Override
     public String apiKey(Target target, Function<String, Optional<String>> headers) {
-        String key = Dialect.super.apiKey(target, headers);
-        return switch (target.provider()) {
-            case "azure" -> key.startsWith("eyJ") ? target.host() : key;
-            case "bedrock" -> AwsKey.of(key, target);
-            case "vertex" -> {
-                String project = GoogleUrl.project(target);
-                yield project.isEmpty() ? key : project;
-            }
-            default -> key;
-        };
+        return AccountKey.of(Dialect.super.apiKey(target, headers), target);
     }
 
     static void message(RequestReader request) {
@@ -226,20 +213,24 @@ abstract class OpenAi implements Dialect {
     /**
      * Details are parts of a figure, unless they come to more than it: Azure AI Foundry's cached tokens are not in that of the prompt, as
      * recorded; or unless the total shows that they are not: xAI's reasoning is not in that of the answer, in chat ("Consumption and Rate Limits").
+     * What a total has beyond all that is told was thought: Gemini tells nothing else of it on OpenAI's path (Clarifai/clarifai-python#978). Where
+     * there is nothing but a total, it is the prompt's: of Voyage AI's embeddings ("Text embedding models").
      */
     @Override
-    public final Usage usage(Map<String, Long> counts) {
-        long input = counts.getOrDefault(INPUT, 0L);
+    public Usage usage(Map<String, Long> counts) {
+        long total = counts.getOrDefault(TOTAL, 0L);
+        boolean isOnlyTotal = !counts.containsKey(INPUT) && !counts.containsKey(OUTPUT);
+        long input = isOnlyTotal ? total : counts.getOrDefault(INPUT, 0L);
         long cacheRead = counts.getOrDefault(CACHE_READ, 0L);
         long cacheWrite = counts.getOrDefault(CACHE_WRITE, 0L);
         long uncached = cacheRead + cacheWrite > input ? input : input - cacheRead - cacheWrite;
         long audioInput = Math.min(uncached, counts.getOrDefault(AUDIO_INPUT, 0L));
 
         long output = counts.getOrDefault(OUTPUT, 0L);
-        long reasoning = counts.getOrDefault(REASONING, 0L);
-        long beyond = counts.getOrDefault(TOTAL, 0L) - input - output;
-        long answer = reasoning > output || beyond >= reasoning ? output : output - reasoning;
+        long told = counts.getOrDefault(REASONING, 0L);
+        long answer = told > output || total - input - output >= told ? output : output - told;
         long audioOutput = Math.min(answer, counts.getOrDefault(AUDIO_OUTPUT, 0L));
+        long reasoning = Math.max(told, total - uncached - cacheRead - cacheWrite - answer);
 
         return Usage.of(uncached - audioInput, answer - audioOutput)
                 .withCacheRead(cacheRead)

@@ -54,7 +54,10 @@ final class OpenAiChat extends OpenAi {
                     "choices[].message.tool_calls[].function.**",
                     "choices[].message.function_call.**");
 
-    private static final JsonPaths EVENT = paths(USAGE, "object", "x_groq.error")
+    /** Moonshot has it in the last event's choice, unless it is asked for in its own place (earendil-works/pi#2017). */
+    private static final List<String> USAGE_OF_EVENT = List.of("usage", "x_groq.usage", "choices[].usage");
+
+    private static final JsonPaths EVENT = paths(USAGE_OF_EVENT, "object", "x_groq.error")
             .andTexts(
                     "choices[].delta.content",
                     "choices[].delta.content[].text",
