@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -73,6 +74,16 @@ final class Gemini implements Dialect {
             .andFiles(FILES.keySet().toArray(String[]::new))
             .andEnds(PARTS.keySet().toArray(String[]::new));
 
+    /** Of which kinds the tokens are ("ModalityTokenCount"): these, of those that have prices of their own. */
+    private static final String AUDIO = "AUDIO";
+
+    private static final String IMAGE = "IMAGE";
+    private static final Set<String> KINDS = Set.of(AUDIO, IMAGE);
+    private static final String OF_PROMPT = "usageMetadata.promptTokensDetails[]";
+    private static final String OF_EMBEDDED = "usageMetadata.promptTokenDetails[]";
+    private static final String OF_CACHE = "usageMetadata.cacheTokensDetails[]";
+    private static final String OF_ANSWER = "usageMetadata.candidatesTokensDetails[]";
+
     private static final JsonPaths RESPONSE_PATHS = JsonPaths.of(
                     "usageMetadata.serviceTier",
                     "usageMetadata.trafficType",
@@ -84,7 +95,16 @@ final class Gemini implements Dialect {
                     "predictions[].embeddings.statistics.token_count",
                     "candidates[].finishReason",
                     "promptFeedback.blockReason",
-                    "error.status")
+                    "error.status",
+                    OF_PROMPT + ".modality",
+                    OF_PROMPT + ".tokenCount",
+                    OF_EMBEDDED + ".modality",
+                    OF_EMBEDDED + ".tokenCount",
+                    OF_CACHE + ".modality",
+                    OF_CACHE + ".tokenCount",
+                    OF_ANSWER + ".modality",
+                    OF_ANSWER + ".tokenCount")
+            .andEnds(OF_PROMPT, OF_EMBEDDED, OF_CACHE, OF_ANSWER)
             .andTexts(
                     "candidates[].content.parts[].text",
                     "candidates[].content.parts[].functionCall.**",
@@ -178,6 +198,14 @@ final class Gemini implements Dialect {
     @Override
     public void response(Field field, ResponseReader response) {
         switch (field.path()) {
+            case OF_PROMPT + ".modality", OF_EMBEDDED + ".modality", OF_CACHE + ".modality", OF_ANSWER + ".modality" ->
+                response.kind(KINDS.contains(field.text()) ? field.text() : "other");
+            case OF_PROMPT + ".tokenCount",
+                    OF_EMBEDDED + ".tokenCount",
+                    OF_CACHE + ".tokenCount",
+                    OF_ANSWER + ".tokenCount" -> response.ofKind(field);
+            case OF_PROMPT, OF_EMBEDDED -> response.kindEnds(OF_PROMPT);
+            case OF_CACHE, OF_ANSWER -> response.kindEnds(field.path());
             case "usageMetadata.promptTokenCount",
                     "usageMetadata.cachedContentTokenCount",
                     "usageMetadata.toolUsePromptTokenCount",
@@ -201,10 +229,27 @@ final class Gemini implements Dialect {
     public Usage usage(Map<String, Long> counts) {
         long prompt = counts.getOrDefault("promptTokenCount", 0L);
         long cached = Math.min(prompt, counts.getOrDefault("cachedContentTokenCount", 0L));
+        long uncached = prompt - cached;
+        long audio = Math.min(uncached, uncached(AUDIO, counts));
+        long pictures = Math.min(uncached - audio, uncached(IMAGE, counts));
         long fetched = counts.getOrDefault("toolUsePromptTokenCount", 0L);
-        return Usage.of(prompt - cached + fetched, counts.getOrDefault("candidatesTokenCount", 0L))
+
+        long answer = counts.getOrDefault("candidatesTokenCount", 0L);
+        long spoken = Math.min(answer, counts.getOrDefault(OF_ANSWER + "." + AUDIO, 0L));
+        long drawn = Math.min(answer - spoken, counts.getOrDefault(OF_ANSWER + "." + IMAGE, 0L));
+        return Usage.of(uncached - audio - pictures + fetched, answer - spoken - drawn)
                 .withCacheRead(cached)
-                .withReasoning(counts.getOrDefault("thoughtsTokenCount", 0L));
+                .withAudioInput(audio)
+                .withImageInput(pictures)
+                .withReasoning(counts.getOrDefault("thoughtsTokenCount", 0L))
+                .withAudioOutput(spoken)
+                .withImageOutput(drawn);
+    }
+
+    /** Of what no cache served. */
+    private static long uncached(String kind, Map<String, Long> counts) {
+        long ofCache = counts.getOrDefault(OF_CACHE + "." + kind, 0L);
+        return Math.max(0, counts.getOrDefault(OF_PROMPT + "." + kind, 0L) - ofCache);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.costguard.describe.dialects;
 
+import io.costguard.Cost;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
 import java.nio.charset.StandardCharsets;
@@ -66,8 +67,14 @@ final class OpenAiAudio extends OpenAi {
 
     @Override
     void answer(Field field, ResponseReader response) {
-        if (field.text().equals("transcript.text.done") || field.text().equals("speech.audio.done")) {
-            response.end();
+        switch (field.text()) {
+            case "transcript.text.done" -> response.end();
+            case "speech.audio.done" -> {
+                // All that was spoken, however much that is.
+                response.reported(AUDIO_OUTPUT, OptionalLong.of(Cost.MAX_AMOUNT));
+                response.end();
+            }
+            default -> {}
         }
     }
 }

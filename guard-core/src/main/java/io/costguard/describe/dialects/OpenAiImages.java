@@ -3,7 +3,9 @@ package io.costguard.describe.dialects;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
 import io.costguard.describe.Media;
+import io.costguard.describe.Usage;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 
 /**
@@ -72,6 +74,20 @@ final class OpenAiImages extends OpenAi {
     @Override
     public JsonPaths responsePaths() {
         return RESPONSE;
+    }
+
+    /** What is made is pictures, but for what is told to be text: {@code gpt-image-1} tells nothing of it, as it makes nothing else. */
+    @Override
+    public Usage usage(Map<String, Long> counts) {
+        Usage usage = super.usage(counts);
+        return counts.containsKey(IMAGE_OUTPUT)
+                ? usage
+                : Usage.of(usage.input(), 0)
+                        .withCacheRead(usage.cacheRead())
+                        .withImageInput(usage.imageInput())
+                        .withReasoning(usage.reasoning())
+                        .withImageOutput(usage.output())
+                        .withNanoUsd(usage.nanoUsd());
     }
 
     @Override

@@ -470,6 +470,15 @@ class NativeDialectsTest {
         }
 
         @Override
+        public void kind(String name) {}
+
+        @Override
+        public void ofKind(Field value) {}
+
+        @Override
+        public void kindEnds(String name) {}
+
+        @Override
         public void text(String text) {}
 
         @Override
