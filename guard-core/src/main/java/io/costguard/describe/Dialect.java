@@ -183,6 +183,9 @@ public interface Dialect {
 
         void choices(OptionalLong count);
 
+        /** The answer may be of this kind, which may have a price of its own, besides text. */
+        void outputKind(Media.Kind kind);
+
         /** One of several prompts, each of which gets its own choices. */
         void prompt();
     }

@@ -135,6 +135,21 @@ public record Usage(
                 nanoUsd);
     }
 
+    public Usage withOutput(long tokens) {
+        return new Usage(
+                input,
+                cacheRead,
+                cacheWrite,
+                cacheWriteLong,
+                audioInput,
+                imageInput,
+                tokens,
+                reasoning,
+                audioOutput,
+                imageOutput,
+                nanoUsd);
+    }
+
     public Usage withReasoning(long tokens) {
         return new Usage(
                 input,

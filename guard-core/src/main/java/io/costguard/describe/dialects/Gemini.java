@@ -55,6 +55,7 @@ final class Gemini implements Dialect {
             "tools[].functionDeclarations.**",
             "generationConfig.maxOutputTokens",
             "generationConfig.candidateCount",
+            "generationConfig.responseModalities[]",
             "generationConfig.mediaResolution",
             "generationConfig.responseSchema.**",
             "generationConfig.responseJsonSchema.**",
@@ -148,7 +149,12 @@ final class Gemini implements Dialect {
 
     @Override
     public void target(Target target, RequestReader request) {
-        request.model(GoogleUrl.model(target));
+        String model = GoogleUrl.model(target);
+        request.model(model);
+        if (model.contains("image")) {
+            // Such models make pictures without being asked to ("Image generation").
+            request.outputKind(Media.Kind.PICTURE);
+        }
         if (isEmbedding(target)) {
             request.noOutput();
         }
@@ -178,6 +184,13 @@ final class Gemini implements Dialect {
             case "serviceTier" -> request.tier(field);
             case "generationConfig.maxOutputTokens" -> request.outputCap(field.count());
             case "generationConfig.candidateCount" -> request.choices(field.count());
+            case "generationConfig.responseModalities[]" -> {
+                switch (field.text().toUpperCase(Locale.ROOT)) {
+                    case AUDIO -> request.outputKind(Media.Kind.SOUND);
+                    case IMAGE -> request.outputKind(Media.Kind.PICTURE);
+                    default -> {}
+                }
+            }
             case "contents[].parts[].mediaResolution.level" -> request.detail(field.text());
             case "generationConfig.mediaResolution" -> request.detailOfAll(field.text());
             case "contents[].parts[].thoughtSignature" ->

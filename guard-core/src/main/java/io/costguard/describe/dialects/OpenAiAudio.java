@@ -3,6 +3,8 @@ package io.costguard.describe.dialects;
 import io.costguard.Cost;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Media;
+import io.costguard.describe.Target;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.OptionalLong;
@@ -13,6 +15,8 @@ import java.util.OptionalLong;
  * read, and the recording is not.
  */
 final class OpenAiAudio extends OpenAi {
+    private static final String SPEECH = "/audio/speech";
+
     /** A second has 20 ("Managing costs", audio in what the model says), and at least some ten letters; one each was measured. */
     private static final long SPOKEN_TOKENS_A_BYTE = 2;
 
@@ -24,7 +28,15 @@ final class OpenAiAudio extends OpenAi {
     private static final JsonPaths EVENT = paths(List.of("usage"), "type").andTexts("delta");
 
     OpenAiAudio() {
-        super("/audio/transcriptions", "/audio/translations", "/audio/speech");
+        super("/audio/transcriptions", "/audio/translations", SPEECH);
+    }
+
+    @Override
+    public void target(Target target, RequestReader request) {
+        super.target(target, request);
+        if (target.path().endsWith(SPEECH)) {
+            request.outputKind(Media.Kind.SOUND);
+        }
     }
 
     @Override

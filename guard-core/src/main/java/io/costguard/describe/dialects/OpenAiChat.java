@@ -18,6 +18,7 @@ final class OpenAiChat extends OpenAi {
                     "max_completion_tokens",
                     "max_tokens",
                     "n",
+                    "modalities[]",
                     "messages[].role",
                     "messages[].name",
                     "messages[].content",
@@ -86,6 +87,13 @@ final class OpenAiChat extends OpenAi {
             case TIER -> request.tier(field);
             case "max_completion_tokens", "max_tokens" -> request.outputCap(field.count());
             case "n" -> request.choices(field.count());
+            case "modalities[]" -> {
+                switch (field.text()) {
+                    case "audio" -> request.outputKind(Media.Kind.SOUND);
+                    case "image" -> request.outputKind(Media.Kind.PICTURE); // OpenRouter ("Image generation")
+                    default -> {}
+                }
+            }
             case "messages[].role" -> message(request);
             case "messages[].content[].image_url", "messages[].content[].image_url.url" ->
                 request.media(Media.of(field.value(), Media.Kind.PICTURE));

@@ -3,6 +3,7 @@ package io.costguard.describe.dialects;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
 import io.costguard.describe.Media;
+import io.costguard.describe.Target;
 import io.costguard.describe.Usage;
 import java.util.List;
 import java.util.Map;
@@ -34,6 +35,12 @@ final class OpenAiImages extends OpenAi {
 
     OpenAiImages() {
         super("/images/generations", "/images/edits", "/images/variations");
+    }
+
+    @Override
+    public void target(Target target, RequestReader request) {
+        super.target(target, request);
+        request.outputKind(Media.Kind.PICTURE);
     }
 
     @Override
@@ -80,14 +87,7 @@ final class OpenAiImages extends OpenAi {
     @Override
     public Usage usage(Map<String, Long> counts) {
         Usage usage = super.usage(counts);
-        return counts.containsKey(IMAGE_OUTPUT)
-                ? usage
-                : Usage.of(usage.input(), 0)
-                        .withCacheRead(usage.cacheRead())
-                        .withImageInput(usage.imageInput())
-                        .withReasoning(usage.reasoning())
-                        .withImageOutput(usage.output())
-                        .withNanoUsd(usage.nanoUsd());
+        return counts.containsKey(IMAGE_OUTPUT) ? usage : usage.withOutput(0).withImageOutput(usage.output());
     }
 
     @Override
