@@ -24,14 +24,14 @@ import java.util.stream.Stream;
  * served are among those of the prompt; thinking comes on top of the answer, and what Google's own tools fetched on top of the prompt
  * ("UsageMetadata").
  */
-final class Gemini implements Dialect {
+class Gemini implements Dialect {
     private static final Pattern ANSWER =
             Pattern.compile(".*/(?:models|tunedModels|endpoints)/[^/]+:(?:generateContent|streamGenerateContent)");
     private static final Pattern EMBEDDING = Pattern.compile(
             ".*/models/[^/]+:(?:embedContent|batchEmbedContents)|.*/publishers/google/models/[^/]*embedding[^/]*:predict");
 
     /** A turn has one more than its text ("Understand and count tokens", of a chat). */
-    private static final long TOKENS_A_TEXT = 1;
+    static final long TOKENS_A_TEXT = 1;
 
     /** As seen of thoughts that are sent along with the next turn. */
     private static final long SIGNATURE_A_TOKEN = 7;
@@ -80,10 +80,10 @@ final class Gemini implements Dialect {
 
     private static final String IMAGE = "IMAGE";
     private static final Set<String> KINDS = Set.of(AUDIO, IMAGE);
-    private static final String OF_PROMPT = "usageMetadata.promptTokensDetails[]";
+    static final String OF_PROMPT = "usageMetadata.promptTokensDetails[]";
     private static final String OF_EMBEDDED = "usageMetadata.promptTokenDetails[]";
-    private static final String OF_CACHE = "usageMetadata.cacheTokensDetails[]";
-    private static final String OF_ANSWER = "usageMetadata.candidatesTokensDetails[]";
+    static final String OF_CACHE = "usageMetadata.cacheTokensDetails[]";
+    static final String OF_ANSWER = "usageMetadata.candidatesTokensDetails[]";
 
     private static final JsonPaths RESPONSE_PATHS = JsonPaths.of(
                     "usageMetadata.serviceTier",
@@ -150,14 +150,31 @@ final class Gemini implements Dialect {
     @Override
     public void target(Target target, RequestReader request) {
         String model = GoogleUrl.model(target);
-        request.model(model);
-        if (model.contains("image")) {
-            // Such models make pictures without being asked to ("Image generation").
-            request.outputKind(Media.Kind.PICTURE);
-        }
+        model(model, request);
         if (isEmbedding(target)) {
             request.noOutput();
         }
+    }
+
+    /** Models of pictures make these without being asked to ("Image generation"). */
+    static void model(String name, RequestReader request) {
+        request.model(name);
+        if (name.contains("image")) {
+            request.outputKind(Media.Kind.PICTURE);
+        }
+    }
+
+    static void outputKind(String modality, RequestReader request) {
+        switch (modality.toUpperCase(Locale.ROOT)) {
+            case AUDIO -> request.outputKind(Media.Kind.SOUND);
+            case IMAGE -> request.outputKind(Media.Kind.PICTURE);
+            default -> {}
+        }
+    }
+
+    static void kind(String modality, ResponseReader response) {
+        String kind = modality.toUpperCase(Locale.ROOT);
+        response.kind(KINDS.contains(kind) ? kind : "other");
     }
 
     @Override
@@ -184,13 +201,7 @@ final class Gemini implements Dialect {
             case "serviceTier" -> request.tier(field);
             case "generationConfig.maxOutputTokens" -> request.outputCap(field.count());
             case "generationConfig.candidateCount" -> request.choices(field.count());
-            case "generationConfig.responseModalities[]" -> {
-                switch (field.text().toUpperCase(Locale.ROOT)) {
-                    case AUDIO -> request.outputKind(Media.Kind.SOUND);
-                    case IMAGE -> request.outputKind(Media.Kind.PICTURE);
-                    default -> {}
-                }
-            }
+            case "generationConfig.responseModalities[]" -> outputKind(field.text(), request);
             case "contents[].parts[].mediaResolution.level" -> request.detail(field.text());
             case "generationConfig.mediaResolution" -> request.detailOfAll(field.text());
             case "contents[].parts[].thoughtSignature" ->
@@ -212,7 +223,7 @@ final class Gemini implements Dialect {
     public void response(Field field, ResponseReader response) {
         switch (field.path()) {
             case OF_PROMPT + ".modality", OF_EMBEDDED + ".modality", OF_CACHE + ".modality", OF_ANSWER + ".modality" ->
-                response.kind(KINDS.contains(field.text()) ? field.text() : "other");
+                kind(field.text(), response);
             case OF_PROMPT + ".tokenCount",
                     OF_EMBEDDED + ".tokenCount",
                     OF_CACHE + ".tokenCount",
