@@ -40,8 +40,8 @@ class GeminiInteractionsTest {
     void usageIsReadToTheToken() {
         Metered metered = metered(
                 "application/json",
-                "{'status':'completed','steps':[{'type':'model_output','content':[{'type':'text','text':'hi'}]}]," + USAGE
-                        + "}");
+                "{'status':'completed','steps':[{'type':'model_output','content':[{'type':'text','text':'hi'}]}],"
+                        + USAGE + "}");
 
         assertThat(metered.usage()).contains(READ);
         assertThat(READ.allInput() + READ.allOutput()).isEqualTo(184_334);
@@ -66,14 +66,17 @@ class GeminiInteractionsTest {
 
     @Test
     void anErrorInAStreamIsOne() {
-        assertThat(metered("text/event-stream", "data: {'event_type':'error','error':{'code':'overloaded','message':'no'}}\n\n")
+        assertThat(metered(
+                                "text/event-stream",
+                                "data: {'event_type':'error','error':{'code':'overloaded','message':'no'}}\n\n")
                         .error())
                 .isEqualTo("overloaded");
     }
 
     @Test
     void anInteractionInTheBackgroundIsStillToCome() {
-        assertThat(metered("application/json", "{'status':'in_progress','id':'v1'}").state())
+        assertThat(metered("application/json", "{'status':'in_progress','id':'v1'}")
+                        .state())
                 .isEqualTo(Metered.State.PARTIAL);
     }
 

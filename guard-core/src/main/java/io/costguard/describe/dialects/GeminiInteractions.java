@@ -59,14 +59,10 @@ final class GeminiInteractions extends Gemini {
             "output_tokens_by_modality[]", OF_ANSWER);
 
     private static final JsonPaths RESPONSE = paths("", "status")
-            .andTexts(
-                    "steps[].content[].text",
-                    "steps[].arguments.**",
-                    "outputs[].text",
-                    "outputs[].arguments.**");
+            .andTexts("steps[].content[].text", "steps[].arguments.**", "outputs[].text", "outputs[].arguments.**");
 
-    private static final JsonPaths EVENT = paths("interaction.", "event_type")
-            .andTexts("delta.text", "delta.content.text", "delta.arguments.**");
+    private static final JsonPaths EVENT =
+            paths("interaction.", "event_type").andTexts("delta.text", "delta.content.text", "delta.arguments.**");
 
     /** {@code others}, errors, and all of a usage in what {@code interaction} leads to. */
     private static JsonPaths paths(String interaction, String... others) {
