@@ -5,7 +5,7 @@
 //   node prices.mjs 2026-09-23 > prices.json
 //
 // The date is the package's: of prices that change on a day, those of that date are taken; of prices by the time of day, the dearest.
-// What a usage does not know (images, video, searches, pages, hours) is left out.
+// What a usage does not know (images by the piece, video, searches, pages, hours) is left out.
 import { findProvider } from "@pydantic/genai-prices";
 
 const date = process.argv[2];
@@ -36,9 +36,11 @@ const FIELDS = {
   cache_write_mtok: ["cache_creation_input_token_cost", A_MILLION],
   cache_write_1h_mtok: ["cache_creation_input_token_cost_above_1hr", A_MILLION],
   input_audio_mtok: ["input_cost_per_audio_token", A_MILLION],
+  input_image_mtok: ["input_cost_per_image_token", A_MILLION],
   output_mtok: ["output_cost_per_token", A_MILLION],
   output_reasoning_mtok: ["output_cost_per_reasoning_token", A_MILLION],
   output_audio_mtok: ["output_cost_per_audio_token", A_MILLION],
+  output_image_mtok: ["output_cost_per_image_token", A_MILLION],
   requests_kcount: ["input_cost_per_request", A_THOUSAND],
   priority_input_mtok: ["input_cost_per_token_priority", A_MILLION],
   priority_cache_read_mtok: ["cache_read_input_token_cost_priority", A_MILLION],

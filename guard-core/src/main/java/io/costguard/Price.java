@@ -36,9 +36,11 @@ final class Price {
         CACHE_WRITE("cache_creation_input_token_cost", INPUT),
         CACHE_WRITE_LONG("cache_creation_input_token_cost_above_1hr", CACHE_WRITE),
         AUDIO_INPUT("input_cost_per_audio_token", INPUT),
+        IMAGE_INPUT("input_cost_per_image_token", INPUT),
         OUTPUT("output_cost_per_token", null),
         REASONING("output_cost_per_reasoning_token", OUTPUT),
         AUDIO_OUTPUT("output_cost_per_audio_token", OUTPUT),
+        IMAGE_OUTPUT("output_cost_per_image_token", OUTPUT),
         REQUEST("input_cost_per_request", null);
 
         final String field;
@@ -56,9 +58,11 @@ final class Price {
                 case CACHE_WRITE -> usage.cacheWrite();
                 case CACHE_WRITE_LONG -> usage.cacheWriteLong();
                 case AUDIO_INPUT -> usage.audioInput();
+                case IMAGE_INPUT -> usage.imageInput();
                 case OUTPUT -> usage.output();
                 case REASONING -> usage.reasoning();
                 case AUDIO_OUTPUT -> usage.audioOutput();
+                case IMAGE_OUTPUT -> usage.imageOutput();
                 case REQUEST -> requests;
             };
         }

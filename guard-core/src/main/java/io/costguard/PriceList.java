@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@code input_cost_per_token}, without which a model has no price, and {@code output_cost_per_token};
  *   <li>where they differ: {@code cache_read_input_token_cost} (also {@code input_cost_per_token_cache_hit}),
  *       {@code cache_creation_input_token_cost}, {@code cache_creation_input_token_cost_above_1hr}, {@code input_cost_per_audio_token},
- *       {@code output_cost_per_audio_token}, {@code output_cost_per_reasoning_token};
+ *       {@code output_cost_per_audio_token}, {@code input_cost_per_image_token}, {@code output_cost_per_image_token},
+ *       {@code output_cost_per_reasoning_token};
  *   <li>{@code input_cost_per_request}, once a call;
  *   <li>each of these of a long prompt: {@code ..._above_200k_tokens}, whatever the number. The whole prompt decides, what a cache
  *       served of it included, and all of the call is billed so. {@code tiered_pricing} says the same as a table;

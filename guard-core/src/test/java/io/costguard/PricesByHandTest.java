@@ -278,6 +278,16 @@ class PricesByHandTest {
                 .isEqualTo(upToNano(new BigDecimal("0.01003")));
     }
 
+    @Test
+    void picturesHaveAPriceOfTheirOwnWhereTheListSaysSo() throws IOException {
+        Usage usage = Usage.of(12, 10).withImageInput(258).withImageOutput(1_290);
+
+        // 12 x 0.0000003 + 258 x 0.000001 + 10 x 0.0000025 + 1290 x 0.00003
+        assertThat(prices().nanoUsd("pictures", usage)).isEqualTo(upToNano(new BigDecimal("0.0389866")));
+        // (12 + 258) x 0.0000025 + (10 + 1290) x 0.00001
+        assertThat(prices().nanoUsd("audio-unsaid", usage)).isEqualTo(upToNano(new BigDecimal("0.013675")));
+    }
+
     private static OptionalLong upToNano(BigDecimal dollars) {
         return OptionalLong.of(
                 dollars.movePointRight(9).setScale(0, RoundingMode.UP).longValueExact());
@@ -288,7 +298,7 @@ class PricesByHandTest {
                 .map(String::strip)
                 .mapToLong(Long::parseLong)
                 .toArray();
-        return new Usage(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], OptionalLong.empty());
+        return new Usage(n[0], n[1], n[2], n[3], n[4], 0, n[5], n[6], n[7], 0, OptionalLong.empty());
     }
 
     private static PriceList prices() throws IOException {

@@ -183,6 +183,9 @@ public interface Dialect {
 
         void choices(OptionalLong count);
 
+        /** The answer may be of this kind, which may have a price of its own, besides text. */
+        void outputKind(Media.Kind kind);
+
         /** One of several prompts, each of which gets its own choices. */
         void prompt();
     }
@@ -205,6 +208,15 @@ public interface Dialect {
 
         /** A reported count of which one document has several, for parts of the request: they add up. */
         void part(String name, Field value);
+
+        /** Of what kind the count is that is told in the same object, before this or after. */
+        void kind(String name);
+
+        /** A reported count in an object that tells its {@link #kind}. */
+        void ofKind(Field value);
+
+        /** Such an object ends: its count is a {@link #part} under {@code name} and its kind, as {@code name.kind}. */
+        void kindEnds(String name);
 
         /** The service tier in which it was served, by the provider's name for it; the last that is known counts. */
         void tier(String name);

@@ -5,9 +5,12 @@ import io.costguard.ModelNames;
 import io.costguard.PriceList;
 import io.costguard.ServiceTier;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -49,16 +52,31 @@ public final class Estimator {
         String provider = dialect.provider(target);
         List<String> models = reader.models();
         Set<ServiceTier> tiers = reader.tiers();
-        long input = readable
-                ? tokens(dialect, dearest(provider, models, tiers), reader)
-                : dialect.unreadTokens(body.length);
-        return new RequestFacts(provider, models, tiers, input, reader.cap, reader.choices(), readable);
+        Map<Media.Kind, Long> fileTokens = Map.of();
+        long input = dialect.unreadTokens(body.length);
+        if (readable) {
+            String model = ModelNames.canonical(dearest(provider, models, tiers));
+            fileTokens = reader.fileTokens(model);
+            input = tokens(dialect, model, reader);
+            for (long tokens : fileTokens.values()) {
+                input += tokens;
+            }
+        }
+        return new RequestFacts(
+                provider,
+                models,
+                tiers,
+                input,
+                fileTokens,
+                reader.cap,
+                reader.choices(),
+                Set.copyOf(reader.outputKinds),
+                readable);
     }
 
     private static long tokens(Dialect dialect, String model, Reader reader) {
-        String name = ModelNames.canonical(model);
-        Tokenizers.Counter counter = Tokenizers.of(name);
-        long tokens = reader.tokens + dialect.templateTokens(name, reader.kinds) + reader.mediaTokens(name);
+        Tokenizers.Counter counter = Tokenizers.of(model);
+        long tokens = reader.tokens + dialect.templateTokens(model, reader.kinds);
         for (String text : reader.texts) {
             tokens += counter.count(text);
         }
@@ -76,7 +94,7 @@ public final class Estimator {
     }
 
     private static RequestFacts ofTokens(long tokens) {
-        return new RequestFacts("", List.of(), STANDARD, tokens, OptionalLong.empty(), 1, false);
+        return new RequestFacts("", List.of(), STANDARD, tokens, Map.of(), OptionalLong.empty(), 1, Set.of(), false);
     }
 
     static long densestTokens(long bytes) {
@@ -105,10 +123,28 @@ public final class Estimator {
                 .input(Math.min(most, facts.inputTokens()))
                 .output(tooMany ? most : output * facts.choices());
         // Without tokens there is nothing that needs a price.
-        OptionalLong nanoUsd = cost.input() + cost.output() == 0
-                ? OptionalLong.of(0)
-                : prices.nanoUsd(facts.provider(), model(facts), facts.tiers(), Usage.of(cost));
+        OptionalLong nanoUsd =
+                cost.input() + cost.output() == 0 ? OptionalLong.of(0) : nanoUsd(facts, cost.input(), cost.output());
         return nanoUsd.isPresent() ? cost.nanoUsd(nanoUsd.getAsLong()) : cost;
+    }
+
+    /** With all of the output as what is dearest of what it may be. */
+    private OptionalLong nanoUsd(RequestFacts facts, long input, long output) {
+        long sound = Math.min(input, facts.fileTokens().getOrDefault(Media.Kind.SOUND, 0L));
+        long pictures = Math.min(input - sound, facts.fileTokens().getOrDefault(Media.Kind.PICTURE, 0L));
+        Usage prompt =
+                Usage.of(input - sound - pictures, 0).withAudioInput(sound).withImageInput(pictures);
+        OptionalLong most = nanoUsd(facts, prompt.withOutput(output));
+        for (Media.Kind kind : facts.outputKinds()) {
+            OptionalLong other = nanoUsd(
+                    facts, kind == Media.Kind.SOUND ? prompt.withAudioOutput(output) : prompt.withImageOutput(output));
+            most = other.orElse(-1) > most.orElse(-1) ? other : most;
+        }
+        return most;
+    }
+
+    private OptionalLong nanoUsd(RequestFacts facts, Usage usage) {
+        return prices.nanoUsd(facts.provider(), model(facts), facts.tiers(), usage);
     }
 
     private String dearest(String provider, List<String> models, Set<ServiceTier> tiers) {
@@ -143,6 +179,8 @@ public final class Estimator {
         private Set<MediaTokens.Detail> partDetails = EnumSet.noneOf(MediaTokens.Detail.class);
 
         private final Set<MediaTokens.Detail> details = EnumSet.noneOf(MediaTokens.Detail.class);
+
+        private final Set<Media.Kind> outputKinds = EnumSet.noneOf(Media.Kind.class);
 
         private final Set<String> kinds = new HashSet<>();
         private final Set<ServiceTier> tiers = EnumSet.noneOf(ServiceTier.class);
@@ -219,22 +257,23 @@ public final class Estimator {
             details.add(MediaTokens.Detail.of(written));
         }
 
-        long mediaTokens(String model) {
+        Map<Media.Kind, Long> fileTokens(String model) {
             if (media.isEmpty()) {
-                return 0;
+                return Map.of();
             }
             MediaTokens.Rule rule = MediaTokens.of(model);
             Set<MediaTokens.Detail> otherwise = details.isEmpty() ? EnumSet.of(MediaTokens.Detail.AUTO) : details;
-            long sum = 0;
+            Map<Media.Kind, Long> sums = new EnumMap<>(Media.Kind.class);
             for (Seen seen : media) {
                 // Of two details that one part has, the one that costs more counts.
-                sum += (seen.details.isEmpty() ? otherwise : seen.details)
+                long tokens = (seen.details.isEmpty() ? otherwise : seen.details)
                         .stream()
                                 .mapToLong(detail -> rule.tokens(seen.file, detail))
                                 .max()
                                 .orElseThrow();
+                sums.merge(seen.file.kind(), tokens, Long::sum);
             }
-            return sum;
+            return Collections.unmodifiableMap(sums);
         }
 
         @Override
@@ -252,6 +291,11 @@ public final class Estimator {
         @Override
         public void prompt() {
             prompts++;
+        }
+
+        @Override
+        public void outputKind(Media.Kind kind) {
+            outputKinds.add(kind);
         }
 
         @Override

@@ -25,6 +25,8 @@ public final class Providers {
             Map.entry("aiplatform.googleapis.com", "vertex"),
             Map.entry("*-aiplatform.googleapis.com", "vertex"),
             Map.entry("bedrock-runtime.*", "bedrock"),
+            Map.entry("bedrock-runtime-fips.*", "bedrock"),
+            Map.entry("bedrock-mantle.*", "bedrock"),
             Map.entry("api.mistral.ai", "mistral"),
             Map.entry("codestral.mistral.ai", "mistral"),
             Map.entry("api.groq.com", "groq"),

@@ -11,9 +11,11 @@ import java.util.OptionalLong;
  * @param cacheWrite of the prompt, written to a prompt cache for as long as the provider keeps it by itself
  * @param cacheWriteLong of the prompt, written to a prompt cache to be kept longer, for which some providers charge more
  * @param audioInput of the prompt, audio
+ * @param imageInput of the prompt, pictures, where the provider tells them apart
  * @param output of the answer, without what is counted apart below
  * @param reasoning of the answer, that which the caller may not see
  * @param audioOutput of the answer, audio
+ * @param imageOutput of the answer, pictures
  * @param nanoUsd what the provider itself says that the call cost, in billionths of a dollar; empty if it does not say
  */
 public record Usage(
@@ -22,15 +24,17 @@ public record Usage(
         long cacheWrite,
         long cacheWriteLong,
         long audioInput,
+        long imageInput,
         long output,
         long reasoning,
         long audioOutput,
+        long imageOutput,
         OptionalLong nanoUsd) {
-    public static final Usage NONE = new Usage(0, 0, 0, 0, 0, 0, 0, 0, OptionalLong.empty());
+    public static final Usage NONE = new Usage(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, OptionalLong.empty());
 
     /** So many tokens of the prompt and of the answer, of no special kind. */
     public static Usage of(long input, long output) {
-        return new Usage(input, 0, 0, 0, 0, output, 0, 0, OptionalLong.empty());
+        return new Usage(input, 0, 0, 0, 0, 0, output, 0, 0, 0, OptionalLong.empty());
     }
 
     /** Its tokens, those parts that it tells apart. */
@@ -43,48 +47,177 @@ public record Usage(
 
     public Usage withInput(long tokens) {
         return new Usage(
-                tokens, cacheRead, cacheWrite, cacheWriteLong, audioInput, output, reasoning, audioOutput, nanoUsd);
+                tokens,
+                cacheRead,
+                cacheWrite,
+                cacheWriteLong,
+                audioInput,
+                imageInput,
+                output,
+                reasoning,
+                audioOutput,
+                imageOutput,
+                nanoUsd);
     }
 
     public Usage withCacheRead(long tokens) {
         return new Usage(
-                input, tokens, cacheWrite, cacheWriteLong, audioInput, output, reasoning, audioOutput, nanoUsd);
+                input,
+                tokens,
+                cacheWrite,
+                cacheWriteLong,
+                audioInput,
+                imageInput,
+                output,
+                reasoning,
+                audioOutput,
+                imageOutput,
+                nanoUsd);
     }
 
     public Usage withCacheWrite(long tokens) {
-        return new Usage(input, cacheRead, tokens, cacheWriteLong, audioInput, output, reasoning, audioOutput, nanoUsd);
+        return new Usage(
+                input,
+                cacheRead,
+                tokens,
+                cacheWriteLong,
+                audioInput,
+                imageInput,
+                output,
+                reasoning,
+                audioOutput,
+                imageOutput,
+                nanoUsd);
     }
 
     public Usage withCacheWriteLong(long tokens) {
-        return new Usage(input, cacheRead, cacheWrite, tokens, audioInput, output, reasoning, audioOutput, nanoUsd);
+        return new Usage(
+                input,
+                cacheRead,
+                cacheWrite,
+                tokens,
+                audioInput,
+                imageInput,
+                output,
+                reasoning,
+                audioOutput,
+                imageOutput,
+                nanoUsd);
     }
 
     public Usage withAudioInput(long tokens) {
-        return new Usage(input, cacheRead, cacheWrite, cacheWriteLong, tokens, output, reasoning, audioOutput, nanoUsd);
+        return new Usage(
+                input,
+                cacheRead,
+                cacheWrite,
+                cacheWriteLong,
+                tokens,
+                imageInput,
+                output,
+                reasoning,
+                audioOutput,
+                imageOutput,
+                nanoUsd);
+    }
+
+    public Usage withImageInput(long tokens) {
+        return new Usage(
+                input,
+                cacheRead,
+                cacheWrite,
+                cacheWriteLong,
+                audioInput,
+                tokens,
+                output,
+                reasoning,
+                audioOutput,
+                imageOutput,
+                nanoUsd);
+    }
+
+    public Usage withOutput(long tokens) {
+        return new Usage(
+                input,
+                cacheRead,
+                cacheWrite,
+                cacheWriteLong,
+                audioInput,
+                imageInput,
+                tokens,
+                reasoning,
+                audioOutput,
+                imageOutput,
+                nanoUsd);
     }
 
     public Usage withReasoning(long tokens) {
         return new Usage(
-                input, cacheRead, cacheWrite, cacheWriteLong, audioInput, output, tokens, audioOutput, nanoUsd);
+                input,
+                cacheRead,
+                cacheWrite,
+                cacheWriteLong,
+                audioInput,
+                imageInput,
+                output,
+                tokens,
+                audioOutput,
+                imageOutput,
+                nanoUsd);
     }
 
     public Usage withAudioOutput(long tokens) {
-        return new Usage(input, cacheRead, cacheWrite, cacheWriteLong, audioInput, output, reasoning, tokens, nanoUsd);
+        return new Usage(
+                input,
+                cacheRead,
+                cacheWrite,
+                cacheWriteLong,
+                audioInput,
+                imageInput,
+                output,
+                reasoning,
+                tokens,
+                imageOutput,
+                nanoUsd);
+    }
+
+    public Usage withImageOutput(long tokens) {
+        return new Usage(
+                input,
+                cacheRead,
+                cacheWrite,
+                cacheWriteLong,
+                audioInput,
+                imageInput,
+                output,
+                reasoning,
+                audioOutput,
+                tokens,
+                nanoUsd);
     }
 
     public Usage withNanoUsd(OptionalLong reported) {
         return new Usage(
-                input, cacheRead, cacheWrite, cacheWriteLong, audioInput, output, reasoning, audioOutput, reported);
+                input,
+                cacheRead,
+                cacheWrite,
+                cacheWriteLong,
+                audioInput,
+                imageInput,
+                output,
+                reasoning,
+                audioOutput,
+                imageOutput,
+                reported);
     }
 
     /** All of the prompt. */
     public long allInput() {
-        return input + cacheRead + cacheWrite + cacheWriteLong + audioInput;
+        return input + cacheRead + cacheWrite + cacheWriteLong + audioInput + imageInput;
     }
 
     /** All of the answer. */
     public long allOutput() {
-        return output + reasoning + audioOutput;
+        return output + reasoning + audioOutput + imageOutput;
     }
 
     /** As a cost, without dollars: every token counts once, and it is told what of them a limit may weigh. */

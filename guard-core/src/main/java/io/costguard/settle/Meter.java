@@ -54,6 +54,11 @@ public final class Meter implements Dialect.ResponseReader {
     /** What was reported last as something that is no count. */
     private final Set<String> nonsense = new HashSet<>();
 
+    /** Of the count that was told last in an object with kinds. */
+    private String kind = "";
+
+    private @Nullable Field ofKind;
+
     private final StringBuilder error = new StringBuilder();
     private @Nullable Framing framing;
     /** In UTF-8. */
@@ -207,6 +212,28 @@ public final class Meter implements Dialect.ResponseReader {
         } else {
             nonsense.add(name);
         }
+    }
+
+    @Override
+    public void kind(String name) {
+        heard = true;
+        kind = name;
+    }
+
+    @Override
+    public void ofKind(Field value) {
+        heard = true;
+        ofKind = value;
+    }
+
+    @Override
+    public void kindEnds(String name) {
+        heard = true;
+        if (ofKind != null) {
+            part(name + "." + kind, ofKind);
+        }
+        kind = "";
+        ofKind = null;
     }
 
     @Override

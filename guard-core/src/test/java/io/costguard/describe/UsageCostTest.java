@@ -13,15 +13,17 @@ class UsageCostTest {
                 .withCacheWrite(200)
                 .withCacheWriteLong(40)
                 .withAudioInput(5)
+                .withImageInput(258)
                 .withReasoning(300)
-                .withAudioOutput(6);
+                .withAudioOutput(6)
+                .withImageOutput(1_290);
 
         assertThat(usage.cost(1))
                 .isEqualTo(Cost.requests(1)
-                        .input(1_255)
+                        .input(1_513)
                         .cacheRead(1_000)
                         .cacheWrite(240)
-                        .output(326)
+                        .output(1_616)
                         .reasoning(300));
     }
 

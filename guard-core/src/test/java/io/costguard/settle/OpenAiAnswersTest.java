@@ -46,6 +46,42 @@ class OpenAiAnswersTest {
     }
 
     @Test
+    void whatTheTotalHasBeyondAllThatIsToldIsReasoning() {
+        assertThat(usage("{'usage':{'prompt_tokens':20,'completion_tokens':424,'total_tokens':1016}}"))
+                .isEqualTo(Usage.of(20, 424).withReasoning(572));
+        assertThat(usage("{'usage':{'prompt_tokens':20,'completion_tokens':424,'total_tokens':1016,"
+                        + "'completion_tokens_details':{'reasoning_tokens':500}}}"))
+                .isEqualTo(Usage.of(20, 424).withReasoning(572));
+    }
+
+    @Test
+    void aTotalThatIsLessThanItsPartsTellsNothing() {
+        assertThat(usage("{'usage':{'prompt_tokens':20,'completion_tokens':4,'total_tokens':0}}"))
+                .isEqualTo(Usage.of(20, 4));
+    }
+
+    @Test
+    void whereThereIsNothingButATotalItIsTheInput() {
+        assertThat(metered("/embeddings", "application/json", "{'data':[],'usage':{'total_tokens':10}}")
+                        .usage())
+                .contains(Usage.of(10, 0));
+    }
+
+    @Test
+    void usageInTheChoiceOfAnEventIsRead() {
+        Metered metered = metered("/chat/completions", "text/event-stream", """
+                data: {'choices':[{'delta':{'content':'hi'}}]}
+
+                data: {'choices':[{'delta':{},'finish_reason':'stop','usage':{'prompt_tokens':9,'completion_tokens':4,'total_tokens':13,'cached_tokens':2}}]}
+
+                data: [DONE]
+
+                """);
+
+        assertThat(metered.usage()).contains(Usage.of(7, 4).withCacheRead(2));
+    }
+
+    @Test
     void audioThatACacheServedIsCountedOnce() {
         assertThat(usage("{'usage':{'prompt_tokens':100,'completion_tokens':1,"
                         + "'prompt_tokens_details':{'cached_tokens':64,'audio_tokens':90}}}"))
@@ -192,19 +228,39 @@ class OpenAiAnswersTest {
 
     @ParameterizedTest
     @CsvSource({
-        "/audio/transcriptions, transcript.text.done",
-        "/audio/speech, speech.audio.done",
-        "/images/generations, image_generation.completed",
-        "/images/edits, image_edit.completed",
+        "/audio/transcriptions, transcript.text.done, 40, 0, 0",
+        "/audio/speech, speech.audio.done, 0, 40, 0",
+        "/images/generations, image_generation.completed, 0, 0, 40",
+        "/images/edits, image_edit.completed, 0, 0, 40",
     })
-    void aStreamOfPicturesOrSoundEndsWithItsUsage(String path, String type) {
+    void aStreamOfPicturesOrSoundEndsWithItsUsage(String path, String type, long text, long sound, long pictures) {
         Metered metered = metered(
                 path,
                 "text/event-stream",
                 "data: {'type':'" + type + "','usage':{'input_tokens':9,'output_tokens':40,'total_tokens':49}}\n\n");
 
-        assertThat(metered.usage()).contains(Usage.of(9, 40));
+        assertThat(metered.usage())
+                .contains(Usage.of(9, text).withAudioOutput(sound).withImageOutput(pictures));
         assertThat(metered.state()).isEqualTo(Metered.State.COMPLETE);
+    }
+
+    @Test
+    void picturesAreToldApartInWhatWasGivenAndInWhatWasMade() {
+        assertThat(metered(
+                                "/images/edits",
+                                "application/json",
+                                "{'data':[],'usage':{'input_tokens':50,'output_tokens':1130,'total_tokens':1180,"
+                                        + "'input_tokens_details':{'text_tokens':10,'image_tokens':40},"
+                                        + "'output_tokens_details':{'text_tokens':74,'image_tokens':1056}}}")
+                        .usage())
+                .contains(Usage.of(10, 74).withImageInput(40).withImageOutput(1_056));
+    }
+
+    @Test
+    void whatACacheServedOfPicturesIsCountedOnce() {
+        assertThat(usage("{'usage':{'prompt_tokens':100,'completion_tokens':1,"
+                        + "'prompt_tokens_details':{'cached_tokens':64,'audio_tokens':10,'image_tokens':90}}}"))
+                .isEqualTo(Usage.of(0, 1).withCacheRead(64).withAudioInput(10).withImageInput(26));
     }
 
     @Test

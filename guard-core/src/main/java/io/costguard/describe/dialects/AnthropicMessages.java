@@ -88,23 +88,22 @@ final class AnthropicMessages implements Dialect {
                     "thinking.type")
             .andFiles(FILES.toArray(String[]::new));
 
+    /** What a usage counts. */
+    private static final List<String> COUNTS = List.of(
+            "input_tokens",
+            "output_tokens",
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+            "cache_creation.ephemeral_1h_input_tokens");
+
+    /**
+     * Of each time that the model was run for one answer. What they come to is billed; the usage itself leaves out those that summed up an earlier
+     * part of the conversation ("Compaction", understanding usage), or asked another model ("Advisor tool").
+     */
+    private static final String ITERATIONS = "iterations[].";
+
     private static final JsonPaths RESPONSE = JsonPaths.of(
-                    "usage.service_tier",
-                    "usage.input_tokens",
-                    "usage.output_tokens",
-                    "usage.cache_read_input_tokens",
-                    "usage.cache_creation_input_tokens",
-                    "usage.cache_creation.ephemeral_1h_input_tokens",
-                    "message.usage.service_tier",
-                    "message.usage.input_tokens",
-                    "message.usage.output_tokens",
-                    "message.usage.cache_read_input_tokens",
-                    "message.usage.cache_creation_input_tokens",
-                    "message.usage.cache_creation.ephemeral_1h_input_tokens",
-                    "stop_reason",
-                    "type",
-                    "error.type",
-                    "error.status")
+                    usagePaths("stop_reason", "type", "error.type", "error.status"))
             .andTexts(
                     "content[].text",
                     "content[].thinking",
@@ -113,6 +112,16 @@ final class AnthropicMessages implements Dialect {
                     "delta.thinking",
                     "delta.partial_json",
                     "completion");
+
+    /** {@code others}, and all of a usage in each of its places. */
+    private static String[] usagePaths(String... others) {
+        Stream<String> usage = Stream.of("usage.", "message.usage.")
+                .flatMap(place -> Stream.concat(
+                        Stream.of(place + "service_tier"),
+                        Stream.of(place, place + ITERATIONS)
+                                .flatMap(within -> COUNTS.stream().map(within::concat))));
+        return Stream.concat(usage, Stream.of(others)).toArray(String[]::new);
+    }
 
     @Override
     public boolean speaksFor(Target target) {
@@ -135,11 +144,11 @@ final class AnthropicMessages implements Dialect {
         return isOnVertex(target) ? "vertex" : "anthropic";
     }
 
-    /** Tokens of Vertex AI change from hour to hour; the project that they are of does not. */
+    /** On the paths of Vertex AI the project, whatever host offers them; else as {@link AccountKey} has it. */
     @Override
     public String apiKey(Target target, Function<String, Optional<String>> headers) {
         String project = isOnVertex(target) ? GoogleUrl.project(target) : "";
-        return project.isEmpty() ? Dialect.super.apiKey(target, headers) : project;
+        return project.isEmpty() ? AccountKey.of(Dialect.super.apiKey(target, headers), target) : project;
     }
 
     /** On Vertex AI, a model's date comes after an {@code @}: the name is made that which Anthropic gives it. */
@@ -193,6 +202,8 @@ final class AnthropicMessages implements Dialect {
         String path = field.path();
         if (path.endsWith(".service_tier")) {
             response.tier(field.text());
+        } else if (path.contains(ITERATIONS)) {
+            response.part(ITERATIONS + path.substring(path.lastIndexOf('.') + 1), field);
         } else if (path.startsWith("usage.") || path.startsWith("message.usage.")) {
             response.reported(path.substring(path.lastIndexOf('.') + 1), field);
         } else if (path.equals("error.type") || path.equals("error.status")) {
@@ -208,12 +219,16 @@ final class AnthropicMessages implements Dialect {
 
     @Override
     public Usage usage(Map<String, Long> counts) {
-        long written = counts.getOrDefault("cache_creation_input_tokens", 0L);
-        long forAnHour = Math.min(written, counts.getOrDefault("ephemeral_1h_input_tokens", 0L));
-        return Usage.of(counts.getOrDefault("input_tokens", 0L), counts.getOrDefault("output_tokens", 0L))
-                .withCacheRead(counts.getOrDefault("cache_read_input_tokens", 0L))
+        long written = count(counts, "cache_creation_input_tokens");
+        long forAnHour = Math.min(written, count(counts, "ephemeral_1h_input_tokens"));
+        return Usage.of(count(counts, "input_tokens"), count(counts, "output_tokens"))
+                .withCacheRead(count(counts, "cache_read_input_tokens"))
                 .withCacheWrite(written - forAnHour)
                 .withCacheWriteLong(forAnHour);
+    }
+
+    private static long count(Map<String, Long> counts, String name) {
+        return Math.max(counts.getOrDefault(name, 0L), counts.getOrDefault(ITERATIONS + name, 0L));
     }
 
     @Override

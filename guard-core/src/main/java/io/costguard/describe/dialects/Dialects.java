@@ -18,6 +18,7 @@ public final class Dialects {
             new OpenAiAudio(),
             new AnthropicMessages(),
             new Gemini(),
+            new GeminiInteractions(),
             new Cohere(),
             new Ollama(),
             new LlamaCpp(),

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -23,14 +24,14 @@ import java.util.stream.Stream;
  * served are among those of the prompt; thinking comes on top of the answer, and what Google's own tools fetched on top of the prompt
  * ("UsageMetadata").
  */
-final class Gemini implements Dialect {
+class Gemini implements Dialect {
     private static final Pattern ANSWER =
             Pattern.compile(".*/(?:models|tunedModels|endpoints)/[^/]+:(?:generateContent|streamGenerateContent)");
     private static final Pattern EMBEDDING = Pattern.compile(
             ".*/models/[^/]+:(?:embedContent|batchEmbedContents)|.*/publishers/google/models/[^/]*embedding[^/]*:predict");
 
     /** A turn has one more than its text ("Understand and count tokens", of a chat). */
-    private static final long TOKENS_A_TEXT = 1;
+    static final long TOKENS_A_TEXT = 1;
 
     /** As seen of thoughts that are sent along with the next turn. */
     private static final long SIGNATURE_A_TOKEN = 7;
@@ -54,6 +55,7 @@ final class Gemini implements Dialect {
             "tools[].functionDeclarations.**",
             "generationConfig.maxOutputTokens",
             "generationConfig.candidateCount",
+            "generationConfig.responseModalities[]",
             "generationConfig.mediaResolution",
             "generationConfig.responseSchema.**",
             "generationConfig.responseJsonSchema.**",
@@ -73,6 +75,16 @@ final class Gemini implements Dialect {
             .andFiles(FILES.keySet().toArray(String[]::new))
             .andEnds(PARTS.keySet().toArray(String[]::new));
 
+    /** Of which kinds the tokens are ("ModalityTokenCount"): these, of those that have prices of their own. */
+    private static final String AUDIO = "AUDIO";
+
+    private static final String IMAGE = "IMAGE";
+    private static final Set<String> KINDS = Set.of(AUDIO, IMAGE);
+    static final String OF_PROMPT = "usageMetadata.promptTokensDetails[]";
+    private static final String OF_EMBEDDED = "usageMetadata.promptTokenDetails[]";
+    static final String OF_CACHE = "usageMetadata.cacheTokensDetails[]";
+    static final String OF_ANSWER = "usageMetadata.candidatesTokensDetails[]";
+
     private static final JsonPaths RESPONSE_PATHS = JsonPaths.of(
                     "usageMetadata.serviceTier",
                     "usageMetadata.trafficType",
@@ -84,7 +96,16 @@ final class Gemini implements Dialect {
                     "predictions[].embeddings.statistics.token_count",
                     "candidates[].finishReason",
                     "promptFeedback.blockReason",
-                    "error.status")
+                    "error.status",
+                    OF_PROMPT + ".modality",
+                    OF_PROMPT + ".tokenCount",
+                    OF_EMBEDDED + ".modality",
+                    OF_EMBEDDED + ".tokenCount",
+                    OF_CACHE + ".modality",
+                    OF_CACHE + ".tokenCount",
+                    OF_ANSWER + ".modality",
+                    OF_ANSWER + ".tokenCount")
+            .andEnds(OF_PROMPT, OF_EMBEDDED, OF_CACHE, OF_ANSWER)
             .andTexts(
                     "candidates[].content.parts[].text",
                     "candidates[].content.parts[].functionCall.**",
@@ -128,10 +149,32 @@ final class Gemini implements Dialect {
 
     @Override
     public void target(Target target, RequestReader request) {
-        request.model(GoogleUrl.model(target));
+        String model = GoogleUrl.model(target);
+        model(model, request);
         if (isEmbedding(target)) {
             request.noOutput();
         }
+    }
+
+    /** Models of pictures make these without being asked to ("Image generation"). */
+    static void model(String name, RequestReader request) {
+        request.model(name);
+        if (name.contains("image")) {
+            request.outputKind(Media.Kind.PICTURE);
+        }
+    }
+
+    static void outputKind(String modality, RequestReader request) {
+        switch (modality.toUpperCase(Locale.ROOT)) {
+            case AUDIO -> request.outputKind(Media.Kind.SOUND);
+            case IMAGE -> request.outputKind(Media.Kind.PICTURE);
+            default -> {}
+        }
+    }
+
+    static void kind(String modality, ResponseReader response) {
+        String kind = modality.toUpperCase(Locale.ROOT);
+        response.kind(KINDS.contains(kind) ? kind : "other");
     }
 
     @Override
@@ -158,6 +201,7 @@ final class Gemini implements Dialect {
             case "serviceTier" -> request.tier(field);
             case "generationConfig.maxOutputTokens" -> request.outputCap(field.count());
             case "generationConfig.candidateCount" -> request.choices(field.count());
+            case "generationConfig.responseModalities[]" -> outputKind(field.text(), request);
             case "contents[].parts[].mediaResolution.level" -> request.detail(field.text());
             case "generationConfig.mediaResolution" -> request.detailOfAll(field.text());
             case "contents[].parts[].thoughtSignature" ->
@@ -178,6 +222,14 @@ final class Gemini implements Dialect {
     @Override
     public void response(Field field, ResponseReader response) {
         switch (field.path()) {
+            case OF_PROMPT + ".modality", OF_EMBEDDED + ".modality", OF_CACHE + ".modality", OF_ANSWER + ".modality" ->
+                kind(field.text(), response);
+            case OF_PROMPT + ".tokenCount",
+                    OF_EMBEDDED + ".tokenCount",
+                    OF_CACHE + ".tokenCount",
+                    OF_ANSWER + ".tokenCount" -> response.ofKind(field);
+            case OF_PROMPT, OF_EMBEDDED -> response.kindEnds(OF_PROMPT);
+            case OF_CACHE, OF_ANSWER -> response.kindEnds(field.path());
             case "usageMetadata.promptTokenCount",
                     "usageMetadata.cachedContentTokenCount",
                     "usageMetadata.toolUsePromptTokenCount",
@@ -201,10 +253,27 @@ final class Gemini implements Dialect {
     public Usage usage(Map<String, Long> counts) {
         long prompt = counts.getOrDefault("promptTokenCount", 0L);
         long cached = Math.min(prompt, counts.getOrDefault("cachedContentTokenCount", 0L));
+        long uncached = prompt - cached;
+        long audio = Math.min(uncached, uncached(AUDIO, counts));
+        long pictures = Math.min(uncached - audio, uncached(IMAGE, counts));
         long fetched = counts.getOrDefault("toolUsePromptTokenCount", 0L);
-        return Usage.of(prompt - cached + fetched, counts.getOrDefault("candidatesTokenCount", 0L))
+
+        long answer = counts.getOrDefault("candidatesTokenCount", 0L);
+        long spoken = Math.min(answer, counts.getOrDefault(OF_ANSWER + "." + AUDIO, 0L));
+        long drawn = Math.min(answer - spoken, counts.getOrDefault(OF_ANSWER + "." + IMAGE, 0L));
+        return Usage.of(uncached - audio - pictures + fetched, answer - spoken - drawn)
                 .withCacheRead(cached)
-                .withReasoning(counts.getOrDefault("thoughtsTokenCount", 0L));
+                .withAudioInput(audio)
+                .withImageInput(pictures)
+                .withReasoning(counts.getOrDefault("thoughtsTokenCount", 0L))
+                .withAudioOutput(spoken)
+                .withImageOutput(drawn);
+    }
+
+    /** Of what no cache served. */
+    private static long uncached(String kind, Map<String, Long> counts) {
+        long ofCache = counts.getOrDefault(OF_CACHE + "." + kind, 0L);
+        return Math.max(0, counts.getOrDefault(OF_PROMPT + "." + kind, 0L) - ofCache);
     }
 
     @Override

@@ -43,9 +43,11 @@ abstract class OpenAi implements Dialect {
     private static final String CACHE_READ = "cacheRead";
     private static final String CACHE_WRITE = "cacheWrite";
     private static final String AUDIO_INPUT = "audioInput";
+    private static final String IMAGE_INPUT = "imageInput";
     private static final String OUTPUT = "output";
     private static final String REASONING = "reasoning";
-    private static final String AUDIO_OUTPUT = "audioOutput";
+    static final String AUDIO_OUTPUT = "audioOutput";
+    static final String IMAGE_OUTPUT = "imageOutput";
     private static final String TOTAL = "total";
     private static final String NANO_USD = "nanoUsd";
     private static final String UPSTREAM_NANO_USD = "upstreamNanoUsd";
@@ -67,11 +69,15 @@ abstract class OpenAi implements Dialect {
             Map.entry("prompt_tokens_details.audio_tokens", AUDIO_INPUT),
             Map.entry("input_tokens_details.audio_tokens", AUDIO_INPUT),
             Map.entry("input_token_details.audio_tokens", AUDIO_INPUT), // of a transcription
+            Map.entry("prompt_tokens_details.image_tokens", IMAGE_INPUT),
+            Map.entry("input_tokens_details.image_tokens", IMAGE_INPUT),
             Map.entry("completion_tokens_details.reasoning_tokens", REASONING),
             Map.entry("output_tokens_details.reasoning_tokens", REASONING),
             Map.entry("reasoning_tokens", REASONING), // Perplexity ("Pricing", deep research)
             Map.entry("completion_tokens_details.audio_tokens", AUDIO_OUTPUT),
-            Map.entry("output_tokens_details.audio_tokens", AUDIO_OUTPUT));
+            Map.entry("output_tokens_details.audio_tokens", AUDIO_OUTPUT),
+            Map.entry("completion_tokens_details.image_tokens", IMAGE_OUTPUT),
+            Map.entry("output_tokens_details.image_tokens", IMAGE_OUTPUT));
 
     /** OpenRouter's ("Usage Accounting"), Perplexity's as recorded, and xAI's ("Cost Tracking"). */
     private static final List<String> MONEY =
@@ -145,22 +151,9 @@ abstract class OpenAi implements Dialect {
         }
     }
 
-    /**
-     * Of Azure, the resource where the key is a token of an hour ("How to configure Azure OpenAI with Microsoft Entra ID"); of Bedrock and of
-     * Vertex AI, what their own paths go by.
-     */
     @Override
     public String apiKey(Target target, Function<String, Optional<String>> headers) {
-        String key = Dialect.super.apiKey(target, headers);
-        return switch (target.provider()) {
-            case "azure" -> key.startsWith("eyJ") ? target.host() : key;
-            case "bedrock" -> AwsKey.of(key, target);
-            case "vertex" -> {
-                String project = GoogleUrl.project(target);
-                yield project.isEmpty() ? key : project;
-            }
-            default -> key;
-        };
+        return AccountKey.of(Dialect.super.apiKey(target, headers), target);
     }
 
     static void message(RequestReader request) {
@@ -226,27 +219,35 @@ abstract class OpenAi implements Dialect {
     /**
      * Details are parts of a figure, unless they come to more than it: Azure AI Foundry's cached tokens are not in that of the prompt, as
      * recorded; or unless the total shows that they are not: xAI's reasoning is not in that of the answer, in chat ("Consumption and Rate Limits").
+     * What a total has beyond all that is told was thought: Gemini tells nothing else of it on OpenAI's path (Clarifai/clarifai-python#978). Where
+     * there is nothing but a total, it is the prompt's: of Voyage AI's embeddings ("Text embedding models").
      */
     @Override
-    public final Usage usage(Map<String, Long> counts) {
-        long input = counts.getOrDefault(INPUT, 0L);
+    public Usage usage(Map<String, Long> counts) {
+        long total = counts.getOrDefault(TOTAL, 0L);
+        boolean isOnlyTotal = !counts.containsKey(INPUT) && !counts.containsKey(OUTPUT);
+        long input = isOnlyTotal ? total : counts.getOrDefault(INPUT, 0L);
         long cacheRead = counts.getOrDefault(CACHE_READ, 0L);
         long cacheWrite = counts.getOrDefault(CACHE_WRITE, 0L);
         long uncached = cacheRead + cacheWrite > input ? input : input - cacheRead - cacheWrite;
         long audioInput = Math.min(uncached, counts.getOrDefault(AUDIO_INPUT, 0L));
+        long imageInput = Math.min(uncached - audioInput, counts.getOrDefault(IMAGE_INPUT, 0L));
 
         long output = counts.getOrDefault(OUTPUT, 0L);
-        long reasoning = counts.getOrDefault(REASONING, 0L);
-        long beyond = counts.getOrDefault(TOTAL, 0L) - input - output;
-        long answer = reasoning > output || beyond >= reasoning ? output : output - reasoning;
+        long told = counts.getOrDefault(REASONING, 0L);
+        long answer = told > output || total - input - output >= told ? output : output - told;
         long audioOutput = Math.min(answer, counts.getOrDefault(AUDIO_OUTPUT, 0L));
+        long imageOutput = Math.min(answer - audioOutput, counts.getOrDefault(IMAGE_OUTPUT, 0L));
+        long reasoning = Math.max(told, total - uncached - cacheRead - cacheWrite - answer);
 
-        return Usage.of(uncached - audioInput, answer - audioOutput)
+        return Usage.of(uncached - audioInput - imageInput, answer - audioOutput - imageOutput)
                 .withCacheRead(cacheRead)
                 .withCacheWrite(cacheWrite)
                 .withAudioInput(audioInput)
+                .withImageInput(imageInput)
                 .withReasoning(reasoning)
                 .withAudioOutput(audioOutput)
+                .withImageOutput(imageOutput)
                 .withNanoUsd(nanoUsd(counts));
     }
 

@@ -1,7 +1,10 @@
 package io.costguard.describe.dialects;
 
+import io.costguard.Cost;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
+import io.costguard.describe.Media;
+import io.costguard.describe.Target;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.OptionalLong;
@@ -12,6 +15,8 @@ import java.util.OptionalLong;
  * read, and the recording is not.
  */
 final class OpenAiAudio extends OpenAi {
+    private static final String SPEECH = "/audio/speech";
+
     /** A second has 20 ("Managing costs", audio in what the model says), and at least some ten letters; one each was measured. */
     private static final long SPOKEN_TOKENS_A_BYTE = 2;
 
@@ -23,7 +28,15 @@ final class OpenAiAudio extends OpenAi {
     private static final JsonPaths EVENT = paths(List.of("usage"), "type").andTexts("delta");
 
     OpenAiAudio() {
-        super("/audio/transcriptions", "/audio/translations", "/audio/speech");
+        super("/audio/transcriptions", "/audio/translations", SPEECH);
+    }
+
+    @Override
+    public void target(Target target, RequestReader request) {
+        super.target(target, request);
+        if (target.path().endsWith(SPEECH)) {
+            request.outputKind(Media.Kind.SOUND);
+        }
     }
 
     @Override
@@ -66,8 +79,14 @@ final class OpenAiAudio extends OpenAi {
 
     @Override
     void answer(Field field, ResponseReader response) {
-        if (field.text().equals("transcript.text.done") || field.text().equals("speech.audio.done")) {
-            response.end();
+        switch (field.text()) {
+            case "transcript.text.done" -> response.end();
+            case "speech.audio.done" -> {
+                // All that was spoken, however much that is.
+                response.reported(AUDIO_OUTPUT, OptionalLong.of(Cost.MAX_AMOUNT));
+                response.end();
+            }
+            default -> {}
         }
     }
 }

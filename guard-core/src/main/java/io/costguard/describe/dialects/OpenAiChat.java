@@ -18,6 +18,7 @@ final class OpenAiChat extends OpenAi {
                     "max_completion_tokens",
                     "max_tokens",
                     "n",
+                    "modalities[]",
                     "messages[].role",
                     "messages[].name",
                     "messages[].content",
@@ -54,7 +55,10 @@ final class OpenAiChat extends OpenAi {
                     "choices[].message.tool_calls[].function.**",
                     "choices[].message.function_call.**");
 
-    private static final JsonPaths EVENT = paths(USAGE, "object", "x_groq.error")
+    /** Moonshot has it in the last event's choice, unless it is asked for in its own place (earendil-works/pi#2017). */
+    private static final List<String> USAGE_OF_EVENT = List.of("usage", "x_groq.usage", "choices[].usage");
+
+    private static final JsonPaths EVENT = paths(USAGE_OF_EVENT, "object", "x_groq.error")
             .andTexts(
                     "choices[].delta.content",
                     "choices[].delta.content[].text",
@@ -83,6 +87,13 @@ final class OpenAiChat extends OpenAi {
             case TIER -> request.tier(field);
             case "max_completion_tokens", "max_tokens" -> request.outputCap(field.count());
             case "n" -> request.choices(field.count());
+            case "modalities[]" -> {
+                switch (field.text()) {
+                    case "audio" -> request.outputKind(Media.Kind.SOUND);
+                    case "image" -> request.outputKind(Media.Kind.PICTURE); // OpenRouter ("Image generation")
+                    default -> {}
+                }
+            }
             case "messages[].role" -> message(request);
             case "messages[].content[].image_url", "messages[].content[].image_url.url" ->
                 request.media(Media.of(field.value(), Media.Kind.PICTURE));

@@ -3,7 +3,10 @@ package io.costguard.describe.dialects;
 import io.costguard.describe.Field;
 import io.costguard.describe.JsonPaths;
 import io.costguard.describe.Media;
+import io.costguard.describe.Target;
+import io.costguard.describe.Usage;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 
 /**
@@ -32,6 +35,12 @@ final class OpenAiImages extends OpenAi {
 
     OpenAiImages() {
         super("/images/generations", "/images/edits", "/images/variations");
+    }
+
+    @Override
+    public void target(Target target, RequestReader request) {
+        super.target(target, request);
+        request.outputKind(Media.Kind.PICTURE);
     }
 
     @Override
@@ -72,6 +81,13 @@ final class OpenAiImages extends OpenAi {
     @Override
     public JsonPaths responsePaths() {
         return RESPONSE;
+    }
+
+    /** What is made is pictures, but for what is told to be text: {@code gpt-image-1} tells nothing of it, as it makes nothing else. */
+    @Override
+    public Usage usage(Map<String, Long> counts) {
+        Usage usage = super.usage(counts);
+        return counts.containsKey(IMAGE_OUTPUT) ? usage : usage.withOutput(0).withImageOutput(usage.output());
     }
 
     @Override

@@ -56,7 +56,13 @@ class NativeDialectsTest {
         VERTEX + "anthropic/models/claude-sonnet-4-5@20250929:rawPredict, vertex",
         VERTEX + "anthropic/models/claude-sonnet-4-5@20250929:streamRawPredict, vertex",
         VERTEX + "anthropic/models/count-tokens:rawPredict, ",
+        "https://generativelanguage.googleapis.com/v1beta/interactions, gemini",
+        "https://generativelanguage.googleapis.com/v1beta/interactions/1/cancel, ",
+        "https://api.example.com/v1/interactions, ",
         "https://api.anthropic.com/v1/complete, anthropic",
+        "https://bedrock-mantle.us-east-1.api.aws/anthropic/v1/messages, bedrock",
+        "https://bedrock-mantle.us-east-1.api.aws/v1/responses, bedrock",
+        "https://bedrock-runtime-fips.us-east-1.amazonaws.com/openai/v1/chat/completions, bedrock",
         "https://api.anthropic.com/v1/messages/count_tokens, ",
         "https://api.cohere.com/v1/chat, cohere",
         "https://api.cohere.ai/v2/rerank, cohere",
@@ -113,6 +119,10 @@ class NativeDialectsTest {
         VERTEX + "google/models/gemini-2.5-pro:generateContent, authorization, Bearer hourly, mine",
         "https://aiplatform.googleapis.com/v1/publishers/google/models/m:generateContent?key=k, accept, x, k",
         CLAUDE_ON_VERTEX + ", authorization, Bearer hourly, mine",
+        "https://res.services.ai.azure.com/anthropic/v1/messages, authorization, Bearer eyJ0eXAi.of.an-hour, res.services.ai.azure.com",
+        "https://res.services.ai.azure.com/anthropic/v1/messages, x-api-key, k, k",
+        "https://bedrock-mantle.us-east-1.api.aws/anthropic/v1/messages, authorization, "
+                + "'AWS4-HMAC-SHA256 Credential=ASIAY34FZKBOKMUTVV7A/20261124/us-east-1/bedrock/aws4_request, Signature=1', 609629065308",
         "https://api.anthropic.com/v1/complete, x-api-key, k, k",
         COHERE + ", authorization, Bearer k, k",
         OLLAMA + ", accept, x, ''"
@@ -247,6 +257,31 @@ class NativeDialectsTest {
             assertThat(usage(MESSAGES, body))
                     .isEqualTo(Usage.of(3, 5).withCacheWrite(40).withCacheWriteLong(60));
         }
+    }
+
+    @Test
+    void eachTimeThatAnthropicRanAModelIsCountedThoughItsUsageLeavesSomeOut() {
+        String usage =
+                "{\"input_tokens\":23000,\"output_tokens\":1000,\"cache_creation_input_tokens\":7,\"iterations\":["
+                        + "{\"type\":\"compaction\",\"input_tokens\":180000,\"output_tokens\":3500,\"cache_read_input_tokens\":20},"
+                        + "{\"type\":\"message\",\"input_tokens\":23000,\"output_tokens\":1000,\"cache_creation_input_tokens\":7,"
+                        + "\"cache_creation\":{\"ephemeral_1h_input_tokens\":7}}]}";
+
+        for (String body : List.of("{\"usage\":" + usage + "}", "{\"message\":{\"usage\":" + usage + "}}")) {
+            assertThat(usage(MESSAGES, body))
+                    .isEqualTo(Usage.of(203_000, 4_500).withCacheRead(20).withCacheWriteLong(7));
+        }
+    }
+
+    @Test
+    void anAnswerOfAnthropicsThatTookOneRunIsCountedOnce() {
+        assertThat(usage(
+                        MESSAGES,
+                        "{\"usage\":{\"input_tokens\":10,\"output_tokens\":5,"
+                                + "\"iterations\":[{\"type\":\"message\",\"input_tokens\":10,\"output_tokens\":5}]}}"))
+                .isEqualTo(Usage.of(10, 5));
+        assertThat(usage(MESSAGES, "{\"usage\":{\"input_tokens\":10,\"output_tokens\":5,\"iterations\":null}}"))
+                .isEqualTo(Usage.of(10, 5));
     }
 
     @Test
@@ -436,6 +471,15 @@ class NativeDialectsTest {
         public void part(String name, Field value) {
             counts.merge(name, value.count().orElseThrow(), Long::sum);
         }
+
+        @Override
+        public void kind(String name) {}
+
+        @Override
+        public void ofKind(Field value) {}
+
+        @Override
+        public void kindEnds(String name) {}
 
         @Override
         public void text(String text) {}

@@ -400,6 +400,63 @@ class OpenAiTest {
                 .hasValue(5_000_000);
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "OPENAI/chat/completions | {'model':'m','max_tokens':1000} | 2000000",
+                "OPENAI/chat/completions | {'model':'m','max_tokens':1000,'modalities':['text']} | 2000000",
+                "OPENAI/chat/completions | {'model':'m','max_tokens':1000,'modalities':['text','audio']} | 8000000",
+                "OPENAI/chat/completions | {'model':'m','max_tokens':1000,'modalities':['image','text']} | 30000000",
+                "OPENAI/chat/completions | {'model':'same','max_tokens':1000,'modalities':['image','audio']} | 2000000",
+                "OPENAI/images/generations | {'model':'m','quality':'low'} | 12240000",
+                "OPENAI/audio/speech | {'model':'m','input':'hello'} | 80000",
+                "GEMINI/m:generateContent | {'generationConfig':{'maxOutputTokens':1000}} | 2000000",
+                "GEMINI/m:generateContent | {'generationConfig':{'maxOutputTokens':1000,'responseModalities':['TEXT','IMAGE']}} | 30000000",
+                "GEMINI/m:generateContent | {'generation_config':{'max_output_tokens':1000,'response_modalities':'Audio'}} | 8000000",
+                "GEMINI/m-image:generateContent | {'generationConfig':{'maxOutputTokens':1000}} | 30000000",
+            })
+    void theEstimateIsOfTheDearestKindThatTheAnswerMayBe(String url, String body, long nanoUsd) throws IOException {
+        String prices = "'input_cost_per_token':0,'output_cost_per_token':2e-6";
+        String kinds = prices + ",'output_cost_per_audio_token':8e-6,'output_cost_per_image_token':30e-6";
+        String list = "{'m':{" + kinds + "},'m-image':{" + kinds + "},'same':{" + prices + "}}";
+
+        assertThat(estimate(url, body, list)).hasValue(nanoUsd);
+    }
+
+    @Test
+    void soundAndPicturesOfThePromptHaveTheirOwnPricesInTheEstimateToo() throws IOException {
+        String list =
+                "{'m':{'input_cost_per_token':0,'input_cost_per_audio_token':4e-5,'input_cost_per_image_token':1e-5}}";
+        String body = "{'model':'m','max_tokens':1,'messages':[{'role':'user','content':[#]}]}";
+        String picture = "{'type':'image_url','image_url':{'url':'https://example.com/a.png'}}";
+        String sound = "{'type':'input_audio','input_audio':{'data':'" + "A".repeat(40_000) + "'}}";
+        String url = "OPENAI/chat/completions";
+
+        long text = read(OPENAI + "/chat/completions", body.replace("#", "")).inputTokens();
+        long seen =
+                read(OPENAI + "/chat/completions", body.replace("#", picture)).inputTokens() - text;
+        long heard =
+                read(OPENAI + "/chat/completions", body.replace("#", sound)).inputTokens() - text;
+        assertThat(seen).isPositive();
+        assertThat(heard).isPositive();
+        assertThat(estimate(url, body.replace("#", ""), list)).hasValue(0);
+        assertThat(estimate(url, body.replace("#", picture + "," + sound), list))
+                .hasValue(seen * 10_000 + heard * 40_000);
+    }
+
+    private static OptionalLong estimate(String place, String body, String list) throws IOException {
+        String url = place.replace("OPENAI", OPENAI)
+                .replace("GEMINI", "https://generativelanguage.googleapis.com/v1beta/models");
+        Estimator priced = new Estimator(
+                PriceList.parse(new ByteArrayInputStream(list.replace('\'', '"').getBytes(StandardCharsets.UTF_8))));
+        RequestFacts facts = priced.read(
+                dialect(url),
+                Target.of("POST", URI.create(url)),
+                body.replace('\'', '"').getBytes(StandardCharsets.UTF_8));
+        return priced.estimate(facts, 0, OptionalLong.empty()).givenNanoUsd();
+    }
+
     private static OptionalLong nanoUsd(Estimator estimator, String members) {
         String url = OPENAI + "/chat/completions";
         byte[] body = ("{" + members + ",'max_tokens':1000}").replace('\'', '"').getBytes(StandardCharsets.UTF_8);
