@@ -516,7 +516,7 @@ local function rareFunctions(q, now)
       if version ~= 1 then
         return nil, head and OTHER_VERSION or DAMAGED
       end
-      local from, whole = 1, true
+      local from, whole, unknown = 1, true, false
       local function read(format)
         if from + struct.size(format) - 1 > #value then
           whole = false
@@ -529,6 +529,7 @@ local function rareFunctions(q, now)
       local function add(named, balance, added)
         local its = named[1] and named[1] % 8
         local limit = { id = named[1], kind = its, parts = named[2], balance = balance[1], era = balance[2], added = added }
+        unknown = unknown or (its and its > IN_FLIGHT)
         if its then
           order[#order + 1], known[named[1] - its + (its == LONG and BUCKET or its)] = limit, limit
         end
@@ -566,7 +567,9 @@ local function rareFunctions(q, now)
       for i = 1, #order do
         whole = whole and (order[i].kind ~= BUCKET or order[i].parts > 0)
       end
-      if not whole then
+      if unknown then
+        return nil, OTHER_VERSION
+      elseif not whole then
         return nil, DAMAGED
       end
     end
