@@ -124,6 +124,7 @@ public final class BudgetFile {
         LocatedJson algorithm = members.remove("algorithm");
         LocatedJson burst = members.remove("burst");
         LocatedJson weights = members.remove("weights");
+        LocatedJson coolDown = members.remove("coolDown");
         if (algorithm != null) {
             String text = algorithm.text("'algorithm'");
             limit = switch (text) {
@@ -149,10 +150,13 @@ public final class BudgetFile {
         if (weights != null) {
             limit = limit.weighing(weights(weights));
         }
+        if (coolDown != null) {
+            limit = limit.coolDown(coolDown.parsed("'coolDown'", "PT10M", Duration::parse));
+        }
         for (Map.Entry<String, LocatedJson> unknown : members.entrySet()) {
             throw unknown.getValue()
                     .bad("unknown member '" + unknown.getKey() + "' of a limit; there are requests, tokens,"
-                            + " inputTokens, outputTokens or usd, and per, algorithm, zone, burst and weights; or concurrentCalls"
+                            + " inputTokens, outputTokens or usd, and per, algorithm, zone, burst, weights and coolDown; or concurrentCalls"
                             + " alone");
         }
         return limit;

@@ -37,6 +37,8 @@ import java.util.Set;
  * costs, from when it is let go until its permit is settled, released or closed, or its body is closed; a call that nothing is heard of any
  * more, as its process died, for as long as the guard's {@code lease} and up to a fifteenth of it.
  *
+ * <p>A limit may have a {@link #coolDown cool-down}: who runs into it stays away for a while, whatever comes back meanwhile.
+ *
  * <p>Every token counts 1, unless {@link #weighing(Weights)} says otherwise. The amount, the capacity, and all that is told of the balance
  * ({@link Denial}, {@link LimitStatus}) are in tokens as they weigh.
  */
@@ -55,6 +57,7 @@ public final class Limit {
     private final boolean burstGiven;
     private final boolean correctedByProvider;
     private final Weights weights;
+    private final Duration coolDown;
     private final String name;
 
     private Limit(
@@ -65,7 +68,8 @@ public final class Limit {
             long burst,
             boolean burstGiven,
             boolean correctedByProvider,
-            Weights weights) {
+            Weights weights,
+            Duration coolDown) {
         this.unit = unit;
         this.amount = amount;
         this.window = window;
@@ -74,6 +78,7 @@ public final class Limit {
         this.burstGiven = burstGiven;
         this.correctedByProvider = correctedByProvider;
         this.weights = weights;
+        this.coolDown = coolDown;
         this.name = unit.label() + qualifier();
     }
 
@@ -204,13 +209,7 @@ public final class Limit {
 
         /** Per {@code length}, from a millisecond to 366 days, in whole microseconds. */
         public Limit per(Duration length) {
-            if (length.compareTo(Duration.ofMillis(1)) < 0 || length.compareTo(LONGEST_WINDOW) > 0) {
-                throw new IllegalArgumentException(
-                        "a limit's window must be from a millisecond to 366 days long, not " + length);
-            }
-            if (length.toNanos() % 1_000 != 0) {
-                throw new IllegalArgumentException("a limit's window must be whole microseconds, not " + length);
-            }
+            checkLength("a limit's window", length);
             Algorithm algorithm = length.compareTo(Duration.ofDays(1)) < 0
                     ? new Algorithm.TokenBucket()
                     : new Algorithm.FixedWindow(ZoneOffset.UTC);
@@ -218,7 +217,7 @@ public final class Limit {
         }
 
         private Limit limit(Window window, Algorithm algorithm) {
-            return new Limit(unit, amount, window, algorithm, amount, false, false, Weights.none());
+            return new Limit(unit, amount, window, algorithm, amount, false, false, Weights.none(), Duration.ZERO);
         }
     }
 
@@ -247,7 +246,7 @@ public final class Limit {
         if (capacity <= 0 || capacity > Cost.MAX_AMOUNT) {
             throw new IllegalArgumentException("a burst must be above 0 and below 2^53, not " + capacity);
         }
-        return new Limit(unit, amount, window, algorithm, capacity, true, correctedByProvider, weights);
+        return new Limit(unit, amount, window, algorithm, capacity, true, correctedByProvider, weights, coolDown);
     }
 
     /** {@link #burst(long)} for dollars. */
@@ -269,7 +268,7 @@ public final class Limit {
      * not there: what the provider has left is more than there will be, so that the lower of the two is never too low.
      */
     public Limit correctedByProvider() {
-        return new Limit(unit, amount, window, algorithm, burst, burstGiven, true, weights);
+        return new Limit(unit, amount, window, algorithm, burst, burstGiven, true, weights, coolDown);
     }
 
     /**
@@ -289,18 +288,44 @@ public final class Limit {
                 burst,
                 burstGiven,
                 correctedByProvider,
-                Objects.requireNonNull(weights));
+                Objects.requireNonNull(weights),
+                coolDown);
+    }
+
+    /**
+     * This limit with a cool-down: where a call asks more of it than is there, nobody goes for so long, of those that are counted together
+     * with it in this budget; what comes back meanwhile is there afterwards. Redis decides it, for the whole fleet.
+     *
+     * <p>It begins with the call that is denied, or has to wait for this limit, and calls that are denied while it lasts do not make it longer.
+     * It ends by itself, or with {@link CostGuard#reset}. A call that leaves others their share ({@link WhenExhausted#leaving}) begins none,
+     * nor does one that waits in line already, or {@link CostGuard#status}. In a budget that is a {@link Budget#dryRun()} it denies as little as
+     * the limit does, and is reported.
+     *
+     * @param length from a millisecond to 366 days, in whole microseconds
+     */
+    public Limit coolDown(Duration length) {
+        checkLength("a cool-down", length);
+        return new Limit(unit, amount, window, algorithm, burst, burstGiven, correctedByProvider, weights, length);
+    }
+
+    private static void checkLength(String what, Duration length) {
+        if (length.compareTo(Duration.ofMillis(1)) < 0 || length.compareTo(LONGEST_WINDOW) > 0) {
+            throw new IllegalArgumentException(what + " must be from a millisecond to 366 days long, not " + length);
+        }
+        if (length.toNanos() % 1_000 != 0) {
+            throw new IllegalArgumentException(what + " must be whole microseconds, not " + length);
+        }
     }
 
     private Limit with(Algorithm other) {
-        return new Limit(unit, amount, window, other, burst, burstGiven, correctedByProvider, weights);
+        return new Limit(unit, amount, window, other, burst, burstGiven, correctedByProvider, weights, coolDown);
     }
 
     /** This limit, as a guard with this lease counts it: other than before only for calls in flight. */
     Limit leased(Duration lease) {
         Window leased = new Window.Span(micros(lease));
         return isInFlight() && !window.equals(leased)
-                ? new Limit(unit, amount, leased, algorithm, burst, burstGiven, correctedByProvider, weights)
+                ? new Limit(unit, amount, leased, algorithm, burst, burstGiven, correctedByProvider, weights, coolDown)
                 : this;
     }
 
@@ -339,6 +364,11 @@ public final class Limit {
     /** What its tokens count; {@link Weights#none()} unless said. */
     public Weights weights() {
         return weights;
+    }
+
+    /** For how long nobody goes after a call asked more than was there; zero unless said. */
+    public Duration coolDown() {
+        return coolDown;
     }
 
     /**
@@ -402,6 +432,10 @@ public final class Limit {
                     + ": calls are counted while they last, and no more at once than said;"
                     + " drop .burst(..), .tokenBucket(), .fixedWindow(..) or .slidingWindow()");
         }
+        if (isInFlight() && !coolDown.isZero()) {
+            throw new IllegalArgumentException(
+                    this + ": a call that ends makes room for the next at once; drop .coolDown(..)");
+        }
         if (burstGiven && !(algorithm instanceof Algorithm.TokenBucket)) {
             throw new IllegalArgumentException(
                     this + ": a burst needs a token bucket; add .tokenBucket() or drop .burst(..)");
@@ -444,12 +478,13 @@ public final class Limit {
                 && burst == that.burst
                 && burstGiven == that.burstGiven
                 && correctedByProvider == that.correctedByProvider
-                && weights.equals(that.weights);
+                && weights.equals(that.weights)
+                && coolDown.equals(that.coolDown);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(unit, amount, window, algorithm, burst, burstGiven, correctedByProvider, weights);
+        return Objects.hash(unit, amount, window, algorithm, burst, burstGiven, correctedByProvider, weights, coolDown);
     }
 
     /** Like {@code 200000 tokens per minute}. */

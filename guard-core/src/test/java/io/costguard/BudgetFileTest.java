@@ -58,7 +58,7 @@ class BudgetFileTest {
         List<Limit> limits = BudgetFile.read(file("""
                 {"budgets": [{"name": "b", "limits": [
                   {"requests": 5, "per": "second"},
-                  {"tokens": 10, "per": "minute", "burst": 20},
+                  {"tokens": 10, "per": "minute", "burst": 20, "coolDown": "PT10M"},
                   {"inputTokens": 10, "per": "PT5M", "weights": "anthropic"},
                   {"outputTokens": 10, "per": "hour", "algorithm": "fixedWindow"},
                   {"usd": "2.50", "per": "day", "zone": "Europe/Berlin"},
@@ -72,7 +72,7 @@ class BudgetFileTest {
                 .extracting(Limit::toString)
                 .containsExactlyElementsOf(List.of(
                                 Limit.requests(5).perSecond(),
-                                Limit.tokens(10).perMinute().burst(20),
+                                Limit.tokens(10).perMinute().burst(20).coolDown(Duration.ofMinutes(10)),
                                 Limit.inputTokens(10).per(Duration.ofMinutes(5)).weighing(Weights.anthropic()),
                                 Limit.outputTokens(10).perHour().fixedWindow(),
                                 Limit.usd("2.50").perDay().fixedWindow(ZoneId.of("Europe/Berlin")),
@@ -116,6 +116,8 @@ class BudgetFileTest {
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'P99999999999D'}]       | a limit's window must be",
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day'}, {'tokens': 6, 'per': 'day'}] | two limits of tokens per day; keep the smaller one",
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day'}]}, {'name': 'b' | two budgets have the name 'b'",
+                "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'coolDown': '5m'}] | 'coolDown' must be like PT10M, not '5m'",
+                "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'coolDown': 'PT0S'}] | a cool-down must be from a millisecond",
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'bursts': 5}]    | unknown member 'bursts' of a limit"
             })
     void whatIsWrongIsSaidWithItsLineAndColumn(String budget, String said) throws IOException {

@@ -89,6 +89,9 @@ class LimitTest {
                 .isThrownBy(limit.correctedByProvider()::check)
                 .withMessageContaining("drop .correctedByProvider()");
         assertThatIllegalArgumentException()
+                .isThrownBy(limit.coolDown(Duration.ofSeconds(1))::check)
+                .withMessageContaining("drop .coolDown(..)");
+        assertThatIllegalArgumentException()
                 .isThrownBy(() -> Limit.concurrentCalls(0))
                 .withMessage("a limit of concurrent calls must be above 0 and below 2^53, not 0");
     }
@@ -130,8 +133,31 @@ class LimitTest {
     void aWindowThatIsTooShortTooLongOrTooFineIsRefused(Duration length, String why) {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Limit.requests(1).per(length))
+                .withMessageStartingWith("a limit's window must be")
                 .withMessageContaining(why)
                 .withMessageContaining(length.toString());
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Limit.requests(1).perDay().coolDown(length))
+                .withMessageStartingWith("a cool-down must be")
+                .withMessageContaining(why)
+                .withMessageContaining(length.toString());
+    }
+
+    @Test
+    void aCoolDownStaysWhateverElseIsSaidAndIsNoPartOfTheName() {
+        Duration hour = Duration.ofHours(1);
+        Limit limit = Limit.tokens(5).perDay().coolDown(hour);
+
+        assertThat(limit.name()).isEqualTo(Limit.tokens(5).perDay().name());
+        assertThat(limit).isNotEqualTo(Limit.tokens(5).perDay());
+        assertThat(Limit.tokens(5).perDay().coolDown()).isZero();
+        assertThat(List.of(
+                        limit,
+                        limit.slidingWindow(),
+                        limit.tokenBucket().burst(9),
+                        limit.correctedByProvider(),
+                        limit.weighing(Weights.none().output(5))))
+                .allSatisfy(each -> assertThat(each.coolDown()).isEqualTo(hour));
     }
 
     @Test

@@ -21,6 +21,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.LongUnaryOperator;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -44,9 +46,12 @@ final class Batch {
     private static final int CORRECTION = 1 << 15;
     private static final int IN_ANY_ERA = RESET | CORRECTION;
     private static final int WITH_LINES = 8;
+    private static final int WITH_COOL_DOWNS = 16;
     private static final int IN_LINE = 1 << 7;
     private static final byte[] OPERATION_FORMAT = ascii("BI6I7I7");
     private static final int OPERATION_FIELDS = 4;
+    private static final String COOL_DOWN_FORMAT = "HBI7";
+    private static final int COOL_DOWN_FIELDS = 3;
     /** Before the lines: the process, the channel, and how many there are. */
     private static final int LINE_FIELDS = 3;
 
@@ -64,8 +69,10 @@ final class Batch {
     private final Lines lines;
     private final Supplier<LatestBudgets> latest;
     private final List<Place> withLine = new ArrayList<>();
+    private final Set<Integer> withoutCoolDown = new TreeSet<>();
     private @Nullable Place lastPlace;
     private int termsFields;
+    private int coolDowns;
     private int callFields;
     private int formatBytes = HEAD_FORMAT.length + 1;
 
@@ -543,6 +550,9 @@ final class Batch {
             if (terms.putIfAbsent(place.terms, termsFields) == null) {
                 termsFields += place.terms.fields();
                 formatBytes += place.terms.format().length;
+                for (long coolDown : place.terms.coolDowns()) {
+                    coolDowns += coolDown > 0 ? 1 : 0;
+                }
             }
         }
         lastPlace = place;
@@ -566,9 +576,24 @@ final class Batch {
         }
     }
 
+    /** No cool-down begins with this one of its reserves, which count from 0 in the order in which they were added. */
+    void beginsNoCoolDown(int reserve) {
+        withoutCoolDown.add(reserve + 1);
+    }
+
     /** Whether it may take another call. */
     boolean hasRoom() {
-        return subjects.size() + termsFields + callFields < MANY_FIELDS;
+        return subjects.size() + termsFields + coolDownFields() + callFields < MANY_FIELDS;
+    }
+
+    private int coolDownFields() {
+        return coolDowns == 0 ? 0 : 1 + coolDowns * COOL_DOWN_FIELDS + 1 + withoutCoolDown.size();
+    }
+
+    private byte[] coolDownFormat() {
+        return coolDowns == 0
+                ? new byte[0]
+                : ascii("H" + COOL_DOWN_FORMAT.repeat(coolDowns) + "H" + "H".repeat(withoutCoolDown.size()));
     }
 
     /** Those of the latest request. */
@@ -591,18 +616,25 @@ final class Batch {
         }
         boolean hasLines = !withLine.isEmpty();
         byte[] linesFormat = hasLines ? ascii("c" + lines.process().length + "Hc0H") : new byte[0];
-        ByteBuffer format =
-                ByteBuffer.allocate(formatBytes + linesFormat.length).put(HEAD_FORMAT);
-        ByteBuffer out = ByteBuffer.allocate(size() + linesFormat.length + lines.size());
+        byte[] coolDownFormat = coolDownFormat();
+        ByteBuffer format = ByteBuffer.allocate(formatBytes + linesFormat.length + coolDownFormat.length)
+                .put(HEAD_FORMAT);
+        ByteBuffer out = ByteBuffer.allocate(
+                size() + linesFormat.length + lines.size() + coolDownFormat.length + 8 * coolDownFields());
         out.position(2 + format.capacity());
-        out.put((byte) (mode.code + (hasLines ? WITH_LINES : 0)))
+        out.put((byte) (mode.code + (hasLines ? WITH_LINES : 0) + (coolDowns > 0 ? WITH_COOL_DOWNS : 0)))
                 .putLong(number)
                 .putLong(notAfterMicros)
                 .putInt((int) laneTtlMillis)
                 .putShort((short) subjects.size())
                 .putShort((short) changes.size())
                 .putShort((short) reserves.size());
-        int begin = HEAD_FIELDS + subjects.size() + 1 + 1 + (hasLines ? LINE_FIELDS + withLine.size() : 0);
+        int begin = HEAD_FIELDS
+                + subjects.size()
+                + 1
+                + 1
+                + (hasLines ? LINE_FIELDS + withLine.size() : 0)
+                + coolDownFields();
         for (Place place : subjects.values()) {
             format.put((byte) 'H');
             out.putShort((short) (begin + terms.getOrDefault(place.terms, 0)));
@@ -617,6 +649,10 @@ final class Batch {
                 format.put((byte) 'H');
                 out.putShort((short) place.number);
             }
+        }
+        if (coolDowns > 0) {
+            format.put(coolDownFormat);
+            putCoolDowns(out, begin);
         }
         for (Terms each : terms.keySet()) {
             format.put(each.format());
@@ -651,6 +687,21 @@ final class Batch {
         byte[] request = Arrays.copyOf(out.array(), out.position());
         ByteBuffer.wrap(request).putShort((short) format.position()).put(format.array());
         return request;
+    }
+
+    private void putCoolDowns(ByteBuffer out, int begin) {
+        out.putShort((short) coolDowns);
+        terms.forEach((each, from) -> {
+            long[] its = each.coolDowns();
+            for (int i = 0; i < its.length; i++) {
+                if (its[i] > 0) {
+                    out.putShort((short) (begin + from)).put((byte) (i + 1));
+                    putSeven(out, its[i]);
+                }
+            }
+        });
+        out.putShort((short) withoutCoolDown.size());
+        withoutCoolDown.forEach(reserve -> out.putShort(reserve.shortValue()));
     }
 
     private static void putSeven(ByteBuffer out, long number) {

@@ -153,6 +153,15 @@ final class Slot {
         boolean isEmpty() {
             return asks.isEmpty() && settles.isEmpty();
         }
+
+        /** What is denied only as something is not settled yet must not keep others from going. */
+        void beginsNoCoolDownWhereAskedAgain() {
+            for (int i = 0; i < asks.size(); i++) {
+                if (!asks.get(i).again) {
+                    batch.beginsNoCoolDown(i);
+                }
+            }
+        }
     }
 
     /** A batch that may have run. */
@@ -457,6 +466,9 @@ final class Slot {
         wakeNextLeader();
         Batch.Reply reply;
         boolean settlesElsewhere = unsettled.size() > cargo.settles.size();
+        if (settlesElsewhere) {
+            cargo.beginsNoCoolDownWhereAskedAgain();
+        }
         try {
             if (lane.idleFor(LANE_IDLE_NANOS, clock.nanoTime())) {
                 lane.renew();

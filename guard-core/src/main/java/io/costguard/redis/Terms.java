@@ -69,6 +69,7 @@ final class Terms {
     private final byte[] fixed;
     private final byte[] settleFormat;
     private final byte[] reserveFormat;
+    private final long[] coolDowns;
 
     private Terms(List<Limit> limits) {
         this.limits = limits;
@@ -110,6 +111,8 @@ final class Terms {
             out.putLong(limit.capacity() * parts[i]).putLong(rate).putInt((int) parts[i]);
         }
         this.fixed = out.array();
+        this.coolDowns =
+                limits.stream().mapToLong(limit -> micros(limit.coolDown())).toArray();
     }
 
     /** Whether so long after an era of a sliding window or of calls in flight its slot is gone. */
@@ -171,6 +174,11 @@ final class Terms {
 
     byte[] format() {
         return format;
+    }
+
+    /** Of each limit, in microseconds; 0 where it has none. */
+    long[] coolDowns() {
+        return coolDowns;
     }
 
     /** Of a settle, or a correction, of one subject under these terms. */

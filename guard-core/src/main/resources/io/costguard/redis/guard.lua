@@ -3,10 +3,12 @@
 -- KEYS[1]     the lane: what the last batch of its client was numbered and answered
 -- KEYS[i+1]   the i-th subject; after them the lines that are named
 -- ARGV[1]     the request, packed big-endian: how long its format is H, its format as `struct` reads it, and what that names:
---   head      mode (1 run, 2 cancel, 3 look; plus 8 where lines are named), number, notAfter (microseconds of TIME), laneTtl (milliseconds), and how many
+--   head      mode (1 run, 2 cancel, 3 look; plus 8 where lines are named, and 16 where cool-downs are told), number, notAfter (microseconds of TIME), laneTtl (milliseconds), and how many
 --             subjects, settles and reserves there are
 --   subjects  for each: where its terms begin; then where the settles begin
 --   lines     where any are named: process, what its channel begins with, how many lines there are, and of each: subject
+--   cool-downs  where any are told: how many, and of each: where the terms of its budget begin, limit, and how long it is
+--             (microseconds); how many reserves begin none, and of each: which
 --   terms     of each budget: limits; format, bytes and head of a value; life (the exponent of a power of 2, in microseconds: no
 --             shorter than an empty balance takes to be full); then of each limit, by its kind:
 --               bucket              capacity and rate a microsecond in parts, parts of a unit
@@ -85,7 +87,7 @@ local ERAS = 16777216
 local RENEWED, HAS_LINE = 127, 128
 local HEAD = '>Bi8I4Bi8'
 
-local RUN, CANCEL, LOOK, WITH_LINES = 1, 2, 3, 8
+local RUN, CANCEL, LOOK, WITH_LINES, WITH_COOL_DOWNS = 1, 2, 3, 8, 16
 local DONE, LATE, LANE_REFUSED, CANCELLED_AFTER, CANCELLED_BEFORE = 1, 2, 3, 4, 5
 local RESET, CORRECTION, IN_ANY_ERA = 16384, 32768, 49152
 local LOOKS = 16
@@ -98,9 +100,9 @@ local request = ARGV[1]
 local format, begins = unpack('>Hc0', request)
 local q = { unpack(format, request, begins) }
 local mode, number, notAfter, laneTtl, subjects, settles, reserves = q[1], q[2], q[3], q[4], q[5], q[6], q[7]
-local withLines = mode >= WITH_LINES
-if withLines then
-  mode = mode - WITH_LINES
+local withLines, withCoolDowns = false, false
+if mode >= WITH_LINES then
+  withLines, withCoolDowns, mode = mode % WITH_COOL_DOWNS >= WITH_LINES, mode >= WITH_COOL_DOWNS, mode % WITH_LINES
 end
 
 local time = redis.call('TIME')
@@ -134,7 +136,7 @@ elseif mode == CANCEL then
     return pack(HEAD, VERSION, 0, 0, LANE_REFUSED, now)
   elseif not lastReply then
     -- It came before its batch: the number is used, and nothing else happens.
-    subjects, settles, reserves, withLines = 0, 0, 0, false
+    subjects, settles, reserves, withLines, withCoolDowns = 0, 0, 0, false, false
   elseif string.byte(lastReply, 14) ~= DONE then
     return lastReply
   end
@@ -514,7 +516,7 @@ local function rareFunctions(q, now)
       if version ~= 1 then
         return nil, head and OTHER_VERSION or DAMAGED
       end
-      local from, whole = 1, true
+      local from, whole, unknown = 1, true, false
       local function read(format)
         if from + struct.size(format) - 1 > #value then
           whole = false
@@ -527,6 +529,7 @@ local function rareFunctions(q, now)
       local function add(named, balance, added)
         local its = named[1] and named[1] % 8
         local limit = { id = named[1], kind = its, parts = named[2], balance = balance[1], era = balance[2], added = added }
+        unknown = unknown or (its and its > IN_FLIGHT)
         if its then
           order[#order + 1], known[named[1] - its + (its == LONG and BUCKET or its)] = limit, limit
         end
@@ -564,7 +567,9 @@ local function rareFunctions(q, now)
       for i = 1, #order do
         whole = whole and (order[i].kind ~= BUCKET or order[i].parts > 0)
       end
-      if not whole then
+      if unknown then
+        return nil, OTHER_VERSION
+      elseif not whole then
         return nil, DAMAGED
       end
     end
@@ -636,11 +641,21 @@ local function rareFunctions(q, now)
 end
 
 local states, changed, unread, ttls, flags = { false }, { false }, { false }, nil, nil
-local wait, rare, lines, lineKeys = nil, nil, nil, nil
+local wait, rare, lines, lineKeys, coolDowns = nil, nil, nil, nil, nil
 if withLines then
   lineKeys = {}
   for i = 1, q[subjects + 11] do
     lineKeys[q[subjects + 11 + i]] = KEYS[subjects + 1 + i]
+  end
+end
+if withCoolDowns then
+  local at = subjects + 9 + (withLines and 3 + q[subjects + 11] or 0)
+  coolDowns = { none = {} }
+  for _ = 1, q[at] do
+    coolDowns[q[at + 1] * 32 + q[at + 2]], at = q[at + 3], at + 3
+  end
+  for each = at + 2, at + 1 + q[at + 1] do
+    coolDowns.none[q[each]] = true
   end
 end
 
@@ -682,7 +697,7 @@ for i = 1, subjects do
     -- A newcomer that would not go even if nobody stood in line need not know who does.
     if settles > 0 or mode ~= RUN or not at or now < f[3] - STANDS_STILL then
       wait = wait or waitFunctions(q)
-      lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait)
+      lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait, coolDowns)
       states[i] = f
       f = lines.open(i)
     end
@@ -892,7 +907,7 @@ for _ = 1, settles do
   out[told] = result
 end
 
-for _ = 1, reserves do
+for reserve = 1, reserves do
   local parts, head, op = calls[n], n, nil
   local result, dryRuns = '\1', nil
   local short, shortResult = -1, nil
@@ -902,7 +917,7 @@ for _ = 1, reserves do
     op.looks = calls[n] >= LOOKS
     parts, head, n = parts - 128, n + 3, n + 4
     wait = wait or waitFunctions(q)
-    lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait)
+    lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait, coolDowns)
     local at = n
     for _ = 1, parts do
       lines.open(calls[at] % 32768)
@@ -933,10 +948,10 @@ for _ = 1, reserves do
         end
       end
       if unopened then
-        longest, limit, ahead, alone = newcomerLacks(q, now, f, o, n, unopened, wait)
+        longest, limit, ahead, alone = newcomerLacks(q, now, f, o, n, unopened, wait, coolDowns)
       end
       if not alone then
-        lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait)
+        lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait, coolDowns)
         f = lines.open(i)
         if f then
           longest, limit, ahead = lines.lacks(f, o, n, op, dry)
@@ -961,6 +976,17 @@ for _ = 1, reserves do
           end
         end
         k, m = k + 2, m + 3
+      end
+      if limit and coolDowns and not coolDowns.none[reserve] and result == '\1' then
+        lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait, coolDowns)
+        if lines.coolDown(i, o, n, op) then
+          f = states[i]
+          if f then
+            longest, limit, ahead = lines.lacks(f, o, n, op, dry)
+          else
+            result, limit = '\0', nil
+          end
+        end
       end
       local told = limit and (dry or longest > short)
       if told then
@@ -1048,6 +1074,10 @@ if mode == LOOK then
         untilIn = lines.newcomerWait(f, o, j, amount)
       elseif f[j * 2 + 2] < amount * q[m + 2] and q[m + 1] ~= IN_FLIGHT then
         untilIn = wait(f, o, j, amount)
+      end
+      local span = coolDowns and coolDowns[o * 32 + j] or 0
+      if span > untilIn and f[j * 2 + 2] < amount * q[m + 2] and not (f.line and f.line.hold > now) then
+        untilIn = span
       end
       told = told + 1
       out[told] = pack('>i8i8', untilFull, untilIn)

@@ -49,9 +49,9 @@ local function readLine(value, from)
 end
 
 -- Which limit of a part keeps a newcomer from going at once, for how long (-1 if none does), and what stands before it; and
--- whether that is known without a look at the line: it would be kept even if nobody stood there, and who does may still live. A
--- share that must stay free is in percent.
-local function newcomerLacks(q, now, f, o, n, at, wait, share, percent)
+-- whether that is known without a look at the line: it would be kept even if nobody stood there, and who does may still live. Where
+-- nobody goes, that is most likely for a limit that has a cool-down. A share that must stay free is in percent.
+local function newcomerLacks(q, now, f, o, n, at, wait, coolDowns, share, percent)
   local line, k, m, IN_FLIGHT = f.line, 4, o + 5, -5
   local hold, size, seen
   if at then
@@ -86,17 +86,18 @@ local function newcomerLacks(q, now, f, o, n, at, wait, share, percent)
         if longer < hold then
           longer = hold
         end
-        if longer > longest then
+        local cools = hold > 0 and longer == longest and coolDowns and coolDowns[o * 32 + j]
+        if longer > longest or (cools and not coolDowns[o * 32 + limit]) then
           longest, limit, ahead = longer, j, before
         end
       end
     end
     k, m = k + 2, m + 3
   end
-  return longest, limit, ahead, limit and alone and now - seen < LINE_DEAD
+  return longest, limit, ahead, limit and alone and (size == 0 or now - seen < LINE_DEAD)
 end
 
-local function lineFunctions(q, now, states, values, unread, keys, waitFor)
+local function lineFunctions(q, now, states, values, unread, keys, waitFor, coolDowns)
   local SILENT, NEARER, BEYOND, SCANNED, PASSED = 3000000, 50000, 60000000, 1000, 100
   local JOIN, ASK, LEAVE, BEAT, HOLD, LEAVING, UP_TO, STAND = 1, 2, 3, 4, 5, 6, 7, 8
   local MAX, CANCEL, WITH_LINES, MEMBER = 9007199254740991, 2, 8, 33
@@ -106,7 +107,7 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
   local fmod = math.fmod
   local wakes, isOpen, namesOf = {}, {}, {}
   local process, channel = q[q[5] + 9], q[q[5] + 10]
-  local cancels = q[1] == WITH_LINES + CANCEL
+  local cancels = q[1] % WITH_LINES == CANCEL
 
   local function percent(capacity, share)
     local rest = capacity % 100
@@ -179,14 +180,14 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
   end
 
   -- Looks at who stands in the line of a subject, once; where its value disagrees, the members say what waits. What has no line
-  -- that can be used cannot be used.
-  local function open(i)
+  -- that can be used cannot be used. Where a hold begins, none need be there: nobody stands in that of a value that has none.
+  local function open(i, holds)
     local f, key = states[i], keys[i]
     local has = f and (f.line or unread[i])
-    if not f or isOpen[i] or not (key or has) then
+    if not f or isOpen[i] or not (key or has or holds) then
       return f
     end
-    local line, size = f.line, key and redis.pcall('ZCOUNT', key, '(0', '+inf')
+    local line, size = f.line, key and redis.pcall('ZCOUNT', key, '(0', '+inf') or not has and 0
     local bad = type(size) ~= 'number' and (key and WRONG_TYPE or LINE_NEEDED)
     if unread[i] then
       line = readLine(values[i + 1], q[q[i + 7] + 2] + 1)
@@ -360,8 +361,8 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
 
   -- Which limit of a part keeps a newcomer from going at once, by a line that is open.
   local function lacksAsNewcomer(f, o, n, op)
-    local line = f.line
-    local longest, limit, ahead = newcomerLacks(q, now, f, o, n, nil, waitFor, op and op.kind == LEAVING and op.place or nil, percent)
+    local line, share = f.line, op and op.kind == LEAVING and op.place or nil
+    local longest, limit, ahead = newcomerLacks(q, now, f, o, n, nil, waitFor, coolDowns, share, percent)
     if limit and line.size > 0 and not line.checked then
       line.checked = true
       -- Nobody else may be left to drop the dead; who waits has had time to beat again, whatever held Redis up.
@@ -597,10 +598,34 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
     end
   end
 
+  local function hold(f, span)
+    -- Those who have been told that they are covered are not, and must be told again.
+    restart(f.line)
+    f.line.hold, f.line.touched, f[2] = max(f.line.hold, now + span), true, RENEWED
+  end
+
+  -- A newcomer was not covered: where a limit alone has less than it asks, and a cool-down, that begins, unless nobody goes as it is.
+  -- One that leaves others their share begins none. Says whether one was due; without its line there is nothing to be done.
+  local coolDown = coolDowns and function(i, o, n, op)
+    local f, at, span = states[i], unread[i], 0
+    local till = at and f[at] or f.line and f.line.hold or 0
+    local isNew = not op or op.kind == UP_TO or op.kind == 0 or (op.kind == JOIN and op.place == 0)
+    for j = 1, isNew and till <= now and q[o] or 0 do
+      local m, amount = o + 2 + j * 3, q[n + j]
+      if amount > 0 and f[j * 2 + 2] < min(amount * q[m + 2], q[m]) then
+        span = max(span, coolDowns[o * 32 + j] or 0)
+      end
+    end
+    if span > 0 and open(i, true) then
+      hold(f, span)
+    end
+    return span > 0
+  end
+
   -- A line that nobody stands in is not kept, unless for a hold.
   local function close(f)
     local line = f.line
-    if line.size == 0 and line.touched then
+    if line.size == 0 and line.touched and line.key then
       redis.call('DEL', line.key)
     end
     if line.size == 0 and line.hold <= now then
@@ -622,9 +647,7 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
         local isNew, from = heartbeat(f.line, op.place)
         result = pack('>BI4B', 9, from, isNew and 1 or 0)
       elseif op.kind == HOLD then
-        -- Those who have been told that they are covered are not, and must be told again.
-        restart(f.line)
-        f.line.hold, f.line.touched, f[2] = max(f.line.hold, now + op.wait), true, RENEWED
+        hold(f, op.wait)
       elseif op.kind == LEAVE then
         local call = found(f.line, op)
         if call then
@@ -685,6 +708,7 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor)
 
   return {
     written = written, open = open, isOpen = isOpen, touch = touch, lacks = lacks, acts = acts, act = act, upTo = upTo,
-    newcomerWait = newcomerWait, short = short, covered = covered, leave = leave, close = close, setBack = setBack, wakes = wakes,
+    newcomerWait = newcomerWait, coolDown = coolDown, short = short, covered = covered, leave = leave, close = close, setBack = setBack,
+    wakes = wakes,
   }
 end

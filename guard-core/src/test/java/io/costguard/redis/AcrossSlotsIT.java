@@ -360,6 +360,22 @@ class AcrossSlotsIT {
         assertThat(waits.get()).isInstanceOf(Verdict.Granted.class);
     }
 
+    @Test
+    void aCallThatIsShortInOneSlotBeginsTheCoolDownThere() throws Exception {
+        Subject cooling = subject("b", DAILY.coolDown(Duration.ofHours(100)));
+        granted(ledger, 95, cooling);
+
+        Verdict verdict = reserve(ledger, 10, a, cooling, c);
+
+        assertThat(verdict)
+                .isInstanceOfSatisfying(
+                        Verdict.Shortfall.class,
+                        denied -> assertThat(denied.heldMicros())
+                                .isEqualTo(Duration.ofHours(100).toNanos() / 1_000));
+        granted(ledger, 1, a, c);
+        assertThat(reserve(ledger, 1, cooling)).isInstanceOf(Verdict.Shortfall.class);
+    }
+
     // ------------------------------------------------------------------------------------------ by hand, and a guard
 
     @Test

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class LedgerModel {
     private static final int WITH_LINES = 8;
+    private static final int WITH_COOL_DOWNS = 16;
     private static final int PROCESS_BYTES = 12;
     private static final long STANDS_STILL = 10_000_000;
     private static final long ERAS = 1L << 24;
@@ -36,10 +37,43 @@ final class LedgerModel {
     private final Map<String, Map<Long, Balance>> subjects = new HashMap<>();
     private final Map<String, Remembered> lanes = new HashMap<>();
     private final Set<Integer> changed = new HashSet<>();
+    /** Until when nobody goes. */
+    private final Map<String, Long> holds = new HashMap<>();
 
     private final Map<Integer, Long> out = new HashMap<>();
     private final Map<Integer, Map<Long, Long>> outByEra = new HashMap<>();
     private long granted;
+    private long coolDownsBegun;
+
+    /** Of the batch that is replayed: its time, and of each subject until when nobody goes, and its limits' cool-downs. */
+    private long now;
+
+    private final List<Long> heldUntil = new ArrayList<>();
+    private final List<long[]> coolDownsOf = new ArrayList<>();
+
+    /** @param none which reserves begin none, counted from 1 */
+    private record CoolDowns(Map<Integer, long[]> byTerms, Set<Integer> none, int fields) {
+        static final CoolDowns NONE = new CoolDowns(Map.of(), Set.of(), 0);
+
+        static CoolDowns read(ByteBuffer in) {
+            Map<Integer, long[]> byTerms = new HashMap<>();
+            int count = in.getShort();
+            for (int i = 0; i < count; i++) {
+                long[] spans = byTerms.computeIfAbsent((int) in.getShort(), unused -> new long[32]);
+                spans[in.get() - 1] = number(in, 7);
+            }
+            Set<Integer> none = new HashSet<>();
+            int without = in.getShort();
+            for (int i = 0; i < without; i++) {
+                none.add((int) in.getShort());
+            }
+            return new CoolDowns(byTerms, none, 2 + 3 * count + without);
+        }
+
+        long[] of(int terms) {
+            return byTerms.getOrDefault(terms, new long[32]);
+        }
+    }
 
     private record Remembered(long number, List<Result> results) {}
 
@@ -105,8 +139,9 @@ final class LedgerModel {
     void replay(byte[] request, byte[] reply, String... keys) {
         ByteBuffer in = ByteBuffer.wrap(request);
         in.position(2 + in.getShort(0));
-        int modeAndLines = in.get();
-        int mode = modeAndLines % WITH_LINES;
+        int head = in.get();
+        int mode = head % WITH_LINES;
+        boolean withLines = head % WITH_COOL_DOWNS >= WITH_LINES;
         long number = in.getLong();
         in.getLong();
         in.getInt();
@@ -118,7 +153,9 @@ final class LedgerModel {
             termsOf[i] = in.getShort();
         }
         int end = in.getShort();
-        int begin = 9 + subjectCount + (modeAndLines == mode ? 0 : passLines(in));
+        int begin = 9 + subjectCount + (withLines ? passLines(in) : 0);
+        CoolDowns coolDowns = head >= WITH_COOL_DOWNS ? CoolDowns.read(in) : CoolDowns.NONE;
+        begin += coolDowns.fields();
         Map<Integer, List<Terms>> known = new HashMap<>();
         for (int field = begin; field < end; ) {
             List<Terms> terms = readTerms(in);
@@ -127,9 +164,13 @@ final class LedgerModel {
         }
         List<Map<Long, Balance>> states = new ArrayList<>();
         List<List<Terms>> limits = new ArrayList<>();
+        heldUntil.clear();
+        coolDownsOf.clear();
         for (int i = 0; i < subjectCount; i++) {
             limits.add(known.getOrDefault(termsOf[i], List.of()));
             states.add(copyOf(subjects.getOrDefault(keys[i + 1], Map.of())));
+            heldUntil.add(holds.getOrDefault(keys[i + 1], 0L));
+            coolDownsOf.add(coolDowns.of(termsOf[i]));
         }
         List<Call> calls = new ArrayList<>();
         for (int i = 0; i < settleCount + reserveCount; i++) {
@@ -142,7 +183,7 @@ final class LedgerModel {
         long told = out.getLong();
         out.getInt();
         int status = out.get();
-        long now = out.getLong();
+        now = out.getLong();
         if (mode != 3) {
             same("number of a reply", number, told);
         }
@@ -155,8 +196,8 @@ final class LedgerModel {
         for (int i = 0; i < limits.size(); i++) {
             for (Terms each : limits.get(i)) {
                 Balance balance = states.get(i).computeIfAbsent(each.name(), name -> Balance.fresh(each, now));
-                if (balance.at - now > STANDS_STILL) {
-                    changed.add(i);
+                if (balance.at - now > STANDS_STILL && changed.add(i)) {
+                    setBack(i, balance.at);
                 }
                 balance.advance(each, now);
             }
@@ -180,7 +221,14 @@ final class LedgerModel {
             out.position(out.position() + bytes(each));
         }
         List<Result> results = new ArrayList<>();
+        int reserves = 0;
         for (Call call : calls) {
+            if (call.op() == 1 || call.op() == 6) {
+                reserves++;
+                for (Part part : coolDowns.none().contains(reserves) ? List.<Part>of() : call.parts()) {
+                    coolDown(part, limits, states);
+                }
+            }
             results.add(
                     switch (call.op()) {
                         case 1, 6 -> reserve(call, out, limits, states);
@@ -189,7 +237,7 @@ final class LedgerModel {
                         default -> correct(call, out, limits, states);
                     });
         }
-        if (modeAndLines != mode) {
+        if (withLines) {
             same("calls that are told something", 0, out.getShort());
         }
         same("bytes of the reply left over", 0, out.remaining());
@@ -214,8 +262,48 @@ final class LedgerModel {
     private void keep(List<Map<Long, Balance>> states, String[] keys) {
         for (int subject : changed) {
             subjects.put(keys[subject + 1], states.get(subject));
+            long until = heldUntil.get(subject);
+            holds.put(keys[subject + 1], until > now ? until : 0);
         }
         changed.clear();
+    }
+
+    /** What is left of a hold lasts as long as before. */
+    private void setBack(int subject, long last) {
+        long until = heldUntil.get(subject);
+        heldUntil.set(subject, until > now ? now + Math.max(0, until - last) : until);
+    }
+
+    /** For how long nobody goes. */
+    private long held(Part part) {
+        return Math.max(0, heldUntil.get(part.terms()) - now);
+    }
+
+    /** Begins the longest of those whose limits alone have too little, unless nobody goes anyway. */
+    private void coolDown(Part part, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
+        List<Terms> terms = limits.get(part.terms());
+        long longest = 0;
+        for (int j = 0; j < terms.size(); j++) {
+            long need = Math.min(part.amounts()[j], terms.get(j).capacity());
+            if (need > 0 && balance(states, part, terms.get(j)).balance() < need) {
+                longest = Math.max(longest, coolDownsOf.get(part.terms())[j]);
+            }
+        }
+        if (longest > 0 && held(part) == 0) {
+            heldUntil.set(part.terms(), now + longest);
+            changed.add(part.terms());
+            coolDownsBegun++;
+        }
+    }
+
+    /** Until when nobody goes, or went when it was last written. */
+    long heldUntil(String key) {
+        return holds.getOrDefault(key, 0L);
+    }
+
+    /** How many cool-downs began. */
+    long coolDownsBegun() {
+        return coolDownsBegun;
     }
 
     private static Map<Long, Balance> copyOf(Map<Long, Balance> state) {
@@ -338,6 +426,7 @@ final class LedgerModel {
             for (Terms terms : limits.get(part.terms())) {
                 balance(states, part, terms).reset(terms);
             }
+            heldUntil.set(part.terms(), 0L);
             changed.add(part.terms());
         }
         return new Result(7);
@@ -394,9 +483,12 @@ final class LedgerModel {
     }
 
     /** As many as fit, beyond the first, of which it is decided whether it does. */
-    private static long pieces(Call call, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
+    private long pieces(Call call, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
         long pieces = Math.max(1, call.most());
         for (Part part : call.parts()) {
+            if (part.dry() == 0 && held(part) > 0) {
+                return 1;
+            }
             List<Terms> terms = limits.get(part.terms());
             for (int j = 0; j < terms.size(); j++) {
                 long room = part.dry() == 1
@@ -414,16 +506,20 @@ final class LedgerModel {
         return pieces;
     }
 
-    private static long[] shortOf(Part part, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
+    private long[] shortOf(Part part, List<List<Terms>> limits, List<Map<Long, Balance>> states) {
         long[] found = {};
+        long held = held(part);
+        long[] coolDowns = coolDownsOf.get(part.terms());
         List<Terms> terms = limits.get(part.terms());
         for (int j = 0; j < terms.size(); j++) {
             Balance balance = balance(states, part, terms.get(j));
             long need = Math.min(part.amounts()[j], terms.get(j).capacity());
-            if (need > 0 && balance.balance() < need) {
-                long wait = balance.waitFor(terms.get(j), need);
-                if (found.length == 0 || wait > found[2]) {
-                    found = new long[] {j + 1, balance.balance(), wait};
+            boolean isShort = balance.balance() < need;
+            if (need > 0 && (isShort || held > 0)) {
+                long wait = Math.max(held, isShort ? balance.waitFor(terms.get(j), need) : 0);
+                boolean cools = held > 0 && found.length > 0 && wait == found[2] && coolDowns[j] > 0;
+                if (found.length == 0 || wait > found[2] || (cools && coolDowns[(int) found[0] - 1] == 0)) {
+                    found = new long[] {j + 1, balance.balance(), wait, held};
                 }
             }
         }
@@ -435,7 +531,7 @@ final class LedgerModel {
         same("available", expected[1], out.getLong());
         same("wait", expected[2], out.getLong());
         same("how many stand in line", 0, out.getInt());
-        same("for how long it is held", 0, number(out, 7));
+        same("for how long it is held", expected[3], number(out, 7));
     }
 
     /** What the script wrote of a subject is what the model has. */

@@ -55,6 +55,7 @@ class LedgerModelIT {
             TestScript.ofTheRealOne().withTimeAt(prefix + ":time").build();
     private final LedgerModel model = new LedgerModel();
     private final List<String> history = new ArrayList<>();
+    private final Lines lines = new Lines("process-0000", prefix + ":turn:");
     private long now = START;
 
     @BeforeEach
@@ -79,6 +80,7 @@ class LedgerModelIT {
             }
             history.clear();
         }
+        assertThat(model.coolDownsBegun()).isPositive();
     }
 
     @Test
@@ -196,6 +198,16 @@ class LedgerModelIT {
         }
 
         private Limit limit(int which) {
+            Limit limit = anyLimit(which);
+            return limit.isInFlight() ? limit : maybeCoolingDown(limit);
+        }
+
+        private Limit maybeCoolingDown(Limit limit) {
+            long span = Math.min(Duration.ofDays(366).toMillis(), 1 + time() / 1_000);
+            return random.nextInt(4) == 0 ? limit.coolDown(Duration.ofMillis(span)) : limit;
+        }
+
+        private Limit anyLimit(int which) {
             long amount = amount();
             if (which == 0 && random.nextInt(3) == 0) {
                 return Leased.calls(amount, sliding());
@@ -264,6 +276,7 @@ class LedgerModelIT {
                                             .per(Duration.ofNanos(micros(limit) * 1_000))
                                             .slidingWindow()
                                     : fixed(Limit.requests(amount), limit);
+            changed[0] = limit.isInFlight() ? changed[0] : maybeCoolingDown(changed[0]);
             Subject fresh = subject(old.key(), changed);
             subjects.set(which, new Subject(old.key(), fresh.budget()));
             history.add("changed " + old.limits() + " to " + fresh.limits());
@@ -381,7 +394,11 @@ class LedgerModelIT {
                 calls[i] = anyCall();
             }
             Lane lane = lanes[random.nextInt(2)];
-            List<Batch.Result> results = LedgerModelIT.this.run(lane, calls);
+            Batch batch = batch(calls);
+            if (random.nextInt(4) == 0) {
+                batch.beginsNoCoolDown(random.nextInt(calls.length));
+            }
+            List<Batch.Result> results = LedgerModelIT.this.run(lane, batch);
             for (int i = 0; i < calls.length; i++) {
                 if (calls[i] instanceof Batch.Call.Renew renew && results.get(i) instanceof Batch.Result.Renewed to) {
                     renewed(renew, to.era());
@@ -440,16 +457,38 @@ class LedgerModelIT {
         return new Batch.Call.Reserve(claims, Batch.LineOperation.of(new Patience(0, 0, pieces), 1));
     }
 
-    private static Batch batch(Batch.Call... calls) {
-        Batch batch = new Batch(new Lines("process-0000", "turn:"));
+    /** Names all lines that may have to be: what the script asks again for is not the model's to say. */
+    private Batch batch(Batch.Call... calls) {
+        Batch batch = new Batch(lines);
         for (Batch.Call call : calls) {
-            batch.add(call);
+            batch.add(namingLines(call));
         }
         return batch;
     }
 
+    private Batch.Call namingLines(Batch.Call call) {
+        List<Subject> subjects = List.of();
+        if (call instanceof Batch.Call.Reserve reserve) {
+            subjects = reserve.claims().stream().map(Claim::subject).toList();
+        } else if (call instanceof Batch.Call.OfOneSubject one) {
+            subjects = List.of(one.subject());
+        }
+        boolean wasHeld = false;
+        for (Subject subject : subjects) {
+            if (model.heldUntil(subject.key()) > 0) {
+                lines.told(subject, true);
+                wasHeld = true;
+            }
+        }
+        return wasHeld ? call.namingLines() : call;
+    }
+
     private List<Batch.Result> run(Lane lane, Batch.Call... calls) {
-        List<Batch.Result> results = send(lane, batch(calls), Batch.Mode.RUN).results();
+        return run(lane, batch(calls));
+    }
+
+    private List<Batch.Result> run(Lane lane, Batch batch) {
+        List<Batch.Result> results = send(lane, batch, Batch.Mode.RUN).results();
         lane.advance(0);
         return results;
     }

@@ -58,7 +58,7 @@ class LineHistoriesIT {
     }
 
     @Test
-    void holdsDeathsLostLinesCancelledBatchesAndCallsThatLeaveChangeNobodysOrder() {
+    void holdsCoolDownsDeathsLostLinesCancelledBatchesAndCallsThatLeaveChangeNobodysOrder() {
         run(7, new LineHistory.Kinds(1, 2, true, true, true, false));
     }
 
@@ -78,6 +78,7 @@ class LineHistoriesIT {
         int gone = 0;
         int asks = 0;
         int messages = 0;
+        int coolDowns = 0;
         long slowest = 0;
         for (int i = 0; i < HISTORIES; i++) {
             long seed = series * 1_000L + i;
@@ -91,6 +92,7 @@ class LineHistoriesIT {
                 gone += figures.waitedAndGone();
                 asks += figures.asks();
                 messages += figures.messages();
+                coolDowns += figures.coolDowns();
                 slowest = Math.max(slowest, figures.slowestMicros());
             } catch (AssertionError | RuntimeException e) {
                 List<String> events = history.events();
@@ -101,6 +103,7 @@ class LineHistoriesIT {
         }
         if (ONLY == null) {
             assertThat(gone).as("calls that waited and were let go").isGreaterThan(HISTORIES * 5);
+            assertThat(coolDowns > 0).as("cool-downs: %d", coolDowns).isEqualTo(kinds.troubles());
             System.out.printf(
                     "%s: %d joined, %d let go; asks a grant %.2f, messages a grant %.2f, slowest %d ms%n",
                     kinds, joined, gone, (double) asks / gone, (double) messages / gone, slowest / 1_000);

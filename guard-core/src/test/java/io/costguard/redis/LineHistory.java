@@ -61,12 +61,13 @@ final class LineHistory {
      * What happens in a history.
      *
      * @param clamped whether some calls are above capacity
+     * @param troubles whether things go wrong, and some limits cool down
      * @param inFlight whether the first limit of each subject counts what is in flight, which is renewed now and then
      */
     record Kinds(int subjects, int limits, boolean overruns, boolean clamped, boolean troubles, boolean inFlight) {}
 
     /** What a history came to. */
-    record Figures(int joined, int waitedAndGone, int asks, int messages, long slowestMicros) {}
+    record Figures(int joined, int waitedAndGone, int asks, int messages, int coolDowns, long slowestMicros) {}
 
     private final Kinds kinds;
     private final Random random;
@@ -93,6 +94,7 @@ final class LineHistory {
     private int waitedAndGone;
     private int asks;
     private int messages;
+    private int coolDowns;
     private long slowest;
 
     private record Event(long at, long order, Runnable what) {}
@@ -140,7 +142,7 @@ final class LineHistory {
         }
         assertThat(waiting()).as("who is left behind").isEmpty();
         checkLinesEnd();
-        return new Figures(joined, waitedAndGone, asks, messages, slowest);
+        return new Figures(joined, waitedAndGone, asks, messages, coolDowns, slowest);
     }
 
     private void at(long at, Runnable what) {
@@ -270,6 +272,7 @@ final class LineHistory {
         final long[] lowest;
         final List<Map<Long, Long>> outByWindow = new ArrayList<>();
         long hold;
+        long askedByNewcomerAt;
         long resetAt;
         long quietUntil;
         LineAudit.Value value = LineAudit.Value.NONE;
@@ -280,7 +283,9 @@ final class LineHistory {
             Budget budget = Budget.named("s" + index);
             int count = 1 + random.nextInt(kinds.limits);
             for (int i = 0; i < count; i++) {
-                budget = budget.limit(limit(i));
+                Limit limit = limit(i);
+                boolean coolsDown = kinds.troubles && !limit.isInFlight() && random.nextInt(3) == 0;
+                budget = budget.limit(coolsDown ? limit.coolDown(Duration.ofMillis(1 + random.nextInt(2_000))) : limit);
                 outByWindow.add(new HashMap<>());
             }
             this.subject = new Subject(prefix + ":{x}:" + name + "-" + index, budget);
@@ -382,6 +387,10 @@ final class LineHistory {
                 assertThat(ttl).as("the TTL of a line").isPositive();
             }
             LineAudit.Line its = value.line();
+            if (hold <= now && askedByNewcomerAt == now && isACoolDown(its.hold() - now)) {
+                hold = its.hold();
+                coolDowns++;
+            }
             assertThat(its.size()).as("the size of line %d", index).isEqualTo(members.size());
             assertThat(its.hold() > now ? its.hold() : 0)
                     .as("the hold of %d", index)
@@ -400,6 +409,12 @@ final class LineHistory {
                         .as("the sum of line %d before its turn", index)
                         .isEqualTo(before);
             }
+        }
+
+        private boolean isACoolDown(long micros) {
+            return subject.limits().stream()
+                    .anyMatch(limit ->
+                            !limit.coolDown().isZero() && limit.coolDown().equals(Duration.ofNanos(micros * 1_000)));
         }
 
         /** From when on this line covers a call and all who stand before it, as things stand. */
@@ -604,6 +619,7 @@ final class LineHistory {
                     + sent.stream().map(each -> text(each.call)).toList() + " -> " + reply.status() + " "
                     + reply.results().stream().map(LineHistory::text).toList() + " " + reply.wakes());
             if (mode == Batch.Mode.RUN) {
+                sent.forEach(each -> asksAsNewcomer(each.call));
                 for (int i = 0; i < sent.size(); i++) {
                     if (!(reply.results().get(i) instanceof Batch.Result.AskAgain)) {
                         happened(sent.get(i).call);
@@ -611,6 +627,16 @@ final class LineHistory {
                 }
             }
             return reply;
+        }
+
+        private void asksAsNewcomer(Batch.Call call) {
+            if (call instanceof Batch.Call.Reserve reserve
+                    && (reserve.operation() == null
+                            || reserve.operation().kind() == Kind.UP_TO
+                            || (reserve.operation().kind() == Kind.JOIN
+                                    && reserve.operation().place() == 0))) {
+                reserve.claims().forEach(claim -> site(claim).askedByNewcomerAt = now);
+            }
         }
 
         private void happened(Batch.Call call) {

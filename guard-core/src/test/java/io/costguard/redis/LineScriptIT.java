@@ -7,6 +7,7 @@ import io.costguard.Limit;
 import io.costguard.PatientRedis;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Ledger;
 import io.costguard.limit.Ledger.Correction;
 import io.costguard.limit.Ledger.Settled;
 import io.costguard.limit.Standing;
@@ -927,6 +928,191 @@ class LineScriptIT {
         assertThat(one.send(ask).results()).containsExactly(new Batch.Result.WaitsOn());
         tick(HOUR);
         one.let(ask);
+    }
+
+    // -------------------------------------------------------------------------------------------------- cool-downs
+
+    /** 10 an hour, and an hour of nothing for who asks more. */
+    private final Subject cooling =
+            subject("cooling", Limit.requests(10).perHour().coolDown(Duration.ofHours(1)));
+
+    @Test
+    void whoAsksMoreThanIsThereBeginsACoolDownInWhichNobodyGoes() {
+        one.granted(cooling, 9);
+
+        assertThat(denied(one.send(reserve(cooling, 2)))).satisfies(denied -> {
+            assertThat(denied.waitMicros()).isEqualTo(HOUR);
+            assertThat(denied.heldMicros()).isEqualTo(HOUR);
+        });
+        tick(HOUR - 1);
+        assertThat(denied(two.send(reserve(cooling, 1))).waitMicros()).isEqualTo(1);
+        tick(1);
+        two.granted(cooling, 10);
+    }
+
+    @Test
+    void denialsDuringACoolDownDoNotMakeItLonger() {
+        one.granted(cooling, 10);
+        denied(one.send(reserve(cooling, 1)));
+        tick(59 * MINUTE);
+
+        assertThat(denied(one.send(reserve(cooling, 10))).heldMicros()).isEqualTo(MINUTE);
+
+        tick(MINUTE);
+        one.granted(cooling, 1);
+    }
+
+    @Test
+    void aDenialDuringAHoldBeginsNoCoolDown() {
+        one.granted(cooling, 10);
+        one.send(operation(Kind.HOLD, 0, 0, MINUTE, cooling, 0));
+
+        assertThat(denied(one.send(reserve(cooling, 5))).heldMicros()).isEqualTo(MINUTE);
+    }
+
+    @Test
+    void aDenialDuringACoolDownNamesTheLimitThatHasIt() {
+        Subject both = subject(
+                "both",
+                Limit.tokens(100).perMinute(),
+                Limit.requests(1).perMinute().coolDown(Duration.ofHours(1)));
+        one.granted(both, 1, 1);
+
+        assertThat(denied(one.send(reserve(both, 1, 1))).limit()).isEqualTo(1);
+        tick(30 * MINUTE);
+        assertThat(denied(one.send(reserve(both, 1, 1))).limit()).isEqualTo(1);
+    }
+
+    @Test
+    void theLongestOfSeveralCoolDownsLasts() {
+        Subject both = subject(
+                "both",
+                Limit.tokens(1).perMinute().coolDown(Duration.ofHours(2)),
+                Limit.requests(1).perMinute().coolDown(Duration.ofHours(1)));
+        one.granted(both, 1, 1);
+
+        assertThat(denied(one.send(reserve(both, 1, 1))).heldMicros()).isEqualTo(2 * HOUR);
+    }
+
+    @Test
+    void aShortageElsewhereBeginsNoCoolDown() {
+        Subject both = subject(
+                "both",
+                Limit.tokens(100).perMinute().coolDown(Duration.ofHours(1)),
+                Limit.requests(1).perMinute());
+        one.granted(both, 1, 1);
+
+        assertThat(denied(one.send(reserve(both, 1, 1))).heldMicros()).isZero();
+    }
+
+    @Test
+    void aCallThatMayWaitForTheEndOfACoolDownJoinsAndWhoMayNotIsDenied() {
+        one.granted(cooling, 10);
+
+        Batch.Result.Joined joined = one.joined(1, HOUR, cooling, 1);
+        assertThat(joined.expected().waitMicros()).isEqualTo(HOUR);
+        assertThat(denied(two.send(join(1, HOUR - 1, cooling, 1))).heldMicros()).isEqualTo(HOUR);
+        tick(30 * MINUTE);
+        assertThat(one.send(ask(1, joined, cooling, 1)).results()).containsExactly(new Batch.Result.WaitsOn());
+        tick(30 * MINUTE);
+        one.let(ask(1, joined, cooling, 1));
+    }
+
+    @Test
+    void aNewcomerThatIsShortOnlyOfWhatOthersWaitForBeginsNoCoolDown() {
+        one.granted(cooling, 10);
+        one.joined(1, 3 * HOUR, cooling, 10);
+        tick(HOUR);
+        one.send(beat(cooling));
+
+        assertThat(denied(two.send(reserve(cooling, 1))).heldMicros()).isZero();
+    }
+
+    @Test
+    void whoWaitsInLineBeginsNoCoolDown() {
+        one.granted(cooling, 10);
+        Batch.Result.Joined joined = one.joined(1, 3 * HOUR, cooling, 10);
+        tick(HOUR);
+        one.send(new Batch.Call.ByHand(Ledger.Change.CHARGE, new Claim(cooling, new long[] {5})));
+
+        assertThat(one.send(ask(1, joined, cooling, 10)).results()).containsExactly(new Batch.Result.WaitsOn());
+        tick(30 * MINUTE);
+        one.let(ask(1, joined, cooling, 10));
+    }
+
+    @Test
+    void aCallThatLeavesAShareBeginsNoCoolDown() {
+        one.granted(cooling, 10);
+
+        assertThat(denied(one.send(operation(Kind.LEAVING, 1, 20, HOUR, cooling, 1)))
+                        .heldMicros())
+                .isZero();
+    }
+
+    @Test
+    void aCallThatLooksBeginsACoolDownAsItIsDenied() {
+        one.granted(cooling, 10);
+
+        assertThat(denied(one.send(operation(Kind.LOOK, 1, 0, 0, cooling, 1))).heldMicros())
+                .isEqualTo(HOUR);
+        assertThat(denied(two.send(reserve(cooling, 1))).heldMicros()).isEqualTo(HOUR);
+    }
+
+    @Test
+    void aResetEndsACoolDown() {
+        one.granted(cooling, 10);
+        denied(one.send(reserve(cooling, 1)));
+
+        one.send(new Batch.Call.ByHand(Ledger.Change.RESET, new Claim(cooling, new long[] {0})));
+
+        one.granted(cooling, 10);
+    }
+
+    @Test
+    void whoLooksHowALimitStandsBeginsNothingAndSeesForHowLongItWouldWait() {
+        one.granted(cooling, 10);
+
+        assertThat(newcomerWaits(cooling, 1)).containsExactly(HOUR);
+        tick(6 * MINUTE);
+        one.granted(cooling, 1);
+        denied(one.send(reserve(cooling, 1)));
+        tick(30 * MINUTE);
+        assertThat(newcomerWaits(cooling, 1)).containsExactly(30 * MINUTE);
+    }
+
+    @Test
+    void aCoolDownIsAsLongAsBeforeAfterTheClockWasSetBack() {
+        one.granted(cooling, 10);
+        denied(one.send(reserve(cooling, 1)));
+        tick(10 * MINUTE);
+        one.send(new Batch.Call.ByHand(Ledger.Change.CHARGE, new Claim(cooling, new long[] {1})));
+
+        tick(-5 * HOUR);
+
+        assertThat(denied(one.send(reserve(cooling, 1))).heldMicros()).isEqualTo(50 * MINUTE);
+    }
+
+    @Test
+    void aDeniedCallDuringALongCoolDownIsAnsweredAtOnce() {
+        one.granted(cooling, 10);
+        denied(one.send(reserve(cooling, 1)));
+        tick(30 * MINUTE);
+
+        assertThat(denied(two.sendOnce(reserve(cooling, 1))).heldMicros()).isEqualTo(30 * MINUTE);
+    }
+
+    @Test
+    void aDryRunCoolsDownForItselfAndKeepsNobody() {
+        Subject dry = new Subject(cooling.key(), cooling.budget().dryRun());
+        one.granted(dry, 10);
+
+        assertThat(one.granted(dry, 1).dryRuns())
+                .singleElement()
+                .satisfies(would -> assertThat(would.heldMicros()).isEqualTo(HOUR));
+        tick(30 * MINUTE);
+        assertThat(one.granted(dry, 1).dryRuns())
+                .singleElement()
+                .satisfies(would -> assertThat(would.heldMicros()).isEqualTo(30 * MINUTE));
     }
 
     // --------------------------------------------------------------------------------------------- across slots

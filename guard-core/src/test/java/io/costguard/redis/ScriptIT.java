@@ -494,7 +494,11 @@ class ScriptIT {
         byte[] hugeRemainder = soundValue(Limit.requests(Cost.MAX_AMOUNT).perHour());
         hugeRemainder[HEAD + 1 + 7 + 10] = 0x7f;
 
+        byte[] newerKind = sound.clone();
+        newerKind[1 + 2] |= 7;
+
         refused(good, "written by another version", newer);
+        refused(good, "written by another version", newerKind);
         refused(
                 good,
                 "damaged",

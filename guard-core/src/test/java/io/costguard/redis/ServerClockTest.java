@@ -1,0 +1,165 @@
+package io.costguard.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.costguard.Logged;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.api.parallel.Resources;
+
+@ResourceLock(Resources.SYSTEM_ERR)
+class ServerClockTest {
+    private static final long START = 1_760_000_000_000_000L;
+    private static final long SECOND = 1_000_000;
+
+    /** Of this machine, and of the server, in microseconds. */
+    private long here = 5 * SECOND;
+
+    private long there = START;
+
+    private final ServerClock all = new ServerClock(() -> here * 1_000, nanos -> new CompletableFuture<>());
+    private final ServerClock one = all.ofOneServer();
+    private final ServerClock other = all.ofOneServer();
+
+    @Test
+    void aClockThatGoesOnAsTimeDoesIsNotReported() {
+        assertThat(Logged.by(() -> {
+                    for (int i = 0; i < 100; i++) {
+                        ask(one);
+                        pass(SECOND * i);
+                    }
+                }))
+                .isEmpty();
+    }
+
+    @Test
+    void aClockThatIsSetBackIsReportedOnce() {
+        ask(one);
+        there -= 3_600 * SECOND;
+
+        assertThat(Logged.by(() -> {
+                    ask(one);
+                    ask(one);
+                }))
+                .containsOnlyOnce("is 3600 s behind where it was");
+    }
+
+    @Test
+    void aClockThatIsSetForwardIsReportedOnce() {
+        ask(one);
+        there += 3_600 * SECOND;
+
+        assertThat(Logged.by(() -> {
+                    ask(one);
+                    ask(one);
+                }))
+                .containsOnlyOnce("is 3600 s ahead of where it was");
+    }
+
+    @Test
+    void eachStepIsReported() {
+        ask(one);
+
+        assertThat(Logged.by(() -> {
+                    for (int i = 0; i < 3; i++) {
+                        there -= 3_600 * SECOND;
+                        ask(one);
+                    }
+                }))
+                .hasLineCount(3);
+    }
+
+    @Test
+    void aStepWithinWhatTheScriptLetsStandStillIsNotReported() {
+        ask(one);
+
+        assertThat(Logged.by(() -> {
+                    there -= 10 * SECOND;
+                    ask(one);
+                    there += 10 * SECOND;
+                    ask(one);
+                }))
+                .isEmpty();
+    }
+
+    @Test
+    void whatClocksDriftApartInADayIsNoStep() {
+        ask(one);
+        pass(Duration.ofDays(1).toNanos() / 1_000);
+        there -= 80 * SECOND;
+
+        assertThat(Logged.by(() -> ask(one))).isEmpty();
+    }
+
+    @Test
+    void aReplyThatTookLongIsNoStep() {
+        ask(one);
+        long asked = here;
+        pass(SECOND);
+        long early = there;
+        pass(600 * SECOND);
+
+        assertThat(Logged.by(() -> {
+                    one.told(early, asked * 1_000);
+                    ask(one);
+                }))
+                .isEmpty();
+    }
+
+    @Test
+    void aReplyOfBeforeAStepThatIsHeardAfterItReportsNoOther() {
+        ask(one);
+        final long asked = here;
+        final long before = there;
+        pass(1_000);
+        there -= 3_600 * SECOND;
+
+        assertThat(Logged.by(() -> {
+                    ask(one);
+                    one.told(before, asked * 1_000);
+                    ask(one);
+                }))
+                .containsOnlyOnce("where it was");
+    }
+
+    @Test
+    void aStepThatSeveralHearOfOneServerIsReportedOnce() {
+        ask(one);
+        ask(other);
+        there += 3_600 * SECOND;
+
+        assertThat(Logged.by(() -> {
+                    ask(one);
+                    pass(60 * SECOND);
+                    ask(other);
+                }))
+                .hasLineCount(1);
+    }
+
+    @Test
+    void serversWhoseClocksDifferAreNoStep() {
+        assertThat(Logged.by(() -> {
+                    for (int i = 0; i < 3; i++) {
+                        ask(one);
+                        there += 60 * SECOND;
+                        ask(other);
+                        there -= 60 * SECOND;
+                    }
+                }))
+                .isEmpty();
+    }
+
+    private void ask(ServerClock clock) {
+        long asked = here;
+        pass(1_000);
+        clock.told(there, asked * 1_000);
+        pass(1_000);
+    }
+
+    private void pass(long micros) {
+        here += micros;
+        there += micros;
+    }
+}
