@@ -197,7 +197,7 @@ final class Slot {
     Verdict reserve(Batch.Call.Reserve call, long deadlineNanos) throws GuardUnavailableException {
         Ask ask = new Ask(call, deadlineNanos, Thread.currentThread(), false);
         boolean interrupted = false;
-        boolean parked = false;
+        boolean isWatched = false;
         begin(ask);
         try {
             while (!ask.answer.isDone()) {
@@ -206,11 +206,11 @@ final class Slot {
                 Lane lane = ask.taken ? null : laneToLead();
                 if (lane != null) {
                     lead(lane, loaded(lane, this::asksAndMaybeSettles), deadlineNanos);
+                } else if (!isWatched) {
+                    // It may wait for a lock there, and so miss that it was woken: it looks once more before it parks.
+                    watch(ask);
+                    isWatched = true;
                 } else {
-                    if (!parked) {
-                        watch(ask);
-                        parked = true;
-                    }
                     LockSupport.park(this);
                 }
             }
