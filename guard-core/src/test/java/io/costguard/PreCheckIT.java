@@ -1,6 +1,7 @@
 package io.costguard;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.costguard.GuardListener.Denied.By;
 import io.costguard.testing.FaultyLink;
@@ -117,6 +118,18 @@ class PreCheckIT {
         assertThat(guard.tryAcquire(tokens(501))).isEmpty();
 
         assertThat(guard.tryAcquire(tokens(500))).isPresent();
+    }
+
+    @Test
+    void aDenialForTheSakeOfAShareIsNotHeldAgainstACallThatLeavesNone() throws Exception {
+        CostGuard guard = guard(ENDLESS);
+        guard.acquire(tokens(500));
+        WhenExhausted leaving = WhenExhausted.waitUpTo(ENDLESS).leaving(Share.percent(50));
+
+        assertThatExceptionOfType(BudgetExceededException.class)
+                .isThrownBy(() -> guard.acquire(tokens(1).whenExhausted(leaving)));
+
+        assertThat(guard.tryAcquire(tokens(1))).isPresent();
     }
 
     @Test

@@ -516,7 +516,8 @@ public final class Limiter implements AutoCloseable {
             slices.used(asking.claims());
         }
         if (verdict instanceof Verdict.Shortfall denied) {
-            if (waited.isZero()) {
+            // Others may have what a call that leaves a share must not take.
+            if (waited.isZero() && patience.leaves() == 0) {
                 preCheck.remember(denied, asking.claims(), tickets);
             }
             return refused(asking, denial(denied, patience), By.REDIS, waited);

@@ -108,7 +108,7 @@ final class BatchSender {
                 mayHaveRun |= !refused && !passing;
                 // A cancel is tried again in its turn: what is behind it need not wait until the script can do it.
                 boolean later = mode == Batch.Mode.CANCEL && failure instanceof JedisDataException;
-                if (refused || later || left <= PAUSE_NANOS) {
+                if (refused || later || deadlineNanos - clock.nanoTime() <= PAUSE_NANOS) {
                     String message = String.valueOf(failure.getMessage());
                     if (mayHaveRun) {
                         throw new UnknownOutcomeException(message, failure);

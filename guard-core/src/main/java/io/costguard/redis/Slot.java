@@ -24,6 +24,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -205,7 +206,7 @@ final class Slot {
     Verdict reserve(Batch.Call.Reserve call, long deadlineNanos) throws GuardUnavailableException {
         Ask ask = new Ask(call, deadlineNanos, Thread.currentThread(), false);
         boolean interrupted = false;
-        boolean parked = false;
+        boolean isWatched = false;
         begin(ask);
         try {
             while (!ask.answer.isDone()) {
@@ -213,12 +214,12 @@ final class Slot {
                 interrupted |= Thread.interrupted();
                 Lane lane = ask.taken ? null : laneToLead();
                 if (lane != null) {
-                    lead(lane, asksAndMaybeSettles(), deadlineNanos);
+                    lead(lane, loaded(lane, this::asksAndMaybeSettles), deadlineNanos);
+                } else if (!isWatched) {
+                    // It may wait for a lock there, and so miss that it was woken: it looks once more before it parks.
+                    watch(ask);
+                    isWatched = true;
                 } else {
-                    if (!parked) {
-                        watch(ask);
-                        parked = true;
-                    }
                     LockSupport.park(this);
                 }
             }
@@ -421,7 +422,16 @@ final class Slot {
     private void watch(Ask ask) {
         watched.add(ask);
         if (!watching.get() && watching.compareAndSet(false, true)) {
+            lookSoon();
+        }
+    }
+
+    private void lookSoon() {
+        try {
             SOON.execute(this::lookAfterDeadlines);
+        } catch (Throwable e) {
+            watching.set(false);
+            throw e;
         }
     }
 
@@ -442,8 +452,24 @@ final class Slot {
                 return;
             }
         }
+        lookSoon();
         wakeNextLeader();
-        SOON.execute(this::lookAfterDeadlines);
+        wakeOneThatDoesNotLead();
+        if (pumpSleeps && !(unknown.isEmpty() && settles.isEmpty())) {
+            // Whoever left it that may not have been able to wake it.
+            wakePump();
+        }
+    }
+
+    /** Those who are to lead next may be held up by a batch that they lead already, but not by more than there are lanes. */
+    private void wakeOneThatDoesNotLead() {
+        if (mayLead() && !freeLanes.isEmpty()) {
+            asks.stream()
+                    .filter(ask -> !ask.answer.isDone())
+                    .flatMap(ask -> Stream.ofNullable(ask.caller))
+                    .limit(LANES + 1)
+                    .forEach(LockSupport::unpark);
+        }
     }
 
     // ------------------------------------------------------------------------------------------- leading a batch
@@ -488,12 +514,12 @@ final class Slot {
             release(lane);
             return false;
         } catch (UnknownOutcomeException e) {
-            toPump(lane, cargo);
             failAll(cargo, e);
+            toPump(lane, cargo);
             return false;
         } catch (Throwable e) {
-            toPump(lane, cargo);
             failAll(cargo, e);
+            toPump(lane, cargo);
             throw e;
         }
         // The next batch first: those who lead it need not wait until all of these are told.
@@ -514,18 +540,15 @@ final class Slot {
     }
 
     /** What a caller leads. One that is alone leaves the settles to the pump, which gathers them: they would make it wait. */
-    private Cargo asksAndMaybeSettles() {
-        Cargo cargo = cargo();
+    private void asksAndMaybeSettles(Cargo cargo) {
         addAsks(cargo);
         if (!settlesApart && (cargo.asks.size() > 1 || settlesWaiting.get() >= ASKS_A_BATCH)) {
             addSettles(cargo);
         }
-        return cargo;
     }
 
     /** What the pump leads. A full Redis refuses a batch that reserves, but not one that only settles. */
-    private Cargo settlesAndMaybeAsks() {
-        Cargo cargo = cargo();
+    private void settlesAndMaybeAsks(Cargo cargo) {
         if (!settlesApart) {
             addAsks(cargo);
         }
@@ -533,11 +556,21 @@ final class Slot {
         if (cargo.isEmpty()) {
             addAsks(cargo);
         }
-        return cargo;
     }
 
-    private Cargo cargo() {
-        return new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch(lines, ledger::latest));
+    /** What goes by this lane, which is given back, like all else that was to go, where one of it cannot be written. */
+    private Cargo loaded(Lane lane, Consumer<Cargo> loading) {
+        Cargo cargo = new Cargo(new ArrayList<>(), new ArrayList<>(), new Batch(lines, ledger::latest));
+        try {
+            loading.accept(cargo);
+            return cargo;
+        } catch (Throwable e) {
+            cargo.settles.forEach(this::enqueue);
+            cargo.asks.forEach(this::again);
+            batchesUnheard.decrementAndGet();
+            release(lane);
+            throw e;
+        }
     }
 
     private void addAsks(Cargo cargo) {
@@ -549,8 +582,13 @@ final class Slot {
             asksWaiting.decrementAndGet();
             if (!ask.answer.isDone()) {
                 ask.taken = true;
+                try {
+                    cargo.batch.add(ask.call);
+                } catch (Throwable e) {
+                    fail(ask, unavailable(e));
+                    throw e;
+                }
                 cargo.asks.add(ask);
-                cargo.batch.add(ask.call);
             }
         }
     }
@@ -565,8 +603,13 @@ final class Slot {
             if (settling.isForgottenSoon() && clock.nanoTime() - settling.createdNanos > timeoutNanos) {
                 fail(settling, "Redis did not take it within " + ledger.timeoutText());
             } else {
+                try {
+                    cargo.batch.add(settling.call);
+                } catch (Throwable e) {
+                    giveUp(List.of(settling), String.valueOf(e));
+                    throw e;
+                }
                 cargo.settles.add(settling);
-                cargo.batch.add(settling.call);
             }
         }
     }
@@ -706,7 +749,12 @@ final class Slot {
         Thread thread = new Thread(task, "costguard-ledger");
         thread.setDaemon(true);
         if (pump.compareAndSet(null, thread)) {
-            thread.start();
+            try {
+                thread.start();
+            } catch (Throwable e) {
+                pump.set(null);
+                throw e;
+            }
         }
     }
 
@@ -759,7 +807,7 @@ final class Slot {
             LockSupport.parkNanos(this, GATHER_NANOS);
             return;
         }
-        Cargo cargo = settlesAndMaybeAsks();
+        Cargo cargo = loaded(lane, this::settlesAndMaybeAsks);
         long deadlineNanos = clock.nanoTime() + timeoutNanos;
         for (Ask ask : cargo.asks) {
             deadlineNanos = deadlineNanos - ask.deadlineNanos > 0 ? ask.deadlineNanos : deadlineNanos;

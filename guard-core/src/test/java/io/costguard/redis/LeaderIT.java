@@ -1,6 +1,7 @@
 package io.costguard.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.costguard.Budget;
@@ -21,12 +22,15 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -108,12 +112,63 @@ class LeaderIT {
         });
         assertThat(struck.await(10, TimeUnit.SECONDS)).isTrue();
 
-        List<Claim> claims = List.of(new Claim(subject(PLENTY), new long[] {7}));
+        // Nobody but that thread leads for a call without one.
+        assertThat(reserveAsync(ledger, subject(PLENTY)).get(10, TimeUnit.SECONDS))
+                .isInstanceOf(Verdict.Granted.class);
+    }
+
+    /** As where a process may have no more threads: what a leader leaves to the ledger's own thread is not left for good. */
+    @Test
+    void leadersThatDieWhereNoThreadCanBeStartedTakeNothingWithThem() throws Exception {
+        AtomicReference<Thread> ownThread = new AtomicReference<>();
+        RedisLedger ledger = ledger(new FaultyClient.Fault() {
+            @Override
+            public void beforeItIsSent() {
+                ownThread.compareAndSet(null, Thread.currentThread());
+            }
+
+            @Override
+            public void afterItWasAnswered() {
+                if (Thread.currentThread() instanceof Barren) {
+                    throw new LeaderDied();
+                }
+            }
+        });
+        Subject subject = subject(PLENTY);
+        long deadline = System.nanoTime() + PATIENT.multipliedBy(2).toNanos();
+        ledger.reserve(claims(subject), Patience.NONE, deadline);
+        await(
+                "the ledger's own thread ends",
+                () -> ownThread.get() != null && ownThread.get().getState() == Thread.State.TERMINATED);
+
+        for (int i = 0; i < 8; i++) {
+            Thread dying = new Barren(() -> assertThatExceptionOfType(Throwable.class)
+                    .isThrownBy(() -> ledger.reserve(claims(subject), Patience.NONE, deadline)));
+            dying.start();
+            dying.join();
+        }
+
+        assertThat(ledger.reserve(claims(subject), Patience.NONE, deadline)).isInstanceOf(Verdict.Granted.class);
+        awaitBalance(subject, PLENTY - 14, "seed " + seed);
+    }
+
+    /** A bug of the guard's own. */
+    @Test
+    void aCallThatCannotBeWrittenTakesNobodyWithIt() throws Exception {
+        RedisLedger ledger = opened(new RedisLedger(Redis.at(server.url(), PATIENT), prefix, PATIENT));
+        Subject subject = subject(PLENTY);
+        ledger.update(List.of(subject(PLENTY + 1).budget()));
+        List<Claim> unwritable = List.of(new Claim(subject, new long[2]));
         long deadline = System.nanoTime() + PATIENT.toNanos();
 
-        // Nobody but that thread leads for a call without one.
-        assertThat(ledger.reserveAsync(claims, Patience.NONE, deadline).get(10, TimeUnit.SECONDS))
-                .isInstanceOf(Verdict.Granted.class);
+        for (int i = 0; i < 8; i++) {
+            assertThatExceptionOfType(IndexOutOfBoundsException.class)
+                    .isThrownBy(() -> ledger.reserve(unwritable, Patience.NONE, deadline));
+        }
+
+        assertThat(ledger.reserve(claims(subject), Patience.NONE, deadline)).isInstanceOf(Verdict.Granted.class);
+        ledger.close();
+        assertThat(System.nanoTime() - deadline).as("closing waits for nobody").isNegative();
     }
 
     /** What kills leaders strikes the thread that leads for asynchronous calls and settles just as well. */
@@ -328,7 +383,48 @@ class LeaderIT {
         assertThat(patient.failure).as("seed " + seed).isNull();
     }
 
+    /** The ledger's own thread is to lead for the first in line, and is at a batch that takes long. */
+    @Test
+    void aCallerBehindAnAsynchronousCallIsDecidedThoughTheLedgersOwnThreadIsHeldUp() throws Exception {
+        Gate gate = new Gate();
+        RedisLedger ledger = ledger(gate);
+        Subject subject = subject(PLENTY);
+        learnTheTime(ledger, subject);
+        gate.closed = true;
+        List<CompletableFuture<Verdict>> asynchronous = new ArrayList<>();
+        asynchronous.add(reserveAsync(ledger, subject));
+        await("the ledger's own thread leads", () -> gate.held.size() == 1);
+        List<Single> others = takingAllLanes(gate, ledger, subject);
+        asynchronous.add(reserveAsync(ledger, subject));
+        Single patient = new Single(Kind.PLATFORM, ledger, subject, System.nanoTime() + PATIENT.toNanos());
+        gate.await(patient);
+
+        gate.closed = false;
+        gate.release(others.get(0));
+        await(patient, "is decided", patient::isDone);
+        long charged = patient.chargedInTime();
+
+        gate.releaseAll();
+        for (Single each : others) {
+            await(each, "ends", each::isDone);
+            charged += each.charged();
+        }
+        for (CompletableFuture<Verdict> each : asynchronous) {
+            assertThat(each.get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
+            charged += 7;
+        }
+        awaitBalance(subject, PLENTY - charged, "seed " + seed);
+    }
+
     // --------------------------------------------------------------------------------------------------- the words
+
+    private static List<Claim> claims(Subject subject) {
+        return List.of(new Claim(subject, new long[] {7}));
+    }
+
+    private static CompletableFuture<Verdict> reserveAsync(RedisLedger ledger, Subject subject) {
+        return ledger.reserveAsync(claims(subject), Patience.NONE, System.nanoTime() + PATIENT.toNanos());
+    }
 
     /** Callers that lead, and are held, until there is nothing left to lead with; the last of them has given up. */
     private static List<Single> takingAllLanes(Gate gate, RedisLedger ledger, Subject subject) {
@@ -420,12 +516,29 @@ class LeaderIT {
             }
         }
 
+        void releaseAll() {
+            held.values().forEach(CountDownLatch::countDown);
+            held.clear();
+        }
+
         private static void awaitUninterruptibly(CountDownLatch latch) {
             try {
                 latch.await();
             } catch (InterruptedException e) {
                 throw new AssertionError(e);
             }
+        }
+    }
+
+    /** A thread that can start no other. */
+    private static final class Barren extends Thread {
+        Barren(Runnable task) {
+            super(task);
+        }
+
+        @Override
+        public ClassLoader getContextClassLoader() {
+            throw new OutOfMemoryError("unable to create native thread");
         }
     }
 
@@ -444,8 +557,7 @@ class LeaderIT {
             this.deadlineNanos = deadlineNanos;
             thread = kind.start("caller-" + count.incrementAndGet(), () -> {
                 try {
-                    Verdict verdict =
-                            ledger.reserve(List.of(new Claim(subject, new long[] {7})), Patience.NONE, deadlineNanos);
+                    Verdict verdict = ledger.reserve(claims(subject), Patience.NONE, deadlineNanos);
                     charged = verdict instanceof Verdict.Granted ? 7 : 0;
                 } catch (Throwable e) {
                     failure = e;
@@ -567,11 +679,19 @@ class LeaderIT {
     }
 
     private static void await(Single caller, String what, BooleanSupplier condition) {
+        await(what, () -> Callers.stackOf(caller.thread), condition);
+    }
+
+    private static void await(String what, BooleanSupplier condition) {
+        await(what, () -> "", condition);
+    }
+
+    private static void await(String what, Supplier<String> where, BooleanSupplier condition) {
         long deadline =
                 System.nanoTime() + PATIENT.toNanos() + Duration.ofSeconds(5).toNanos();
         while (!condition.getAsBoolean()) {
             if (System.nanoTime() - deadline > 0) {
-                throw new AssertionError("not in time: " + what + Callers.stackOf(caller.thread));
+                throw new AssertionError("not in time: " + what + where.get());
             }
             LockSupport.parkNanos(10_000);
         }

@@ -28,6 +28,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -304,6 +305,31 @@ class RedisLedgerIT {
 
             assertThat(own.requests().passed("HELLO")).isEqualTo(1);
         }
+    }
+
+    /** Each takes more than half of the time, as one does that has to connect. */
+    @Test
+    void noAttemptBeginsOnceTheTimeIsOver() {
+        AtomicLong now = new AtomicLong();
+        AtomicInteger attempts = new AtomicInteger();
+        FaultyClient hanging = new FaultyClient(server, 1, new FaultyClient.Fault() {
+            @Override
+            public void beforeItIsSent() {
+                attempts.incrementAndGet();
+                now.addAndGet(TIMEOUT.toNanos() * 3 / 5);
+                throw new JedisConnectionException("Read timed out");
+            }
+        });
+        ServerClock clock = new ServerClock(now::get, nanos -> new CompletableFuture<>());
+        BatchSender sender = new BatchSender(Redis.of(hanging), Script.load(RedisLedger.SCRIPT), clock, TIMEOUT);
+        Batch batch = new Batch(new Lines("process-name", "channel:"));
+
+        try (hanging) {
+            assertThatExceptionOfType(BatchSender.UnknownOutcomeException.class)
+                    .isThrownBy(() -> sender.send(Batch.Mode.RUN, new Lane("lane", 0), batch, TIMEOUT.toNanos()));
+        }
+
+        assertThat(attempts).hasValue(2);
     }
 
     @Test
