@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -59,6 +60,10 @@ class RegionsIT {
         fleet.close();
     }
 
+    private static RedisForTests redis(String region) {
+        return Objects.requireNonNull(regional.get(region));
+    }
+
     private static Budget tokens(UnaryOperator<Limit> how) {
         return Budget.named("money").per().limit(how.apply(Limit.tokens(WHOLE).per(LONG)));
     }
@@ -68,13 +73,13 @@ class RegionsIT {
     }
 
     /** A process of a region. Where it stands still, what is in force in it counts all the same. */
-    private static final class Process {
+    private static final class Member {
         final String region;
         final CostGuard guard;
         final FaultyLink link;
         boolean standsStill;
 
-        Process(String region, CostGuard guard, FaultyLink link) {
+        Member(String region, CostGuard guard, FaultyLink link) {
             this.region = region;
             this.guard = guard;
             this.link = link;
@@ -103,16 +108,16 @@ class RegionsIT {
     private static final class Fleet implements AutoCloseable {
         final String prefix = "test-" + System.nanoTime();
         final AtomicLong nanos = new AtomicLong();
-        final List<Process> processes = new ArrayList<>();
+        final List<Member> processes = new ArrayList<>();
 
-        Process process(String region) {
+        Member process(String region) {
             return process(region, BUDGET);
         }
 
-        Process process(String region, Budget budget) {
+        Member process(String region, Budget budget) {
             FaultyLink link = FaultyLink.to(shared);
             CostGuard guard = CostGuard.builder()
-                    .redis(regional.get(region).url())
+                    .redis(redis(region).url())
                     .keyPrefix(prefix)
                     .preCheck(Duration.ZERO)
                     .decisionTimeout(Duration.ofSeconds(5))
@@ -124,7 +129,7 @@ class RegionsIT {
                                     .through(link.url()),
                             nanos::get)
                     .build();
-            Process process = new Process(region, guard, link);
+            Member process = new Member(region, guard, link);
             processes.add(process);
             return process;
         }
@@ -138,7 +143,7 @@ class RegionsIT {
         /** Each process looks once, after so long. */
         void pass(Duration time) {
             nanos.addAndGet(time.toNanos());
-            for (Process process : processes) {
+            for (Member process : processes) {
                 if (!process.standsStill) {
                     process.guard.rebalance();
                 }
@@ -150,19 +155,19 @@ class RegionsIT {
             return regional.keySet().stream()
                     .mapToLong(region -> processes.stream()
                             .filter(process -> process.region.equals(region))
-                            .mapToLong(Process::share)
+                            .mapToLong(Member::share)
                             .max()
                             .orElse(0))
                     .sum();
         }
 
         List<Long> shares() {
-            return processes.stream().map(Process::share).toList();
+            return processes.stream().map(Member::share).toList();
         }
 
         @Override
         public void close() {
-            for (Process process : processes) {
+            for (Member process : processes) {
                 process.guard.close();
                 process.link.close();
             }
@@ -190,8 +195,8 @@ class RegionsIT {
 
     @Test
     void halfOfWhatARegionDoesNotUseGoesToOneThatWantsIt() throws Exception {
-        Process eu = fleet.process("eu");
-        Process us = fleet.process("us");
+        Member eu = fleet.process("eu");
+        Member us = fleet.process("us");
         fleet.pass(3);
 
         eu.use(100);
@@ -205,7 +210,7 @@ class RegionsIT {
 
     @Test
     void whatNobodyWantsStaysWhereItIs() throws Exception {
-        Process eu = fleet.process("eu");
+        Member eu = fleet.process("eu");
         fleet.process("us");
         fleet.pass(3);
 
@@ -218,8 +223,8 @@ class RegionsIT {
     @Test
     void whoHasMoreThanAnEqualPartGivesItToWhoWantsItOnceItUsesNoMoreThanThat() throws Exception {
         Budget calls = Budget.named("money").per().limit(Limit.concurrentCalls(WHOLE));
-        Process eu = fleet.process("eu", calls);
-        Process us = fleet.process("us", calls);
+        Member eu = fleet.process("eu", calls);
+        Member us = fleet.process("us", calls);
         fleet.pass(3);
         try (Permit first = us.guard.acquireUpTo(CALL, 500)) {
             fleet.pass(60);
@@ -241,8 +246,8 @@ class RegionsIT {
     @Test
     void aShareThatIsLoweredIsNotGivenBeforeNoProcessGoesByTheLargerOne() throws Exception {
         fleet.process("eu");
-        Process other = fleet.process("eu");
-        Process us = fleet.process("us");
+        Member other = fleet.process("eu");
+        Member us = fleet.process("us");
         fleet.pass(3);
         us.use(500);
 
@@ -255,16 +260,16 @@ class RegionsIT {
 
     @Test
     void whatWasUsedOfTheLargerShareIsNotGiven() throws Exception {
-        Process exchanger = fleet.process("eu");
-        Process other = fleet.process("eu");
-        Process us = fleet.process("us");
+        Member exchanger = fleet.process("eu");
+        Member other = fleet.process("eu");
+        Member us = fleet.process("us");
         fleet.pass(3);
         us.use(500);
         other.standsStill = true;
         await(() -> {
             other.guard.rebalance();
             fleet.pass(1);
-            return text(regional.get("eu"), "share").contains("\n25 ");
+            return text(redis("eu"), "share").contains("\n25 ");
         });
 
         other.use(400);
@@ -280,8 +285,8 @@ class RegionsIT {
 
     @Test
     void aBucketIsGivenOnceItHadTheTimeToFill() throws Exception {
-        Process eu = fleet.process("eu", tokens(Limit::tokenBucket));
-        Process us = fleet.process("us", tokens(Limit::tokenBucket));
+        Member eu = fleet.process("eu", tokens(Limit::tokenBucket));
+        Member us = fleet.process("us", tokens(Limit::tokenBucket));
         fleet.pass(3);
         us.use(500);
         await(() -> {
@@ -301,8 +306,8 @@ class RegionsIT {
 
     @Test
     void whileRegionsAreCutOffBothAnswerAndKeepWhatTheyHave() throws Exception {
-        Process eu = fleet.process("eu");
-        Process us = fleet.process("us");
+        Member eu = fleet.process("eu");
+        Member us = fleet.process("us");
         fleet.pass(3);
         us.use(500);
         fleet.pass(60);
@@ -334,7 +339,7 @@ class RegionsIT {
         int steps = exchange(Integer.MAX_VALUE, region, lost, process -> {});
         assertThat(steps).isGreaterThan(8);
         for (int at = 0; at < steps; at++) {
-            exchange(at, region, lost, Process::cut);
+            exchange(at, region, lost, Member::cut);
         }
     }
 
@@ -349,7 +354,7 @@ class RegionsIT {
     }
 
     private interface Fault {
-        void of(Process process);
+        void of(Member process);
     }
 
     /**
@@ -359,9 +364,9 @@ class RegionsIT {
      */
     private int exchange(int at, String region, Lost lost, Fault fault) throws Exception {
         try (Fleet regions = new Fleet()) {
-            List<Process> all =
+            List<Member> all =
                     List.of(regions.process("eu"), regions.process("us"), regions.process("eu"), regions.process("us"));
-            Process first = region.equals("eu") ? all.get(0) : all.get(1);
+            Member first = region.equals("eu") ? all.get(0) : all.get(1);
             FaultyLink.Direction direction = lost.of(first.link);
             direction.resetAfter(at, "EVAL");
             while (direction.withheld() == 0 && all.get(3).share() <= 500) {
@@ -383,7 +388,7 @@ class RegionsIT {
     }
 
     /** A region that uses all that it has, up to half of the whole. */
-    private static void step(Fleet regions, Process busy) throws Exception {
+    private static void step(Fleet regions, Member busy) throws Exception {
         long used = WHOLE - busy.guard.status(CALL).get(0).balance() - (WHOLE - busy.share());
         busy.use(Math.max(0, Math.min(busy.share(), 500) - used));
         regions.pass(Duration.ofSeconds(4));
@@ -392,13 +397,13 @@ class RegionsIT {
     @Test
     void aRegionThatLostItsStateHasWhatTheSharedRedisSays() throws Exception {
         fleet.process("eu");
-        Process us = fleet.process("us");
+        Member us = fleet.process("us");
         fleet.pass(3);
         us.use(500);
         fleet.pass(60);
         assertThat(fleet.shares()).containsExactly(250L, 750L);
 
-        forget(regional.get("us"), "share");
+        forget(redis("us"), "share");
         fleet.pass(3);
 
         assertThat(fleet.shares()).containsExactly(250L, 750L);
@@ -406,8 +411,8 @@ class RegionsIT {
 
     @Test
     void whatARegionLostWhileItGaveItIsNotGivenTwice() throws Exception {
-        Process exchanger = fleet.process("eu");
-        Process us = fleet.process("us");
+        Member exchanger = fleet.process("eu");
+        Member us = fleet.process("us");
         fleet.pass(3);
         us.use(500);
         await(() -> {
@@ -416,7 +421,7 @@ class RegionsIT {
         });
 
         for (int i = 0; i < 30; i++) {
-            forget(regional.get("eu"), "share");
+            forget(redis("eu"), "share");
             fleet.pass(1);
         }
         fleet.pass(60);
@@ -426,8 +431,8 @@ class RegionsIT {
 
     @Test
     void aSharedRedisThatLostItsStateHearsItFromTheRegions() throws Exception {
-        Process eu = fleet.process("eu");
-        Process us = fleet.process("us");
+        Member eu = fleet.process("eu");
+        Member us = fleet.process("us");
         fleet.pass(3);
         us.use(500);
         fleet.pass(60);
@@ -458,15 +463,15 @@ class RegionsIT {
 
     @Test
     void underLoadWithACutTheSumOfWhatGoesIsNeverOver() throws Exception {
-        Process eu = fleet.process("eu");
-        Process us = fleet.process("us");
-        Process usToo = fleet.process("us");
+        Member eu = fleet.process("eu");
+        Member us = fleet.process("us");
+        Member usToo = fleet.process("us");
         AtomicBoolean over = new AtomicBoolean();
         AtomicLong used = new AtomicLong();
         ExecutorService threads = Executors.newCachedThreadPool();
         List<Future<?>> callers = new ArrayList<>();
         try {
-            for (Process process : List.of(us, usToo)) {
+            for (Member process : List.of(us, usToo)) {
                 callers.add(threads.submit(() -> {
                     while (!over.get()) {
                         if (process.guard.tryAcquire(tokens(7)).isPresent()) {
@@ -504,7 +509,7 @@ class RegionsIT {
 
     @Test
     void anUpdatedBudgetStaysShared() {
-        Process eu = fleet.process("eu");
+        Member eu = fleet.process("eu");
         fleet.process("us");
         fleet.pass(3);
 
@@ -516,8 +521,8 @@ class RegionsIT {
 
     @Test
     void regionsThatWereToldOtherRegionsShareNothing() throws Exception {
-        Process eu = fleet.process("eu");
-        Process us = fleet.process("us");
+        Member eu = fleet.process("eu");
+        Member us = fleet.process("us");
         fleet.pass(3);
         us.use(500);
         String others = text(shared, "shares").replace("least 10", "least 11");

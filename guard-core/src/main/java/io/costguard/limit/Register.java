@@ -6,7 +6,11 @@ import java.util.Optional;
 /** A text in a Redis that many processes write, one at a time. Safe for use by many threads. */
 public interface Register extends AutoCloseable {
 
-    /** @throws GuardUnavailableException where Redis does not answer */
+    /**
+     * What is there now.
+     *
+     * @throws GuardUnavailableException where Redis does not answer
+     */
     Seen read() throws GuardUnavailableException;
 
     /**
