@@ -256,7 +256,9 @@ class RegionsIT {
         fleet.pass(30);
 
         assertThat(other.share()).as("of one that knows no more").isEqualTo(100);
-        assertThat(other.guard.tryAcquire(tokens(101))).as("more than the least").isEmpty();
+        assertThat(other.guard.tryAcquire(tokens(101)))
+                .as("more than the least")
+                .isEmpty();
         assertThat(us.share()).isEqualTo(750);
     }
 
@@ -275,7 +277,9 @@ class RegionsIT {
         assertThat(us.share()).isEqualTo(500);
 
         fleet.pass(60);
-        assertThat(exchanger.share()).as("taken back, for what is used and more").isGreaterThan(400);
+        assertThat(exchanger.share())
+                .as("taken back, for what is used and more")
+                .isGreaterThan(400);
     }
 
     /** Returns when another process has just lowered its region's share, and this one, which stands still from then on, has not heard of it. */

@@ -16,8 +16,7 @@ class LatestBudgetsTest {
     @Test
     void whenTheirTimeIsOverOthersTakeTheirPlaceUntilTheyAreUpdated() {
         AtomicBoolean isOver = new AtomicBoolean();
-        LatestBudgets latest =
-                LatestBudgets.NONE.with(new InForce(List.of(SECOND), isOver::get, List.of(LEAST)));
+        LatestBudgets latest = LatestBudgets.NONE.with(new InForce(List.of(SECOND), isOver::get, List.of(LEAST)));
 
         assertThat(underLatest(latest)).isSameAs(SECOND);
         isOver.set(true);
