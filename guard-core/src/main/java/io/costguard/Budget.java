@@ -221,6 +221,16 @@ public final class Budget {
         return leased.equals(limits) ? this : new Budget(name, where, per, leased, assumedOutput, modes);
     }
 
+    /**
+     * This budget with a share of each of its limits, rounded down.
+     *
+     * @throws IllegalArgumentException if that is nothing of one
+     */
+    Budget of(Share share) {
+        List<Limit> shares = limits.stream().map(limit -> limit.of(share)).toList();
+        return new Budget(name, where, per, shares, assumedOutput, modes);
+    }
+
     /** @throws IllegalArgumentException where the limits make no sense */
     void check(PriceList prices) {
         if (limits.isEmpty()) {

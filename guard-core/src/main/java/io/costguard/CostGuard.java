@@ -9,13 +9,17 @@ import io.costguard.http.StreamUsage;
 import io.costguard.limit.Admission;
 import io.costguard.limit.Cardinality;
 import io.costguard.limit.Fingerprint;
+import io.costguard.limit.InForce;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Limiter;
 import io.costguard.limit.LoggingListener;
+import io.costguard.limit.Region;
 import io.costguard.limit.Reservation;
+import io.costguard.limit.SharedBudgets;
 import io.costguard.limit.Subjects;
 import io.costguard.redis.Redis;
 import io.costguard.redis.RedisLedger;
+import io.costguard.redis.RedisRegister;
 import io.costguard.redis.RedisShelf;
 import io.costguard.redis.VirtualLedger;
 import java.io.IOException;
@@ -41,6 +45,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -81,6 +86,8 @@ public final class CostGuard implements AutoCloseable {
     private final AtomicReference<List<Budget>> budgets;
     private final ReentrantLock updating = new ReentrantLock();
     private final Duration lease;
+    private final @Nullable RegionalShares shares;
+    private final @Nullable Region region;
     private volatile boolean closed;
 
     private CostGuard(
@@ -88,12 +95,16 @@ public final class CostGuard implements AutoCloseable {
             HttpGuard http,
             PriceList prices,
             AtomicReference<List<Budget>> budgets,
-            Duration lease) {
+            Duration lease,
+            @Nullable RegionalShares shares,
+            @Nullable Region region) {
         this.limiter = limiter;
         this.http = http;
         this.prices = prices;
         this.budgets = budgets;
         this.lease = lease;
+        this.shares = shares;
+        this.region = region;
     }
 
     public static Builder builder() {
@@ -294,21 +305,39 @@ public final class CostGuard implements AutoCloseable {
      * raised to a larger one. Calls that wait, or are under way, are decided and settled under what takes the place of their budgets; under
      * their own where nothing does. Those that wait hear of it within a second. No call fails for it.
      *
-     * <p>It is for this process: others follow as they are told. Meanwhile each decides by what it knows, over the same balances.
+     * <p>It is for this process: others follow as they are told. Meanwhile each decides by what it knows, over the same balances. Those that
+     * are shared among regions ({@link Builder#regions}) are whole here as everywhere, and stay shared.
      *
      * @throws IllegalArgumentException where these budgets make no sense; it says why, and all stays as it was
      */
     public void update(List<Budget> budgets) {
         List<Budget> latest = List.copyOf(budgets);
         check(latest, prices);
+        if (shares != null) {
+            shares.check(latest);
+        }
         updating.lock();
         try {
             this.budgets.set(latest);
-            if (limiter != null) {
-                limiter.update(leased(latest, lease));
+            if (region != null) {
+                region.update(leased(latest, lease));
+            } else if (limiter != null) {
+                limiter.update(InForce.always(leased(latest, lease)));
             }
         } finally {
             updating.unlock();
+        }
+    }
+
+    /**
+     * Has this process go by its region's shares of budgets ({@link Builder#regions}) for the next ten seconds, and has them follow use, if no
+     * other process of the region does. For each process: before its first call, and then about every second, on a thread of yours; it takes as
+     * long as Redis does to answer, the shared one up to two seconds. Throws nothing: where Redis does not answer, which is logged, a process keeps
+     * its share for what is left of the ten seconds. Does nothing where there are no regions.
+     */
+    public void rebalance() {
+        if (region != null && !closed) {
+            region.look();
         }
     }
 
@@ -376,6 +405,9 @@ public final class CostGuard implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
+        if (region != null) {
+            region.close();
+        }
         if (limiter != null) {
             limiter.close();
         }
@@ -410,6 +442,10 @@ public final class CostGuard implements AutoCloseable {
         private static final byte[] DEFAULT_FINGERPRINT_KEY =
                 "io.costguard fingerprint".getBytes(StandardCharsets.UTF_8);
 
+        private static final Duration TO_ANOTHER_REGION = Duration.ofSeconds(2);
+        /** Half of what a region's share is known for. */
+        private static final Duration LONGEST_WITH_REGIONS = Region.TERM.dividedBy(2);
+
         private @Nullable String redisUrl;
         private @Nullable UnifiedJedis redisClient;
         private final List<Budget> budgets = new ArrayList<>();
@@ -433,6 +469,8 @@ public final class CostGuard implements AutoCloseable {
         private Providers providers = Providers.bundled();
         private byte[] fingerprintKey = DEFAULT_FINGERPRINT_KEY;
         private final List<GuardListener> listeners = new ArrayList<>();
+        private @Nullable RegionalShares regions;
+        private LongSupplier nanoTime = System::nanoTime;
 
         private Builder() {}
 
@@ -480,6 +518,22 @@ public final class CostGuard implements AutoCloseable {
             this.watch = guard -> guard.watch(read, later);
             this.inFile = read.first().size();
             return this;
+        }
+
+        /**
+         * Some of the budgets are shared with other regions: they are whole as they are said here, in every region, and each region has a share
+         * of them. {@link CostGuard#rebalance} is to be called from time to time. {@link #decisionTimeout} may be five seconds at most, and there
+         * is no {@link WhenRedisFails#spendLeased} with it.
+         */
+        public Builder regions(RegionalShares shares) {
+            this.regions = shares;
+            return this;
+        }
+
+        /** {@link #regions(RegionalShares)} in another time than the machine's. */
+        Builder regions(RegionalShares shares, LongSupplier nanoTime) {
+            this.nanoTime = nanoTime;
+            return regions(shares);
         }
 
         /** What becomes of a call whose budget is spent, unless the call says otherwise: {@link WhenExhausted#reject()}, unless said. */
@@ -652,7 +706,8 @@ public final class CostGuard implements AutoCloseable {
             AtomicReference<List<Budget>> current = new AtomicReference<>(List.copyOf(budgets));
             if (!isEnabled()) {
                 log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
-                return new CostGuard(null, HttpGuard.off(Map.copyOf(attributesByHeader)), known, current, lease);
+                return new CostGuard(
+                        null, HttpGuard.off(Map.copyOf(attributesByHeader)), known, current, lease, null, null);
             }
             tellOfUnknownProviders();
             Redis redis = redis();
@@ -675,6 +730,9 @@ public final class CostGuard implements AutoCloseable {
          */
         public CostGuard buildIn(VirtualTime time) {
             PriceList known = check();
+            if (regions != null) {
+                throw new IllegalArgumentException("regions share no budgets in virtual time; drop regions(..)");
+            }
             Redis redis = redis();
             String prefix = keyPrefix + ":virtual-" + UUID.randomUUID();
             return guard(
@@ -747,7 +805,27 @@ public final class CostGuard implements AutoCloseable {
                             Map.copyOf(attributesByHeader)),
                     known,
                     current,
-                    lease);
+                    lease,
+                    regions,
+                    regions == null ? null : region(regions, limiter, redis));
+        }
+
+        private Region region(RegionalShares shares, Limiter limiter, Redis redis) {
+            SharedBudgets shared = new SharedBudgets(
+                    shares.budgets(),
+                    shares.least().percent(),
+                    limiter,
+                    (budget, percent) -> budget.of(Share.percent(percent)),
+                    nanoTime);
+            shared.update(leased(budgets, lease));
+            return new Region(
+                    shares.here(),
+                    shares.regions(),
+                    new RedisRegister(redis, keyPrefix + ":share", decisionTimeout),
+                    new RedisRegister(
+                            Redis.at(shares.redis(), TO_ANOTHER_REGION), keyPrefix + ":shares", TO_ANOTHER_REGION),
+                    shared,
+                    decisionTimeout);
         }
 
         private PriceList check() {
@@ -760,6 +838,17 @@ public final class CostGuard implements AutoCloseable {
                 throw new IllegalArgumentException("budgets come from one file, or from budget(..), and not from both");
             }
             CostGuard.check(budgets, known);
+            if (regions != null) {
+                regions.check(budgets);
+                if (decisionTimeout.compareTo(LONGEST_WITH_REGIONS) > 0) {
+                    throw new IllegalArgumentException("with regions, decisionTimeout may be " + LONGEST_WITH_REGIONS
+                            + " at most, not " + decisionTimeout);
+                }
+                if (whenRedisFails.slice().isPresent()) {
+                    throw new IllegalArgumentException(
+                            "shares of regions cannot be leased; say another whenRedisFails(..)");
+                }
+            }
             return known;
         }
 

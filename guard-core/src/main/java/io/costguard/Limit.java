@@ -329,6 +329,19 @@ public final class Limit {
                 : this;
     }
 
+    /**
+     * A share of this limit, rounded down.
+     *
+     * @throws IllegalArgumentException if that is nothing
+     */
+    Limit of(Share share) {
+        if (share.of(amount) == 0 || share.of(burst) == 0) {
+            throw new IllegalArgumentException(this + ": " + share + " of it is nothing");
+        }
+        return new Limit(
+                unit, share.of(amount), window, algorithm, share.of(burst), burstGiven, correctedByProvider, weights);
+    }
+
     private static long micros(Duration length) {
         return length.toNanos() / 1_000;
     }

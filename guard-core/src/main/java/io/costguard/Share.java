@@ -24,6 +24,11 @@ public final class Share {
         return percent;
     }
 
+    /** So much of an amount below 2^53, rounded down. */
+    long of(long amount) {
+        return amount * percent / 100;
+    }
+
     @Override
     public String toString() {
         return percent + " %";

@@ -85,6 +85,11 @@ final class Askings {
         return found(call).subjects;
     }
 
+    /** The only one of a budget that is counted per nothing. */
+    Subject subjectOf(Budget budget) {
+        return subjects.of(budget);
+    }
+
     /** This call as it may be shown and kept: with the fingerprint of its API key in the place of that. */
     GuardedCall identified(GuardedCall call) {
         String known = call.attributes().get(KNOWN_KEY);

@@ -1,6 +1,5 @@
 package io.costguard.limit;
 
-import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
 import java.time.Duration;
@@ -68,7 +67,7 @@ public interface Ledger extends AutoCloseable {
      * Has whatever was asked, or is asked, under a budget that one of these takes the place of decided and settled under that one. Where one
      * has no successor it stays as it is.
      */
-    void update(List<Budget> latest);
+    void update(InForce latest);
 
     /** How all limits of these claims' subjects stand, in their order, and for a newcomer that asks so much; charges nothing. */
     List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) throws GuardUnavailableException;

@@ -42,7 +42,7 @@ public final class Limiter implements AutoCloseable {
     private static final String LATER =
             "it will be once Redis is back, unless the guard is closed before: do not ask for it again";
 
-    private volatile Askings askings;
+    private volatile AskingsInForce inForce;
     private final PreCheck preCheck;
     private final Ledger ledger;
     private final WhenExhausted whenExhausted;
@@ -52,6 +52,9 @@ public final class Limiter implements AutoCloseable {
     private final Outage outage;
     /** Null where nothing is leased. */
     private final @Nullable Slices slices;
+
+    /** What calls ask, under the budgets that are in force. */
+    private record AskingsInForce(Askings askings, BooleanSupplier isOver, Askings afterwards) {}
 
     public Limiter(
             Subjects subjects,
@@ -63,7 +66,8 @@ public final class Limiter implements AutoCloseable {
             Duration timeout,
             Duration preCheck,
             GuardListener... listeners) {
-        this.askings = new Askings(subjects, prices, fingerprint);
+        Askings askings = new Askings(subjects, prices, fingerprint);
+        this.inForce = new AskingsInForce(askings, () -> false, askings);
         this.preCheck = new PreCheck(preCheck, ledger::nanoTime);
         this.outage = new Outage(ledger::nanoTime);
         this.ledger = ledger;
@@ -112,7 +116,7 @@ public final class Limiter implements AutoCloseable {
     private Admission admission(GuardedCall call, Patience patience, Duration atMost, BooleanSupplier givenUp)
             throws GuardUnavailableException, InterruptedException {
         try {
-            Asking asking = askings.of(call);
+            Asking asking = askings().of(call);
             Optional<Admission> known = withoutLedger(asking, patience);
             if (known.isPresent()) {
                 return known.get();
@@ -222,7 +226,7 @@ public final class Limiter implements AutoCloseable {
         CompletableFuture<Admission> result = new CompletableFuture<>();
         CompletableFuture<Admission> admission;
         try {
-            Asking asking = askings.of(call);
+            Asking asking = askings().of(call);
             Patience patience = patience(call, atMost).upTo(pieces);
             Optional<Admission> known = withoutLedger(asking, patience);
             if (known.isPresent()) {
@@ -306,7 +310,7 @@ public final class Limiter implements AutoCloseable {
     /** How the limits that a call falls under stand. */
     public List<LimitStatus> status(GuardedCall call) throws GuardUnavailableException {
         flush();
-        List<Subject> found = askings.subjectsOf(call);
+        List<Subject> found = askings().subjectsOf(call);
         if (found.isEmpty()) {
             return List.of();
         }
@@ -337,17 +341,17 @@ public final class Limiter implements AutoCloseable {
 
     /** Lets no call like this one go for so long, in the whole fleet. */
     public void hold(GuardedCall call, Duration hold) throws GuardUnavailableException {
-        List<Subject> subjects = held(askings.subjectsOf(call), budget -> true);
+        List<Subject> subjects = held(askings().subjectsOf(call), budget -> true);
         if (subjects.isEmpty()) {
             return;
         }
         inTime(ledger.hold(subjects, hold), "Redis did not take the hold");
-        listeners.held(askings.identified(call), hold);
+        listeners.held(askings().identified(call), hold);
     }
 
     /** As if nobody had called like this before. */
     public void reset(GuardedCall call) throws GuardUnavailableException {
-        List<Subject> subjects = askings.subjectsOf(call);
+        List<Subject> subjects = askings().subjectsOf(call);
         flush();
         CompletableFuture<?> reset = ledger.change(
                 Ledger.Change.RESET, subjects.stream().map(Claim::ofNothing).toList());
@@ -370,7 +374,7 @@ public final class Limiter implements AutoCloseable {
     }
 
     private List<Claim> claims(GuardedCall call, Cost cost) {
-        return askings.of(call.cost(cost)).claims().stream()
+        return askings().of(call.cost(cost)).claims().stream()
                 .map(Claim::withoutCallsInFlight)
                 .filter(claim -> Arrays.stream(claim.amounts()).anyMatch(amount -> amount > 0))
                 .toList();
@@ -444,10 +448,24 @@ public final class Limiter implements AutoCloseable {
      * Has what is asked from now on fall under these budgets, and what was asked before under those that take its budgets' place. By one
      * thread at a time.
      */
-    public void update(List<Budget> budgets) {
+    public void update(InForce latest) {
         // First: a batch must not have calls under both without knowing which are the latest.
-        ledger.update(budgets);
-        askings = askings.under(budgets);
+        ledger.update(latest);
+        Askings before = askings();
+        inForce =
+                new AskingsInForce(before.under(latest.budgets()), latest.isOver(), before.under(latest.afterwards()));
+    }
+
+    private Askings askings() {
+        AskingsInForce known = inForce;
+        return known.isOver.getAsBoolean() ? known.afterwards : known.askings;
+    }
+
+    /** How the limits of a budget stand that has one balance for everything. */
+    public List<Standing> standings(Budget budget) throws GuardUnavailableException {
+        Claim newcomer = Claim.ofNewcomer(askings().subjectOf(budget), Cost.requests(0));
+        return ledger.look(List.of(newcomer), ledger.nanoTime() + timeout.toNanos())
+                .get(0);
     }
 
     /** Returns when all that has ended so far is in the ledger. */
@@ -459,7 +477,7 @@ public final class Limiter implements AutoCloseable {
     public long assumedOutput(GuardedCall call) {
         long most = 0;
         try {
-            for (Subject subject : askings.subjectsOf(call)) {
+            for (Subject subject : askings().subjectsOf(call)) {
                 most = Math.max(most, subject.budget().assumedOutput());
             }
         } catch (MisfitException e) {
@@ -538,7 +556,7 @@ public final class Limiter implements AutoCloseable {
         if (whenRedisFails != WhenRedisFails.failOpen()) {
             throw cause;
         }
-        GuardedCall shown = askings.identified(call);
+        GuardedCall shown = askings().identified(call);
         listeners.failedOpen(shown, cause);
         return new Admission.Granted(Reservation.uncounted(shown, pieces));
     }
@@ -547,7 +565,7 @@ public final class Limiter implements AutoCloseable {
             throws GuardUnavailableException {
         Asking asking;
         try {
-            asking = askings.of(call);
+            asking = askings().of(call);
         } catch (RuntimeException e) {
             // What the guard failed at may be just that.
             cause.addSuppressed(e);
@@ -561,7 +579,7 @@ public final class Limiter implements AutoCloseable {
 
     /** What this process holds for calls like this one, for when the ledger is away. */
     public List<Slice> leased(GuardedCall call) {
-        return slices == null ? List.of() : slices.of(askings.subjectsOf(call));
+        return slices == null ? List.of() : slices.of(askings().subjectsOf(call));
     }
 
     private Admission granted(Asking asking, Verdict.Granted granted, Duration waited) {
@@ -581,7 +599,7 @@ public final class Limiter implements AutoCloseable {
 
     /** What a call used, as it is charged: with its dollars. */
     Cost priced(GuardedCall call, Cost actual) {
-        return askings.priced(call, actual);
+        return askings().priced(call, actual);
     }
 
     /** Ends a reservation: what it was charged becomes what it used. */

@@ -61,6 +61,11 @@ public final class Subjects {
         return new Subjects(others, keyPrefix, partitionBy, fingerprint, cardinality);
     }
 
+    /** The only one of a budget that is counted per nothing. */
+    Subject of(Budget budget) {
+        return subject(budget, Map.of());
+    }
+
     /** The number of the span of time in which a call keeps its subjects. */
     long span() {
         return cardinality.span();

@@ -1,10 +1,10 @@
 package io.costguard.redis;
 
-import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.InForce;
 import io.costguard.limit.LatestBudgets;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Patience;
@@ -411,7 +411,7 @@ public final class RedisLedger implements Ledger {
     }
 
     @Override
-    public void update(List<Budget> budgets) {
+    public void update(InForce budgets) {
         latest = latest.with(budgets);
     }
 

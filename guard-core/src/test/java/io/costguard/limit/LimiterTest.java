@@ -322,7 +322,7 @@ class LimiterTest {
         }
 
         @Override
-        public void update(List<Budget> latest) {}
+        public void update(InForce latest) {}
 
         @Override
         public void flush(long deadlineNanos) {}

@@ -220,7 +220,8 @@ public final class FaultyLink implements AutoCloseable {
             PASS,
             PASS_BYTE_BY_BYTE,
             DROP,
-            HOLD
+            HOLD,
+            RESET
         }
 
         private static final class Message {
@@ -241,6 +242,7 @@ public final class FaultyLink implements AutoCloseable {
         private final Map<String, Integer> passed = new HashMap<>();
         private Treatment treatment = Treatment.PASS;
         private Set<String> commands = Set.of();
+        private int spared;
         private int left;
         private int withheld;
 
@@ -286,6 +288,17 @@ public final class FaultyLink implements AutoCloseable {
             treat(Treatment.HOLD, 1, commands);
         }
 
+        /** Lets so many of these pass, and loses those that follow: each with its connection, which is reset, so that its client sees it at once. */
+        public synchronized void resetAfter(int passing, String... commands) {
+            treat(Treatment.RESET, Integer.MAX_VALUE, commands);
+            spared = passing;
+        }
+
+        /** How many were lost or held since that was last asked for. */
+        public synchronized int withheld() {
+            return withheld;
+        }
+
         /** How many of these were delivered since the link began. */
         public synchronized int passed(String... commands) {
             Set<String> wanted = upperCase(commands);
@@ -320,6 +333,7 @@ public final class FaultyLink implements AutoCloseable {
         private void treat(Treatment treatment, int count, String... commands) {
             this.treatment = treatment;
             this.commands = upperCase(commands);
+            this.spared = 0;
             this.left = count;
             this.withheld = 0;
         }
@@ -331,12 +345,18 @@ public final class FaultyLink implements AutoCloseable {
 
         private synchronized void carry(Message message) {
             boolean chosen = message.bytes != END && left > 0 && concerns(message.command);
+            if (chosen && spared > 0) {
+                spared--;
+                chosen = false;
+            }
             if (chosen) {
                 withheld++;
                 left--;
             }
             boolean behindHeld = held.stream().anyMatch(other -> other.connection == message.connection);
-            if (behindHeld || (chosen && treatment == Treatment.HOLD)) {
+            if (chosen && treatment == Treatment.RESET) {
+                message.connection.reset();
+            } else if (behindHeld || (chosen && treatment == Treatment.HOLD)) {
                 held.add(message);
             } else if (!chosen) {
                 deliver(message);

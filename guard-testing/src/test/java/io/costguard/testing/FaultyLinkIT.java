@@ -97,6 +97,27 @@ class FaultyLinkIT {
     }
 
     @Test
+    void afterSoManyTheConnectionIsResetInThePlaceOfTheReply() {
+        link.replies().resetAfter(1, "INCR");
+        try (Jedis client = through(PATIENT)) {
+            assertThat(client.incr(key)).isEqualTo(1);
+            assertThatThrownBy(() -> client.incr(key)).isInstanceOf(JedisConnectionException.class);
+        }
+        assertThat(link.replies().withheld()).isEqualTo(1);
+        assertThat(direct.get(key)).isEqualTo("2");
+    }
+
+    @Test
+    void afterSoManyTheConnectionIsResetInThePlaceOfTheRequest() {
+        link.requests().resetAfter(1, "INCR");
+        try (Jedis client = through(PATIENT)) {
+            assertThat(client.incr(key)).isEqualTo(1);
+            assertThatThrownBy(() -> client.incr(key)).isInstanceOf(JedisConnectionException.class);
+        }
+        assertThat(direct.get(key)).isEqualTo("1");
+    }
+
+    @Test
     void dropNextIsOneOnly() {
         link.replies().dropNext("INCR");
         try (Jedis client = through(HASTY)) {
