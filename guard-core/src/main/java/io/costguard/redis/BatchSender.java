@@ -3,6 +3,8 @@ package io.costguard.redis;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -13,11 +15,18 @@ import redis.clients.jedis.exceptions.JedisException;
 /**
  * Has a batch run by the script, under the number of its lane: what is sent again counts once. Safe for use by many threads, each
  * with a lane of its own.
+ *
+ * <p><b>Losses.</b> What a lane answered last is written together with the balances that it changed. A server that does not know
+ * that any more, although it should, has lost it, and with it whatever was charged and given back since.
  */
 final class BatchSender {
     static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
     private static final long LANE_TTL_MILLIS = 60_000;
+    /** Each batch leaves its lane three quarters of its time at least, less the step in which the script counts that. */
+    private static final long LANE_LIVES_MICROS_A_MILLI = 750;
+
+    private static final long LANE_STEP_MICROS = 1 << 24;
     private static final Set<String> PASSING = Set.of("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN");
     private static final Set<String> REFUSING =
             Set.of("OOM", "READONLY", "MISCONF", "NOREPLICAS", "NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE", "MOVED");
@@ -32,6 +41,8 @@ final class BatchSender {
     private final Script script;
     private final ServerClock clock;
     private final long laneTtlMillis;
+    private final AtomicLong lossFoundMicros = new AtomicLong();
+    private final AtomicBoolean lossUntold = new AtomicBoolean();
 
     BatchSender(Redis redis, Script script, ServerClock clock, Duration timeout) {
         this.redis = redis;
@@ -87,11 +98,18 @@ final class BatchSender {
                 try {
                     Batch.Reply reply = sendOnce(mode, lane, batch, left);
                     boolean refused = reply.status() == Batch.Status.LANE_REFUSED;
-                    if (mode == Batch.Mode.RUN && refused && mayHaveRun) {
+                    boolean isLost = refused && isLost(lane, reply.micros());
+                    // What may have run came after what is lost, and is lost too, unless the lane alone was evicted:
+                    // then a reserve is
+                    // charged twice, which goes over nothing; a settle might give back twice.
+                    boolean mayRunAnew = !mayHaveRun || (isLost && batch.onlyReserves());
+                    if (mode == Batch.Mode.RUN && refused && !mayRunAnew) {
                         throw new UnknownOutcomeException("Redis lost what it remembered of this process", null);
                     } else if (mode == Batch.Mode.RUN && refused) {
                         lane.renew();
+                        mayHaveRun = false;
                     } else if (reply.status() != Batch.Status.LATE) {
+                        lane.answeredAt(reply.micros());
                         return reply;
                     } else if (left <= 0) {
                         throw new NotRunException("it came too late", null);
@@ -135,6 +153,21 @@ final class BatchSender {
         Batch.Reply reply = batch.read(script.run(redis, batch.keys(lane.key()), request, attemptNanos));
         clock.told(reply.micros(), askedNanos);
         return reply;
+    }
+
+    /** Whether a lane that was refused shows that. The loss that one finds, others find too: those that were not used since. */
+    private boolean isLost(Lane lane, long micros) {
+        long lives = laneTtlMillis * LANE_LIVES_MICROS_A_MILLI - LANE_STEP_MICROS;
+        boolean isLost = lane.usedMicros() > 0 && micros - lane.usedMicros() < lives;
+        if (isLost && lossFoundMicros.getAndSet(micros) < lane.usedMicros()) {
+            lossUntold.set(true);
+        }
+        return isLost;
+    }
+
+    /** Whether the server was found to have lost what it had written, and nobody has been told yet. */
+    boolean takeLoss() {
+        return lossUntold.get() && lossUntold.getAndSet(false);
     }
 
     void close() {
