@@ -27,9 +27,10 @@ final class BatchSender {
     private static final long LANE_LIVES_MICROS_A_MILLI = 750;
 
     private static final long LANE_STEP_MICROS = 1 << 24;
-    private static final Set<String> PASSING = Set.of("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN");
+    private static final Set<String> PASSING =
+            Set.of("LOADING", "BUSY", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK");
     private static final Set<String> REFUSING =
-            Set.of("OOM", "READONLY", "MISCONF", "NOREPLICAS", "NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE", "MOVED");
+            Set.of("OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE");
 
     /** What the server says before it hangs up, whatever it was to be asked. */
     static final String TOO_MANY_CLIENTS = "ERR max number of clients reached";
@@ -91,6 +92,7 @@ final class BatchSender {
             throws NotRunException, UnknownOutcomeException {
         boolean mayHaveRun = false;
         boolean interrupted = false;
+        String said = "";
         try {
             while (true) {
                 long left = deadlineNanos - clock.nanoTime();
@@ -121,17 +123,22 @@ final class BatchSender {
                     // A pool that was waited for has swallowed the flag.
                     interrupted |= e.getCause() instanceof InterruptedException;
                 }
-                boolean refused = REFUSING.contains(code(failure));
+                boolean astray = Diagnosis.isAstray(redis, failure);
+                boolean refused = astray || REFUSING.contains(code(failure));
                 boolean passing = PASSING.contains(code(failure)) || TOO_MANY_CLIENTS.equals(failure.getMessage());
                 mayHaveRun |= !refused && !passing;
                 // A cancel is tried again in its turn: what is behind it need not wait until the script can do it.
                 boolean later = mode == Batch.Mode.CANCEL && failure instanceof JedisDataException;
                 if (refused || later || left <= PAUSE_NANOS) {
-                    String message = String.valueOf(failure.getMessage());
+                    String message =
+                            failure.getMessage() + (astray ? "; " + Diagnosis.NODE_OF_CLUSTER : passing ? "" : said);
                     if (mayHaveRun) {
                         throw new UnknownOutcomeException(message, failure);
                     }
                     throw new NotRunException(message, failure);
+                }
+                if (passing) {
+                    said = "; before that it said " + failure.getMessage();
                 }
                 LockSupport.parkNanos(this, PAUSE_NANOS);
             }

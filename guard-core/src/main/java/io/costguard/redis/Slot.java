@@ -183,7 +183,6 @@ final class Slot {
                 sender.connect(none, lines, timeoutNanos);
                 diagnosis.examine(none.key(), timeoutNanos);
             } catch (JedisDataException e) {
-                diagnosis.tell(e);
                 diagnosis.examine(none.key(), timeoutNanos);
             } catch (JedisException e) {
                 diagnosis.tell(e);
