@@ -24,6 +24,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
@@ -40,6 +41,7 @@ import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.Protocol;
 import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.args.ClientType;
 import redis.clients.jedis.params.ClientKillParams;
@@ -216,7 +218,7 @@ class ClusterUnderChangeIT {
     }
 
     private Tally tally(String key) {
-        return tallies.get(key);
+        return Objects.requireNonNull(tallies.get(key));
     }
 
     private static GuardedCall call(String key, boolean ofAll) {
@@ -344,12 +346,13 @@ class ClusterUnderChangeIT {
     }
 
     private static long portOfOwner(int slot, Jedis at) {
-        return at.clusterSlots().stream()
-                .map(range -> (List<?>) range)
-                .filter(range -> (Long) range.get(0) <= slot && slot <= (Long) range.get(1))
-                .mapToLong(range -> (Long) ((List<?>) range.get(2)).get(1))
-                .findFirst()
-                .orElse(0);
+        return ((List<?>) at.sendCommand(Protocol.Command.CLUSTER, "SLOTS"))
+                .stream()
+                        .map(range -> (List<?>) range)
+                        .filter(range -> (Long) range.get(0) <= slot && slot <= (Long) range.get(1))
+                        .mapToLong(range -> (Long) ((List<?>) range.get(2)).get(1))
+                        .findFirst()
+                        .orElse(0);
     }
 
     private RedisClusterClient client() {
