@@ -474,7 +474,10 @@ public final class CostGuard implements AutoCloseable {
 
         private Builder() {}
 
-        /** The Redis at {@code redis://[user:password@]host[:port][/database]}, or {@code rediss://} for TLS. */
+        /**
+         * The Redis at {@code redis://[user:password@]host[:port][/database]}, or {@code rediss://} for TLS: a server of its own. Of a Redis
+         * Cluster hand in a client.
+         */
         public Builder redis(String url) {
             this.redisUrl = url;
             return this;
@@ -482,8 +485,8 @@ public final class CostGuard implements AutoCloseable {
 
         /**
          * A client of your own, which stays yours to close. Its socket timeout and attempts bound how long a thread of the
-         * guard can be held: {@code socketTimeoutMillis(250)} and {@code maxAttempts(1)} suit the default decision timeout. While calls
-         * wait, {@code blockingSocketTimeoutMillis(5_000)} has a listening connection given up that leads nowhere.
+         * guard can be held: {@code socketTimeoutMillis(250)} suits the default decision timeout, and of a cluster's {@code
+         * maxAttempts(2)}, the second to follow a slot that moves. While calls wait, {@code blockingSocketTimeoutMillis(5_000)} has a listening connection given up that leads nowhere.
          */
         public Builder redis(UnifiedJedis client) {
             this.redisClient = client;

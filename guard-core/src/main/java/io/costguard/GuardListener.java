@@ -134,10 +134,25 @@ public interface GuardListener {
     record Correction(GuardedCall call, String budget, String limit, Unit unit, long remaining) {}
 
     /**
-     * A call that waited was no longer in line: Redis lost that, or its process was silent for so long that it was taken for dead. It
-     * stands at its old place again.
+     * Redis lost something, as it does in a failover, a restart or a flush.
+     *
+     * @param call which found that out
      */
-    record Regression(GuardedCall call) {}
+    record Regression(GuardedCall call, Lost lost) {
+        /** What was lost. */
+        public enum Lost {
+            /**
+             * The call was no longer in line: Redis lost that, or its process was silent for so long that it was taken for dead. It
+             * stands at its old place again.
+             */
+            PLACE,
+            /**
+             * What had been charged and given back last, under the budgets of this call among others: more goes, by as much as that was. It is
+             * told once a process and loss (on a cluster, and slot), where the process had asked Redis within about half a minute before.
+             */
+            BALANCES
+        }
+    }
 
     /**
      * A call that goes uncounted.

@@ -72,6 +72,14 @@ public interface Ledger extends AutoCloseable {
     /** How all limits of these claims' subjects stand, in their order, and for a newcomer that asks so much; charges nothing. */
     List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) throws GuardUnavailableException;
 
+    /**
+     * Whether what had been charged lately was found to be lost, at the subjects of these claims or others that lie beside them. Says so of each loss
+     * once.
+     */
+    default boolean takeLoss(List<Claim> claims) {
+        return false;
+    }
+
     /** Completes after so long in its {@link #nanoTime() time}. */
     CompletableFuture<Void> after(long nanos);
 

@@ -5,6 +5,7 @@ import io.costguard.Cost;
 import io.costguard.Denial;
 import io.costguard.GuardListener;
 import io.costguard.GuardListener.Denied.By;
+import io.costguard.GuardListener.Regression.Lost;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
@@ -202,9 +203,9 @@ public final class Limiter implements AutoCloseable {
     }
 
     private long begins(Asking asking, Patience patience, Verdict.Waiting waiting) {
-        outage.decided();
+        decided(asking);
         listeners.waiting(asking.call(), denial(waiting.expected(), patience));
-        waiting.place().onRegressed(() -> listeners.regressed(asking.call()));
+        waiting.place().onRegressed(() -> listeners.regressed(asking.call(), Lost.PLACE));
         return ledger.nanoTime();
     }
 
@@ -529,7 +530,7 @@ public final class Limiter implements AutoCloseable {
 
     private Admission admission(
             Asking asking, Patience patience, PreCheck.Tickets tickets, Verdict verdict, Duration waited) {
-        outage.decided();
+        decided(asking);
         if (slices != null) {
             slices.used(asking.claims());
         }
@@ -545,6 +546,17 @@ public final class Limiter implements AutoCloseable {
             listeners.denied(asking.call(), denial(denied, patience), By.DRY_RUN, Duration.ZERO);
         }
         return granted(asking, granted, waited);
+    }
+
+    private void decided(Asking asking) {
+        outage.decided();
+        tellOfLoss(asking.call(), asking.claims());
+    }
+
+    private void tellOfLoss(GuardedCall call, List<Claim> claims) {
+        if (ledger.takeLoss(claims)) {
+            listeners.regressed(call, Lost.BALANCES);
+        }
     }
 
     private Admission whenUnavailable(GuardedCall call, int pieces, GuardUnavailableException cause)
@@ -613,10 +625,12 @@ public final class Limiter implements AutoCloseable {
             }
         }
         if (!settled.isEmpty()) {
-            ledger.settle(
-                    settled,
-                    () -> settled.forEach(
-                            each -> preCheck.forget(each.charge().claim().subject())));
+            ledger.settle(settled, () -> {
+                List<Claim> claims =
+                        settled.stream().map(each -> each.charge().claim()).toList();
+                claims.forEach(claim -> preCheck.forget(claim.subject()));
+                tellOfLoss(reservation.call(), claims);
+            });
         }
         listeners.settled(reservation.call(), actual, outcome);
     }

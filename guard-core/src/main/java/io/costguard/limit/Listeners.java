@@ -65,8 +65,8 @@ final class Listeners {
         tell(listener -> listener.onCorrected(event));
     }
 
-    void regressed(GuardedCall call) {
-        GuardListener.Regression event = new GuardListener.Regression(call);
+    void regressed(GuardedCall call, GuardListener.Regression.Lost lost) {
+        GuardListener.Regression event = new GuardListener.Regression(call, lost);
         tell(listener -> listener.onRegressed(event));
     }
 

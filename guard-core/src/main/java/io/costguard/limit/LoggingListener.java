@@ -12,11 +12,11 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What an operator must not miss of denials: the first of a subject in a minute. */
+/** What an operator must not miss: the first denial of a subject in a minute, and the first loss. */
 public final class LoggingListener implements GuardListener {
     private static final Logger log = LoggerFactory.getLogger("io.costguard.CostGuard");
 
-    private final Cache<Subject, Boolean> told = Caffeine.newBuilder()
+    private final Cache<Object, Boolean> told = Caffeine.newBuilder()
             .maximumSize(10_000)
             .expireAfterWrite(Duration.ofMinutes(1))
             .build();
@@ -46,6 +46,16 @@ public final class LoggingListener implements GuardListener {
                     .exception()
                     .getMessage();
             log.warn("{} {}: {}; not repeated for a minute", event.call(), verb, why);
+        }
+    }
+
+    @Override
+    public void onRegressed(Regression event) {
+        if (event.lost() == Regression.Lost.BALANCES && told.asMap().putIfAbsent(event.lost(), true) == null) {
+            log.warn(
+                    "Redis lost what it had written last, as in a failover, a restart or a flush: more goes than the budgets say, by as"
+                            + " much as was lost ({} found out); not repeated for a minute",
+                    event.call());
         }
     }
 }

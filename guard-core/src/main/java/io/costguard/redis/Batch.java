@@ -422,6 +422,10 @@ final class Batch {
      */
     record Reply(Status status, long micros, List<Result> results, List<Wake> wakes) {}
 
+    boolean onlyReserves() {
+        return changeOf.isEmpty();
+    }
+
     void add(Call call) {
         calls.add(call);
         if (call instanceof Call.Reserve reserve) {

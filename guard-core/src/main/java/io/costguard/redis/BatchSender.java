@@ -3,6 +3,8 @@ package io.costguard.redis;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -13,14 +15,22 @@ import redis.clients.jedis.exceptions.JedisException;
 /**
  * Has a batch run by the script, under the number of its lane: what is sent again counts once. Safe for use by many threads, each
  * with a lane of its own.
+ *
+ * <p><b>Losses.</b> What a lane answered last is written together with the balances that it changed. A server that does not know
+ * that any more, although it should, has lost it, and with it whatever was charged and given back since.
  */
 final class BatchSender {
     static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
     private static final long LANE_TTL_MILLIS = 60_000;
-    private static final Set<String> PASSING = Set.of("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN");
+    /** Each batch leaves its lane three quarters of its time at least, less the step in which the script counts that. */
+    private static final long LANE_LIVES_MICROS_A_MILLI = 750;
+
+    private static final long LANE_STEP_MICROS = 1 << 24;
+    private static final Set<String> PASSING =
+            Set.of("LOADING", "BUSY", "MASTERDOWN", "READONLY", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK");
     private static final Set<String> REFUSING =
-            Set.of("OOM", "READONLY", "MISCONF", "NOREPLICAS", "NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE", "MOVED");
+            Set.of("OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "NOPERM", "WRONGPASS", "WRONGTYPE");
 
     /** What the server says before it hangs up, whatever it was to be asked. */
     static final String TOO_MANY_CLIENTS = "ERR max number of clients reached";
@@ -32,6 +42,8 @@ final class BatchSender {
     private final Script script;
     private final ServerClock clock;
     private final long laneTtlMillis;
+    private final AtomicLong lossFoundMicros = new AtomicLong();
+    private final AtomicBoolean lossUntold = new AtomicBoolean();
 
     BatchSender(Redis redis, Script script, ServerClock clock, Duration timeout) {
         this.redis = redis;
@@ -80,20 +92,26 @@ final class BatchSender {
             throws NotRunException, UnknownOutcomeException {
         boolean mayHaveRun = false;
         boolean interrupted = false;
+        String said = "";
         try {
             while (true) {
-                long left = deadlineNanos - clock.nanoTime();
                 JedisException failure;
                 try {
-                    Batch.Reply reply = sendOnce(mode, lane, batch, left);
+                    Batch.Reply reply = sendOnce(mode, lane, batch, deadlineNanos);
                     boolean refused = reply.status() == Batch.Status.LANE_REFUSED;
-                    if (mode == Batch.Mode.RUN && refused && mayHaveRun) {
+                    boolean isLost = refused && isLost(lane, reply.micros());
+                    // What may have run came after what is lost, and is lost too, unless the lane alone was evicted:
+                    // then a reserve is charged twice, which goes over nothing; a settle might give back twice.
+                    boolean mayRunAnew = !mayHaveRun || (isLost && batch.onlyReserves());
+                    if (mode == Batch.Mode.RUN && refused && !mayRunAnew) {
                         throw new UnknownOutcomeException("Redis lost what it remembered of this process", null);
                     } else if (mode == Batch.Mode.RUN && refused) {
                         lane.renew();
+                        mayHaveRun = false;
                     } else if (reply.status() != Batch.Status.LATE) {
+                        lane.answeredAt(reply.micros());
                         return reply;
-                    } else if (left <= 0) {
+                    } else if (deadlineNanos - clock.nanoTime() <= 0) {
                         throw new NotRunException("it came too late", null);
                     }
                     continue;
@@ -103,17 +121,22 @@ final class BatchSender {
                     // A pool that was waited for has swallowed the flag.
                     interrupted |= e.getCause() instanceof InterruptedException;
                 }
-                boolean refused = REFUSING.contains(code(failure));
+                boolean astray = Diagnosis.isAstray(redis, failure);
+                boolean refused = astray || REFUSING.contains(code(failure));
                 boolean passing = PASSING.contains(code(failure)) || TOO_MANY_CLIENTS.equals(failure.getMessage());
                 mayHaveRun |= !refused && !passing;
                 // A cancel is tried again in its turn: what is behind it need not wait until the script can do it.
                 boolean later = mode == Batch.Mode.CANCEL && failure instanceof JedisDataException;
                 if (refused || later || deadlineNanos - clock.nanoTime() <= PAUSE_NANOS) {
-                    String message = String.valueOf(failure.getMessage());
+                    String message =
+                            failure.getMessage() + (astray ? "; " + Diagnosis.NODE_OF_CLUSTER : passing ? "" : said);
                     if (mayHaveRun) {
                         throw new UnknownOutcomeException(message, failure);
                     }
                     throw new NotRunException(message, failure);
+                }
+                if (passing) {
+                    said = "; before that it said " + failure.getMessage();
                 }
                 LockSupport.parkNanos(this, PAUSE_NANOS);
             }
@@ -124,8 +147,10 @@ final class BatchSender {
         }
     }
 
-    private Batch.Reply sendOnce(Batch.Mode mode, Lane lane, Batch batch, long leftNanos) {
+    private Batch.Reply sendOnce(Batch.Mode mode, Lane lane, Batch batch, long deadlineNanos) {
+        // In this order: a process that stands still in between asks for less time then, not for more.
         long serverMicros = clock.micros();
+        long leftNanos = deadlineNanos - clock.nanoTime();
         // Where the server's time is not known yet, its answer to a late batch tells it.
         long notAfterMicros = serverMicros > 0 ? serverMicros + leftNanos / 1_000 : 0;
         byte[] request = batch.request(mode, lane.number(), notAfterMicros, laneTtlMillis, serverMicros);
@@ -135,6 +160,21 @@ final class BatchSender {
         Batch.Reply reply = batch.read(script.run(redis, batch.keys(lane.key()), request, attemptNanos));
         clock.told(reply.micros(), askedNanos);
         return reply;
+    }
+
+    /** Whether a lane that was refused shows that. The loss that one finds, others find too: those that were not used since. */
+    private boolean isLost(Lane lane, long micros) {
+        long lives = laneTtlMillis * LANE_LIVES_MICROS_A_MILLI - LANE_STEP_MICROS;
+        boolean isLost = lane.usedMicros() > 0 && micros - lane.usedMicros() < lives;
+        if (isLost && lossFoundMicros.getAndSet(micros) < lane.usedMicros()) {
+            lossUntold.set(true);
+        }
+        return isLost;
+    }
+
+    /** Whether the server was found to have lost what it had written, and nobody has been told yet. */
+    boolean takeLoss() {
+        return lossUntold.get() && lossUntold.getAndSet(false);
     }
 
     void close() {

@@ -3,6 +3,7 @@ package io.costguard.redis;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -11,7 +12,8 @@ import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * What somebody must change in Redis before a guard works as it should, told in the log when it starts: that its user lacks rights, that
- * its password is wrong, that there are too many clients, that TLS fails, or that the server evicts balances.
+ * its password is wrong, that there are too many clients, that TLS fails, that it is a node of a cluster, or that the server evicts
+ * balances.
  */
 final class Diagnosis {
     /** What a guard sends, and what its scripts call; {@code docs/redis.md} repeats it. */
@@ -19,6 +21,12 @@ final class Diagnosis {
             "+eval +evalsha +time +mget +exists +set +del +zadd +zrem +zcount +zscore +zrangebyscore"
                     + " +pexpire +publish +subscribe +unsubscribe +hello +select";
 
+    /** What to do where a client is astray. */
+    static final String NODE_OF_CLUSTER =
+            "it is a node of a Redis Cluster, and this client knows no other: hand a client of the cluster to the guard,"
+                    + " redis(RedisClusterClient.create(nodes))";
+
+    private static final Set<String> OF_CLUSTERS = Set.of("MOVED", "ASK", "CROSSSLOT");
     private static final Logger log = LoggerFactory.getLogger(Diagnosis.class);
     private static final Script PROBE = Script.load("probe.lua");
 
@@ -30,11 +38,13 @@ final class Diagnosis {
         this.keyPrefix = keyPrefix;
     }
 
-    /** Asks a Redis that answers. */
+    /** Asks a Redis that answers, if only by an error. */
     void examine(byte[] unusedKey, long timeoutNanos) {
         byte[] channel = (keyPrefix + ":turn:").getBytes(StandardCharsets.US_ASCII);
         try {
-            byte[] reply = PROBE.runWhole(redis, List.of(unusedKey), channel, timeoutNanos);
+            byte[] elsewhere = (keyPrefix + ":{elsewhere}").getBytes(StandardCharsets.US_ASCII);
+            List<byte[]> keys = redis.isOfCluster() ? List.of(unusedKey) : List.of(unusedKey, elsewhere);
+            byte[] reply = PROBE.runWhole(redis, keys, channel, timeoutNanos);
             String[] lines = new String(reply, StandardCharsets.US_ASCII).split("\n", -1);
             String forbidden = lines[0];
             String policy = lines[1];
@@ -50,6 +60,11 @@ final class Diagnosis {
         } catch (JedisException e) {
             tell(e);
         }
+    }
+
+    /** Whether a node of a cluster answered to a client that takes it for a server of its own. */
+    static boolean isAstray(Redis redis, JedisException failure) {
+        return !redis.isOfCluster() && OF_CLUSTERS.contains(BatchSender.code(failure));
     }
 
     /** Says what to do about a failure, where somebody must do something; others pass. */
@@ -69,6 +84,9 @@ final class Diagnosis {
         if (hasCause(failure, SSLException.class)) {
             return Optional.of(
                     "have this JVM trust the server's certificate (javax.net.ssl.trustStore), or use a client of your own with SslOptions");
+        }
+        if (isAstray(redis, failure)) {
+            return Optional.of(NODE_OF_CLUSTER);
         }
         return switch (BatchSender.code(failure)) {
             case "NOPERM" -> Optional.of(rights());

@@ -11,6 +11,7 @@ final class Lane {
     private long generation;
     private long number;
     private long usedNanos;
+    private long usedMicros;
 
     Lane(String name, long nowNanos) {
         this.name = name;
@@ -30,6 +31,16 @@ final class Lane {
     void advance(long nowNanos) {
         number++;
         usedNanos = nowNanos;
+    }
+
+    /** The script answered its last batch at that time of the server's. */
+    void answeredAt(long micros) {
+        usedMicros = micros;
+    }
+
+    /** When the server answered it last; 0 before it did. */
+    long usedMicros() {
+        return number == 0 ? 0 : usedMicros;
     }
 
     /** Begins anew under another name, where the script no longer knows this one, or soon will not. */

@@ -3,7 +3,10 @@ package io.costguard.redis;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.apache.commons.pool2.impl.GenericObjectPoolConfig;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Connection;
@@ -15,7 +18,10 @@ import redis.clients.jedis.JedisPubSub;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.SslOptions;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisClusterOperationException;
 import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.exceptions.JedisRedirectionException;
 import redis.clients.jedis.util.JedisClusterCRC16;
 import redis.clients.jedis.util.JedisURIHelper;
 
@@ -31,6 +37,11 @@ public sealed interface Redis extends AutoCloseable {
     /** Where a key lies: what one script may touch lies in the same slot. A single server is one slot. */
     default int slotOf(String key) {
         return 0;
+    }
+
+    /** Whether it finds the node of a slot by itself. */
+    default boolean isOfCluster() {
+        return false;
     }
 
     /** Blocks for as long as it listens, on a connection of its own, which the guard's own client gives up where that is silent. */
@@ -169,18 +180,23 @@ public sealed interface Redis extends AutoCloseable {
         }
 
         @Override
+        public boolean isOfCluster() {
+            return isOfCluster;
+        }
+
+        @Override
         public int slotOf(String key) {
             return isOfCluster ? JedisClusterCRC16.getSlot(key) : 0;
         }
 
         @Override
         public Object evalsha(byte[] sha, List<byte[]> keys, byte[] argument, long timeoutNanos) {
-            return answered(client.evalsha(sha, keys, List.of(argument)));
+            return answered(() -> client.evalsha(sha, keys, List.of(argument)));
         }
 
         @Override
         public Object eval(byte[] script, List<byte[]> keys, byte[] argument, long timeoutNanos) {
-            return answered(client.eval(script, keys, List.of(argument)));
+            return answered(() -> client.eval(script, keys, List.of(argument)));
         }
 
         @Override
@@ -188,11 +204,25 @@ public sealed interface Redis extends AutoCloseable {
             client.subscribe(ears, channel);
         }
 
-        private static Object answered(Object reply) {
+        private static Object answered(Supplier<Object> call) {
+            Object reply;
+            try {
+                reply = call.get();
+            } catch (JedisClusterOperationException e) {
+                throw redirection(e).orElse(e);
+            }
             if (reply == null) {
                 throw new JedisConnectionException("the client answered nothing");
             }
             return reply;
+        }
+
+        /** Of a client that was only ever sent elsewhere, and has no attempt left to go there: nothing ran. */
+        private static Optional<JedisException> redirection(JedisClusterOperationException failure) {
+            return Stream.concat(Stream.ofNullable(failure.getCause()), Stream.of(failure.getSuppressed()))
+                    .filter(JedisRedirectionException.class::isInstance)
+                    .map(JedisException.class::cast)
+                    .findFirst();
         }
 
         @Override

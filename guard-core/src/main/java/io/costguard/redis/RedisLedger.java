@@ -379,6 +379,15 @@ public final class RedisLedger implements Ledger {
     }
 
     @Override
+    public boolean takeLoss(List<Claim> claims) {
+        boolean isLost = false;
+        for (Claim claim : claims) {
+            isLost |= slot(claim.subject()).takeLoss();
+        }
+        return isLost;
+    }
+
+    @Override
     public List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) throws GuardUnavailableException {
         if (closing.get()) {
             throw Waiters.closed();

@@ -10,12 +10,14 @@ import io.costguard.redis.BatchSender.NotRunException;
 import io.costguard.redis.BatchSender.UnknownOutcomeException;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Deque;
 import java.util.List;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
@@ -77,7 +79,9 @@ final class Slot {
     private final BatchSender sender;
     private final long timeoutNanos;
 
-    private final Queue<Lane> freeLanes = new ConcurrentLinkedQueue<>();
+    /** The last one first: a server that lost its last writes does not know that one. */
+    private final Deque<Lane> freeLanes = new ConcurrentLinkedDeque<>();
+
     private final AtomicInteger leading = new AtomicInteger();
     private final AtomicInteger batchesUnheard = new AtomicInteger();
     private volatile long begunNanos;
@@ -178,7 +182,7 @@ final class Slot {
         this.clock = clock;
         this.sender = sender;
         for (int i = 0; i < LANES; i++) {
-            freeLanes.add(new Lane(lanes + "-" + i, clock.nanoTime()));
+            freeLanes.push(new Lane(lanes + "-" + i, clock.nanoTime()));
         }
     }
 
@@ -189,7 +193,6 @@ final class Slot {
                 sender.connect(none, lines, timeoutNanos);
                 diagnosis.examine(none.key(), timeoutNanos);
             } catch (JedisDataException e) {
-                diagnosis.tell(e);
                 diagnosis.examine(none.key(), timeoutNanos);
             } catch (JedisException e) {
                 diagnosis.tell(e);
@@ -331,6 +334,11 @@ final class Slot {
         }
     }
 
+    /** {@link Ledger#takeLoss} of what lies here. */
+    boolean takeLoss() {
+        return sender.takeLoss();
+    }
+
     /** {@link Ledger#countsNanos} of a limit here. */
     long countsNanos(Limit limit) {
         return clock.countsNanos(limit);
@@ -387,7 +395,7 @@ final class Slot {
     }
 
     private void release(Lane lane) {
-        freeLanes.add(lane);
+        freeLanes.push(lane);
         leading.decrementAndGet();
         wakeNextLeader();
     }
@@ -858,7 +866,7 @@ final class Slot {
             }
             waiters.told(reply.wakes(), clock);
             unknown.remove(oldest);
-            freeLanes.add(lane);
+            freeLanes.push(lane);
             wakeNextLeader();
             return true;
         } catch (NotRunException | UnknownOutcomeException e) {

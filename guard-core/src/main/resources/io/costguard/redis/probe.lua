@@ -1,6 +1,7 @@
 -- Tries what a guard does in Redis, in ways that change nothing, and tells what its user may not do and what the server evicts.
 --
 -- KEYS[1]     a key that nothing else has
+-- KEYS[2]     unless Redis is known to be a cluster, another in another slot: a node of one refuses the two
 -- ARGV[1]     a channel on which nobody listens
 -- reply       two lines: the commands that are forbidden, or forbidden for that key or channel, with spaces between; and
 --             maxmemory-policy, or nothing where INFO is forbidden

@@ -6,6 +6,8 @@ import io.costguard.Budget;
 import io.costguard.Denial;
 import io.costguard.GuardListener;
 import io.costguard.GuardListener.Denied.By;
+import io.costguard.GuardListener.Regression;
+import io.costguard.GuardListener.Regression.Lost;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.Logged;
@@ -80,6 +82,21 @@ class LoggingListenerTest {
     void aCallThatWaitedInVainIsToldSo() {
         assertThat(Logged.by(() -> listener.onDenied(denied(DENIAL, By.REDIS, Duration.ofSeconds(5)))))
                 .contains("the call waited 5 s in vain");
+    }
+
+    @Test
+    void aLossOfBalancesIsSaidOnceAMinuteAndALostPlaceIsNot() {
+        GuardedCall call = GuardedCall.of("gpt-4o").with("apiKey", "fingerprint-of-the-key");
+
+        assertThat(Logged.by(() -> {
+                    for (int i = 0; i < 100; i++) {
+                        listener.onRegressed(new Regression(call, Lost.PLACE));
+                        listener.onRegressed(new Regression(call, Lost.BALANCES));
+                    }
+                }))
+                .hasLineCount(1)
+                .contains("WARN", "Redis lost what it had written last", "gpt-4o")
+                .doesNotContain("fingerprint-of-the-key");
     }
 
     private static GuardListener.Denied denied(String model, By by) {

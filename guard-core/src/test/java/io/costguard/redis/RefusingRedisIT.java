@@ -129,6 +129,20 @@ class RefusingRedisIT {
         assertThat(balance()).isEqualTo(100 - 10 - 1);
     }
 
+    @ParameterizedTest
+    @EnumSource(names = {"READONLY", "MASTERDOWN"})
+    void whoAsksAReplicaIsDecidedOnceItIsTheMaster(Refusal refusal) throws Exception {
+        granted(40);
+        refusal.begins(admin);
+        CompletableFuture<Verdict> asks = ledger.reserveAsync(claims(1), Patience.NONE, deadline(PATIENT));
+        await(() -> admin.info("errorstats").contains("errorstat_" + refusal));
+
+        refusal.ends(admin);
+
+        assertThat(asks.get()).isInstanceOf(Verdict.Granted.class);
+        assertThat(balance()).isEqualTo(100 - 40 - 1);
+    }
+
     @Test
     void whoAsksARedisThatStillLoadsIsDecidedOnceItHasLoaded() throws Exception {
         granted(40);

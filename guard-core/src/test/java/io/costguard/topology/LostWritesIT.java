@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.costguard.Budget;
 import io.costguard.Cost;
 import io.costguard.CostGuard;
+import io.costguard.GuardListener.Regression;
+import io.costguard.GuardListener.Regression.Lost;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
@@ -83,6 +85,62 @@ class LostWritesIT {
     }
 
     @Test
+    void theFirstCallAfterAFailoverThatLostTheLastWritesTellsOfThat() throws Exception {
+        CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
+        guard.acquire(tokens(30));
+        detachReplica();
+        guard.acquire(tokens(20));
+
+        switchOver();
+        guard.acquire(tokens(1));
+
+        assertThat(events.regressions).extracting(Regression::lost).containsExactly(Lost.BALANCES);
+        assertThat(events.regressions.get(0).call().attributes()).containsEntry("model", "search");
+    }
+
+    @Test
+    void aFailoverThatLostNothingIsNotToldOf() throws Exception {
+        CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
+        guard.acquire(tokens(30));
+        guard.acquire(tokens(20));
+        detachReplica();
+
+        switchOver();
+        acquireInTurn(guard, 10);
+
+        assertThat(balance(guard)).isEqualTo(100 - 30 - 20 - 10);
+        assertThat(events.regressions).isEmpty();
+    }
+
+    @Test
+    void aFlushIsToldOfByWhatIsSettledAfterIt() throws Exception {
+        CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
+        Permit permit = guard.acquire(tokens(30));
+
+        atMaster.flushAll();
+        permit.settle(Cost.requests(1).input(40));
+
+        await(() -> !events.regressions.isEmpty());
+        assertThat(events.regressions).extracting(Regression::lost).containsExactly(Lost.BALANCES);
+    }
+
+    @Test
+    void eachFlushIsToldOfOnceHoweverManyAskMeanwhile() throws Exception {
+        CostGuard guard = guard(Limit.tokens(1_000_000).per(LONG).tokenBucket());
+        AtomicInteger went = new AtomicInteger();
+        List<CompletableFuture<Void>> load = load(3_000, guard, went);
+
+        for (int flushes = 1; flushes <= 2; flushes++) {
+            int before = 1_000 * flushes;
+            await(() -> went.get() >= before);
+            atMaster.flushAll();
+        }
+
+        awaitAll(load);
+        assertThat(events.regressions).extracting(Regression::lost).containsExactly(Lost.BALANCES, Lost.BALANCES);
+    }
+
+    @Test
     void aCallThatWaitedWhereAReplicaTakesOverThatKnowsNothingOfItStandsInLineAgainAndSaysSo() throws Exception {
         CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
         Permit all = guard.acquire(tokens(100));
@@ -92,12 +150,13 @@ class LostWritesIT {
         await(() -> guard.status(CALL).get(0).waiting() == 1);
 
         switchOver();
-        await(() -> !events.regressions.isEmpty());
+        await(() -> events.regressions.stream().anyMatch(each -> each.lost() == Lost.PLACE));
         assertThat(waits).isNotDone();
         all.release();
 
         assertThat(waits.get(1, TimeUnit.MINUTES).waited()).isPositive();
-        assertThat(events.regressions.get(0).call().attributes()).containsEntry("model", "search");
+        assertThat(events.regressions)
+                .allSatisfy(each -> assertThat(each.call().attributes()).containsEntry("model", "search"));
         assertThat(balance(guard)).isEqualTo(90);
     }
 
@@ -120,11 +179,7 @@ class LostWritesIT {
             throws Exception {
         CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
         AtomicInteger went = new AtomicInteger();
-        List<CompletableFuture<Void>> load = new ArrayList<>();
-        for (int thread = 0; thread < 4; thread++) {
-            // Java's common pool may have a single thread.
-            load.add(CompletableFuture.runAsync(() -> callUntil(500, guard, went), task -> new Thread(task).start()));
-        }
+        List<CompletableFuture<Void>> load = load(500, guard, went);
 
         for (int lost = 1; lost <= 4; lost++) {
             int before = 100 * lost;
@@ -136,11 +191,31 @@ class LostWritesIT {
             }
         }
 
+        awaitAll(load);
+        assertThat(went).hasValue(500);
+        assertThat(balance(guard)).isZero();
+    }
+
+    private static List<CompletableFuture<Void>> load(int enough, CostGuard guard, AtomicInteger went) {
+        List<CompletableFuture<Void>> load = new ArrayList<>();
+        for (int thread = 0; thread < 4; thread++) {
+            // Java's common pool may have a single thread.
+            load.add(
+                    CompletableFuture.runAsync(() -> callUntil(enough, guard, went), task -> new Thread(task).start()));
+        }
+        return load;
+    }
+
+    private static void awaitAll(List<CompletableFuture<Void>> load) throws Exception {
         for (CompletableFuture<Void> each : load) {
             each.get(1, TimeUnit.MINUTES);
         }
-        assertThat(went).hasValue(500);
-        assertThat(balance(guard)).isZero();
+    }
+
+    private static void acquireInTurn(CostGuard guard, int calls) throws Exception {
+        for (int i = 0; i < calls; i++) {
+            guard.acquire(tokens(1));
+        }
     }
 
     private static void callUntil(int enough, CostGuard guard, AtomicInteger went) {
