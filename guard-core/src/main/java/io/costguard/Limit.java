@@ -339,7 +339,15 @@ public final class Limit {
             throw new IllegalArgumentException(this + ": " + share + " of it is nothing");
         }
         return new Limit(
-                unit, share.of(amount), window, algorithm, share.of(burst), burstGiven, correctedByProvider, weights);
+                unit,
+                share.of(amount),
+                window,
+                algorithm,
+                share.of(burst),
+                burstGiven,
+                correctedByProvider,
+                weights,
+                coolDown);
     }
 
     private static long micros(Duration length) {

@@ -8,6 +8,7 @@ import io.costguard.Budget;
 import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
 import io.costguard.limit.Claim;
+import io.costguard.limit.InForce;
 import io.costguard.limit.Patience;
 import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
@@ -157,7 +158,7 @@ class LeaderIT {
     void aCallThatCannotBeWrittenTakesNobodyWithIt() throws Exception {
         RedisLedger ledger = opened(new RedisLedger(Redis.at(server.url(), PATIENT), prefix, PATIENT));
         Subject subject = subject(PLENTY);
-        ledger.update(List.of(subject(PLENTY + 1).budget()));
+        ledger.update(InForce.always(List.of(subject(PLENTY + 1).budget())));
         List<Claim> unwritable = List.of(new Claim(subject, new long[2]));
         long deadline = System.nanoTime() + PATIENT.toNanos();
 
