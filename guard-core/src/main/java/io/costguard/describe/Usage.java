@@ -46,168 +46,86 @@ public record Usage(
     }
 
     public Usage withInput(long tokens) {
-        return new Usage(
-                tokens,
-                cacheRead,
-                cacheWrite,
-                cacheWriteLong,
-                audioInput,
-                imageInput,
-                output,
-                reasoning,
-                audioOutput,
-                imageOutput,
-                nanoUsd);
+        return with(Part.INPUT, tokens);
     }
 
     public Usage withCacheRead(long tokens) {
-        return new Usage(
-                input,
-                tokens,
-                cacheWrite,
-                cacheWriteLong,
-                audioInput,
-                imageInput,
-                output,
-                reasoning,
-                audioOutput,
-                imageOutput,
-                nanoUsd);
+        return with(Part.CACHE_READ, tokens);
     }
 
     public Usage withCacheWrite(long tokens) {
-        return new Usage(
-                input,
-                cacheRead,
-                tokens,
-                cacheWriteLong,
-                audioInput,
-                imageInput,
-                output,
-                reasoning,
-                audioOutput,
-                imageOutput,
-                nanoUsd);
+        return with(Part.CACHE_WRITE, tokens);
     }
 
     public Usage withCacheWriteLong(long tokens) {
-        return new Usage(
-                input,
-                cacheRead,
-                cacheWrite,
-                tokens,
-                audioInput,
-                imageInput,
-                output,
-                reasoning,
-                audioOutput,
-                imageOutput,
-                nanoUsd);
+        return with(Part.CACHE_WRITE_LONG, tokens);
     }
 
     public Usage withAudioInput(long tokens) {
-        return new Usage(
-                input,
-                cacheRead,
-                cacheWrite,
-                cacheWriteLong,
-                tokens,
-                imageInput,
-                output,
-                reasoning,
-                audioOutput,
-                imageOutput,
-                nanoUsd);
+        return with(Part.AUDIO_INPUT, tokens);
     }
 
     public Usage withImageInput(long tokens) {
-        return new Usage(
-                input,
-                cacheRead,
-                cacheWrite,
-                cacheWriteLong,
-                audioInput,
-                tokens,
-                output,
-                reasoning,
-                audioOutput,
-                imageOutput,
-                nanoUsd);
+        return with(Part.IMAGE_INPUT, tokens);
     }
 
     public Usage withOutput(long tokens) {
-        return new Usage(
-                input,
-                cacheRead,
-                cacheWrite,
-                cacheWriteLong,
-                audioInput,
-                imageInput,
-                tokens,
-                reasoning,
-                audioOutput,
-                imageOutput,
-                nanoUsd);
+        return with(Part.OUTPUT, tokens);
     }
 
     public Usage withReasoning(long tokens) {
-        return new Usage(
-                input,
-                cacheRead,
-                cacheWrite,
-                cacheWriteLong,
-                audioInput,
-                imageInput,
-                output,
-                tokens,
-                audioOutput,
-                imageOutput,
-                nanoUsd);
+        return with(Part.REASONING, tokens);
     }
 
     public Usage withAudioOutput(long tokens) {
-        return new Usage(
-                input,
-                cacheRead,
-                cacheWrite,
-                cacheWriteLong,
-                audioInput,
-                imageInput,
-                output,
-                reasoning,
-                tokens,
-                imageOutput,
-                nanoUsd);
+        return with(Part.AUDIO_OUTPUT, tokens);
     }
 
     public Usage withImageOutput(long tokens) {
-        return new Usage(
-                input,
-                cacheRead,
-                cacheWrite,
-                cacheWriteLong,
-                audioInput,
-                imageInput,
-                output,
-                reasoning,
-                audioOutput,
-                tokens,
-                nanoUsd);
+        return with(Part.IMAGE_OUTPUT, tokens);
     }
 
     public Usage withNanoUsd(OptionalLong reported) {
-        return new Usage(
-                input,
-                cacheRead,
-                cacheWrite,
-                cacheWriteLong,
-                audioInput,
-                imageInput,
-                output,
-                reasoning,
-                audioOutput,
-                imageOutput,
-                reported);
+        return of(parts(), reported);
+    }
+
+    private Usage with(Part part, long tokens) {
+        long[] parts = parts();
+        parts[part.ordinal()] = tokens;
+        return of(parts, nanoUsd);
+    }
+
+    private long[] parts() {
+        return new long[] {
+            input,
+            cacheRead,
+            cacheWrite,
+            cacheWriteLong,
+            audioInput,
+            imageInput,
+            output,
+            reasoning,
+            audioOutput,
+            imageOutput
+        };
+    }
+
+    private static Usage of(long[] n, OptionalLong nanoUsd) {
+        return new Usage(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], nanoUsd);
+    }
+
+    /** In the order of the components. */
+    private enum Part {
+        INPUT,
+        CACHE_READ,
+        CACHE_WRITE,
+        CACHE_WRITE_LONG,
+        AUDIO_INPUT,
+        IMAGE_INPUT,
+        OUTPUT,
+        REASONING,
+        AUDIO_OUTPUT,
+        IMAGE_OUTPUT
     }
 
     /** All of the prompt. */
