@@ -145,7 +145,8 @@ final class Askings {
                 String provider = provider(call);
                 String priced = provider.isEmpty() ? call.model() : provider + "/" + call.model();
                 throw new MisfitException("model '" + call.model() + "'"
-                        + (provider.isEmpty() ? "" : " of provider '" + provider + "'") + " has no price in " + prices
+                        + (provider.isEmpty() ? " without a provider" : " of provider '" + provider + "'")
+                        + " has no price in " + prices
                         + ", and budget '" + subject.budget().name() + "' limits dollars; add '" + priced
                         + "' with prices(PriceList.bundled().plus(PriceList.read(file))), give the call its cost with"
                         + " usd(..), or keep it out of that budget with models(..)");

@@ -91,7 +91,7 @@ class AskingsTest {
                                 + " call its cost with usd(..), or keep it out of that budget with models(..)");
         assertThatExceptionOfType(MisfitException.class)
                 .isThrownBy(() -> dollars.of(GuardedCall.of("own")))
-                .withMessageStartingWith("model 'own' has no price in the bundled prices")
+                .withMessageStartingWith("model 'own' without a provider has no price in the bundled prices")
                 .withMessageContaining("add 'own' with");
     }
 
