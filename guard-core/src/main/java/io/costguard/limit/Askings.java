@@ -142,6 +142,13 @@ final class Askings {
         }
         for (Limit limit : subject.limits()) {
             if (limit.unit() == Unit.USD) {
+                if (call.model().isEmpty()) {
+                    throw new MisfitException(
+                            "the call's model is not known, as its request names none or cannot be read,"
+                                    + " and budget '" + subject.budget().name()
+                                    + "' limits dollars: nobody knows its price; make"
+                                    + " it a request that can be read, or keep it out of that budget with models(..)");
+                }
                 String provider = provider(call);
                 String priced = provider.isEmpty() ? call.model() : provider + "/" + call.model();
                 throw new MisfitException("model '" + call.model() + "'"

@@ -96,6 +96,18 @@ class AskingsTest {
     }
 
     @Test
+    void aCallOfNoKnownModelIsRefusedAsThatAndNotForAMissingPrice() {
+        Askings dollars =
+                askings(Budget.named("money").per().limit(Limit.usd("1").perDay()));
+
+        assertThatExceptionOfType(MisfitException.class)
+                .isThrownBy(() -> dollars.of(call("sk-1").with("model", "").with("provider", "openai")))
+                .withMessageStartingWith("the call's model is not known")
+                .withMessageContaining("budget 'money' limits dollars")
+                .withMessageNotContaining("openai/");
+    }
+
+    @Test
     void aNewCallWithEqualAttributesFallsUnderTheSameSubjects() {
         assertThat(askings.subjectsOf(call("sk-1"))).isEqualTo(askings.subjectsOf(call("sk-1")));
         assertThat(askings.subjectsOf(call("sk-1"))).isNotEqualTo(askings.subjectsOf(call("sk-2")));
