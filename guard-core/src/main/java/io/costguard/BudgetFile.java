@@ -51,6 +51,9 @@ public final class BudgetFile {
                 if (!names.add(budget.name())) {
                     throw each.bad("two budgets have the name '" + budget.name() + "'");
                 }
+                if (budget.limits().isEmpty()) {
+                    throw each.bad("budget '" + budget.name() + "' has no limit; add one to its 'limits'");
+                }
                 budgets.add(budget);
             }
         });
@@ -125,6 +128,7 @@ public final class BudgetFile {
         LocatedJson burst = members.remove("burst");
         LocatedJson weights = members.remove("weights");
         LocatedJson coolDown = members.remove("coolDown");
+        LocatedJson corrected = members.remove("correctedByProvider");
         if (algorithm != null) {
             String text = algorithm.text("'algorithm'");
             limit = switch (text) {
@@ -153,11 +157,14 @@ public final class BudgetFile {
         if (coolDown != null) {
             limit = limit.coolDown(coolDown.parsed("'coolDown'", "PT10M", Duration::parse));
         }
+        if (corrected != null && corrected.flag("'correctedByProvider'")) {
+            limit = limit.correctedByProvider();
+        }
         for (Map.Entry<String, LocatedJson> unknown : members.entrySet()) {
             throw unknown.getValue()
                     .bad("unknown member '" + unknown.getKey() + "' of a limit; there are requests, tokens,"
-                            + " inputTokens, outputTokens or usd, and per, algorithm, zone, burst, weights and coolDown; or concurrentCalls"
-                            + " alone");
+                            + " inputTokens, outputTokens or usd, and per, algorithm, zone, burst, weights, coolDown and"
+                            + " correctedByProvider; or concurrentCalls alone");
         }
         return limit;
     }

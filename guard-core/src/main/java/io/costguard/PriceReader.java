@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.exc.StreamReadException;
+import io.costguard.describe.LocatedJson;
 import java.io.IOException;
 import java.io.InputStream;
 import java.math.BigDecimal;
@@ -67,7 +68,7 @@ final class PriceReader {
             return Map.copyOf(reader.prices);
         } catch (StreamReadException e) {
             throw new IllegalArgumentException(
-                    "not JSON: " + e.getOriginalMessage() + " at line "
+                    "not JSON: " + LocatedJson.why(e) + " at line "
                             + e.getLocation().getLineNr(),
                     e);
         }

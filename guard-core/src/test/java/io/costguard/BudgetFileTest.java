@@ -59,6 +59,8 @@ class BudgetFileTest {
                 {"budgets": [{"name": "b", "limits": [
                   {"requests": 5, "per": "second"},
                   {"tokens": 10, "per": "minute", "burst": 20, "coolDown": "PT10M"},
+                  {"tokens": 10, "per": "hour", "correctedByProvider": true},
+                  {"requests": 10, "per": "hour", "correctedByProvider": false},
                   {"inputTokens": 10, "per": "PT5M", "weights": "anthropic"},
                   {"outputTokens": 10, "per": "hour", "algorithm": "fixedWindow"},
                   {"usd": "2.50", "per": "day", "zone": "Europe/Berlin"},
@@ -73,6 +75,8 @@ class BudgetFileTest {
                 .containsExactlyElementsOf(List.of(
                                 Limit.requests(5).perSecond(),
                                 Limit.tokens(10).perMinute().burst(20).coolDown(Duration.ofMinutes(10)),
+                                Limit.tokens(10).perHour().correctedByProvider(),
+                                Limit.requests(10).perHour(),
                                 Limit.inputTokens(10).per(Duration.ofMinutes(5)).weighing(Weights.anthropic()),
                                 Limit.outputTokens(10).perHour().fixedWindow(),
                                 Limit.usd("2.50").perDay().fixedWindow(ZoneId.of("Europe/Berlin")),
@@ -86,8 +90,11 @@ class BudgetFileTest {
                         .map(Limit::toString)
                         .toList());
         assertThat(limits)
+                .extracting(Limit::isCorrectedByProvider)
+                .containsExactly(false, false, true, false, false, false, false, false, false, false);
+        assertThat(limits)
                 .extracting(Limit::capacity)
-                .containsExactly(5L, 20L, 10L, 10L, 2_500_000_000L, 1_250_000_000L, 10L, 7L);
+                .containsExactly(5L, 20L, 10L, 10L, 10L, 10L, 2_500_000_000L, 1_250_000_000L, 10L, 7L);
     }
 
     @ParameterizedTest
@@ -100,6 +107,8 @@ class BudgetFileTest {
                 "'name': ' ', 'limits': []                                            | a budget's name must be",
                 "'name': 'b', 'per': 'model'                                          | 'per' must be an array",
                 "'name': 'b', 'dryRun': 'yes'                                         | 'dryRun' must be true or false",
+                "'name': 'b'                                                          | budget 'b' has no limit",
+                "'name': 'b', 'limits': []                                            | budget 'b' has no limit",
                 "'name': 'b', 'limits': [{'per': 'day'}]                              | a limit needs requests, tokens,",
                 "'name': 'b', 'limits': [{'tokens': 5}]                               | a limit needs 'per'",
                 "'name': 'b', 'limits': [{'tokens': 0, 'per': 'day'}]                 | must be above 0",

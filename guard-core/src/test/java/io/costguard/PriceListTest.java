@@ -218,6 +218,14 @@ class PriceListTest {
     }
 
     @Test
+    void aListThatIsCutOffIsRefusedWithNothingOfTheParsersOwn() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> parse("{\n'm':{'input_cost_per_token':1"))
+                .withMessageContaining("expected close marker for Object at line 2")
+                .withMessageNotContaining("REDACTED");
+    }
+
+    @Test
     void anErrorInAFileNamesTheFile(@TempDir Path folder) throws IOException {
         Path file = Files.writeString(folder.resolve("mine.json"), "[]");
 

@@ -51,6 +51,10 @@ public final class Benchmarks {
     private Benchmarks() {}
 
     public static void main(String[] arguments) throws Exception {
+        if (List.of(arguments).contains("--help")) {
+            System.out.print(USAGE);
+            return;
+        }
         Settings settings;
         try {
             settings = settings(arguments);
@@ -98,7 +102,6 @@ public final class Benchmarks {
                 case "--pinned" -> pinned = value(arguments, ++i);
                 case "--json" -> json = Path.of(value(arguments, ++i));
                 case "--only" -> only.addAll(List.of(value(arguments, ++i).split(",")));
-                case "--help" -> throw new IllegalArgumentException("nothing is run for --help");
                 default -> throw new IllegalArgumentException("unknown argument " + arguments[i]);
             }
         }

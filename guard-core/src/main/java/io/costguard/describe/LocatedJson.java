@@ -132,12 +132,15 @@ public record LocatedJson(String where, Object value) {
             return read;
         } catch (StreamReadException e) {
             JsonLocation at = e.getLocation() == null ? JsonLocation.NA : e.getLocation();
-            // The parser's own place has lines of the text that it was given.
-            String why = String.valueOf(e.getOriginalMessage()).replaceFirst(" \\(start marker at .*", "");
-            throw new BadValueException(place(at, file, firstLine) + ": not " + language + ": " + why);
+            throw new BadValueException(place(at, file, firstLine) + ": not " + language + ": " + why(e));
         } catch (IOException e) {
             throw new BadValueException(file + ":" + firstLine + ": " + e.getMessage());
         }
+    }
+
+    /** Why a parser could not go on, without the places that it names, which are not those of the file. */
+    public static String why(StreamReadException e) {
+        return String.valueOf(e.getOriginalMessage()).replaceFirst(" \\(start marker at .*", "");
     }
 
     private static LocatedJson read(JsonParser json, String file, int firstLine) throws IOException {

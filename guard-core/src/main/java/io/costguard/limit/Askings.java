@@ -142,10 +142,18 @@ final class Askings {
         }
         for (Limit limit : subject.limits()) {
             if (limit.unit() == Unit.USD) {
+                if (call.model().isEmpty()) {
+                    throw new MisfitException(
+                            "the call's model is not known, as its request names none or cannot be read,"
+                                    + " and budget '" + subject.budget().name()
+                                    + "' limits dollars: nobody knows its price; make"
+                                    + " it a request that can be read, or keep it out of that budget with models(..)");
+                }
                 String provider = provider(call);
                 String priced = provider.isEmpty() ? call.model() : provider + "/" + call.model();
                 throw new MisfitException("model '" + call.model() + "'"
-                        + (provider.isEmpty() ? "" : " of provider '" + provider + "'") + " has no price in " + prices
+                        + (provider.isEmpty() ? " without a provider" : " of provider '" + provider + "'")
+                        + " has no price in " + prices
                         + ", and budget '" + subject.budget().name() + "' limits dollars; add '" + priced
                         + "' with prices(PriceList.bundled().plus(PriceList.read(file))), give the call its cost with"
                         + " usd(..), or keep it out of that budget with models(..)");

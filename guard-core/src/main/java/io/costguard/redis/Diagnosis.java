@@ -1,5 +1,6 @@
 package io.costguard.redis;
 
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
@@ -81,7 +82,7 @@ final class Diagnosis {
         if (BatchSender.TOO_MANY_CLIENTS.equals(failure.getMessage())) {
             return Optional.of("raise its maxclients, or close what connects to it");
         }
-        if (hasCause(failure, SSLException.class)) {
+        if (cause(failure, SSLException.class).isPresent()) {
             return Optional.of(
                     "have this JVM trust the server's certificate (javax.net.ssl.trustStore), or use a client of your own with SslOptions");
         }
@@ -101,12 +102,19 @@ final class Diagnosis {
         return "give it ACL SETUSER <user> ~" + keyPrefix + ":* resetchannels &" + keyPrefix + ":turn:* " + COMMANDS;
     }
 
-    private static boolean hasCause(Throwable failure, Class<? extends Throwable> type) {
+    /** Why Redis could not be asked, as far as the failure tells. */
+    static String reason(Throwable failure) {
+        return cause(failure, UnknownHostException.class)
+                .map(unknown -> "unknown host " + unknown.getMessage())
+                .orElseGet(() -> String.valueOf(failure.getMessage()));
+    }
+
+    private static <T extends Throwable> Optional<T> cause(Throwable failure, Class<T> type) {
         for (@Nullable Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (type.isInstance(cause)) {
-                return true;
+                return Optional.of(type.cast(cause));
             }
         }
-        return false;
+        return Optional.empty();
     }
 }

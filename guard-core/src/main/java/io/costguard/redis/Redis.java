@@ -1,6 +1,7 @@
 package io.costguard.redis;
 
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -86,16 +87,8 @@ public sealed interface Redis extends AutoCloseable {
         }
 
         private Own(String url, Duration timeout) {
-            URI uri;
-            try {
-                uri = URI.create(url);
-            } catch (IllegalArgumentException e) {
-                throw new IllegalArgumentException("not a Redis URL; write redis://host:6379", e);
-            }
+            URI uri = parsed(url);
             boolean tls = "rediss".equals(uri.getScheme());
-            if (uri.getHost() == null || !(tls || "redis".equals(uri.getScheme()))) {
-                throw new IllegalArgumentException("not a Redis URL; write redis://host:6379 or rediss://host:6379");
-            }
             int half = halfMillis(timeout.toNanos());
             DefaultJedisClientConfig.Builder config = DefaultJedisClientConfig.builder()
                     .connectionTimeoutMillis(half)
@@ -115,6 +108,24 @@ public sealed interface Redis extends AutoCloseable {
             pool.setJmxEnabled(false);
             int port = uri.getPort() == -1 ? Protocol.DEFAULT_PORT : uri.getPort();
             connections = new Connections(new HostAndPort(uri.getHost(), port), config.build(), pool);
+        }
+
+        /** What is wrong repeats nothing of the URL, which may have a password in it. */
+        private static URI parsed(String url) {
+            try {
+                URI uri = new URI(url);
+                boolean isRedis = "redis".equals(uri.getScheme()) || "rediss".equals(uri.getScheme());
+                if (isRedis
+                        && uri.getHost() != null
+                        && uri.getPort() <= 65_535
+                        && JedisURIHelper.getDBIndex(uri) >= 0) {
+                    return uri;
+                }
+            } catch (URISyntaxException | NumberFormatException e) {
+                // It is refused below.
+            }
+            throw new IllegalArgumentException("not a Redis URL; write redis://host:6379, or with all that there may be"
+                    + " rediss://user:password@host:6379/0; in a password, what is no letter or digit as %40");
         }
 
         @Override

@@ -893,6 +893,6 @@ final class Slot {
     private GuardUnavailableException unavailable(Throwable why) {
         Throwable cause = why.getCause() == null ? why : why.getCause();
         return new GuardUnavailableException(
-                "Redis did not decide within " + ledger.timeoutText() + ": " + why.getMessage(), cause);
+                "Redis did not decide within " + ledger.timeoutText() + ": " + Diagnosis.reason(why), cause);
     }
 }

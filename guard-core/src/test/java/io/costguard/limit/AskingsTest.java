@@ -91,8 +91,20 @@ class AskingsTest {
                                 + " call its cost with usd(..), or keep it out of that budget with models(..)");
         assertThatExceptionOfType(MisfitException.class)
                 .isThrownBy(() -> dollars.of(GuardedCall.of("own")))
-                .withMessageStartingWith("model 'own' has no price in the bundled prices")
+                .withMessageStartingWith("model 'own' without a provider has no price in the bundled prices")
                 .withMessageContaining("add 'own' with");
+    }
+
+    @Test
+    void aCallOfNoKnownModelIsRefusedAsThatAndNotForAMissingPrice() {
+        Askings dollars =
+                askings(Budget.named("money").per().limit(Limit.usd("1").perDay()));
+
+        assertThatExceptionOfType(MisfitException.class)
+                .isThrownBy(() -> dollars.of(call("sk-1").with("model", "").with("provider", "openai")))
+                .withMessageStartingWith("the call's model is not known")
+                .withMessageContaining("budget 'money' limits dollars")
+                .withMessageNotContaining("openai/");
     }
 
     @Test

@@ -17,6 +17,7 @@ import io.costguard.limit.Subject;
 import io.costguard.limit.Verdict;
 import io.costguard.testing.FaultyLink;
 import io.costguard.testing.RedisForTests;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -330,6 +331,23 @@ class RedisLedgerIT {
         }
 
         assertThat(attempts).hasValue(2);
+    }
+
+    @Test
+    void aHostThatNobodyKnowsIsNamed() {
+        FaultyClient astray = new FaultyClient(server, 1, new FaultyClient.Fault() {
+            @Override
+            public void beforeItIsSent() {
+                throw new JedisConnectionException("Failed to create socket.", new UnknownHostException("redis.typo"));
+            }
+        });
+
+        try (astray;
+                RedisLedger lost = new RedisLedger(Redis.of(astray), prefix, TIMEOUT)) {
+            assertThatExceptionOfType(GuardUnavailableException.class)
+                    .isThrownBy(() -> lost.reserve(claims(1), Patience.NONE, System.nanoTime() + TIMEOUT.toNanos()))
+                    .withMessageEndingWith(": unknown host redis.typo");
+        }
     }
 
     @Test

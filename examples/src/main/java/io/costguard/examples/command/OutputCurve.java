@@ -62,7 +62,7 @@ record OutputCurve(List<Point> points, Point capped) {
     private static Point point(int percent, List<Reserved> all) {
         long above = all.stream().filter(Reserved::isExceeded).count();
         long[] spare = all.stream()
-                .mapToLong(each -> each.tokens() - each.used())
+                .mapToLong(each -> Math.max(0, each.tokens() - each.used()))
                 .sorted()
                 .toArray();
         return new Point(percent, (double) above / all.size(), spare[spare.length / 2]);

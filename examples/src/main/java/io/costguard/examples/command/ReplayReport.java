@@ -37,8 +37,8 @@ record ReplayReport(
         StringBuilder out = new StringBuilder();
         line(
                 out,
-                "%d calls from %s to %s",
-                calls.size(),
+                "%s from %s to %s",
+                calls(calls.size()),
                 calls.get(0).at(),
                 calls.get(calls.size() - 1).at());
         line(out, "  %6d went at once", wentAtOnce);

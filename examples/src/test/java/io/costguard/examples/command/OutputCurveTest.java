@@ -57,6 +57,18 @@ class OutputCurveTest {
     }
 
     @Test
+    void callsThatReservedLessThanTheyUsedHaveNothingToSpare() throws IOException {
+        Path calls = Files.writeString(folder.resolve("calls.jsonl"), """
+                {"at":"2026-03-02T12:00:00Z","model":"m","input":1,"output":600}
+                """);
+
+        OutputCurve curve = OutputCurve.of(RecordedCall.read(calls), BUDGETS);
+
+        assertThat(curve.capped()).isEqualTo(new OutputCurve.Point(0, 1.0, 0));
+        assertThat(curve.spareOfCapped(curve.capped())).isZero();
+    }
+
+    @Test
     void aChangeInTheSampleIsFollowedWithinAHundredCalls() {
         isFollowed(sample());
     }
