@@ -153,6 +153,48 @@ class LeaderIT {
         awaitBalance(subject, PLENTY - 14, "seed " + seed);
     }
 
+    /** As above, where they live: what came behind their batch is not theirs to be left without. */
+    @Test
+    void aLeaderIsDecidedThoughNoThreadCanBeStartedForWhoeverIsBehindIt() throws Exception {
+        AtomicReference<Thread> ownThread = new AtomicReference<>();
+        AtomicReference<RedisLedger> asked = new AtomicReference<>();
+        AtomicReference<CompletableFuture<Verdict>> behind = new AtomicReference<>();
+        Subject subject = subject(PLENTY);
+        RedisLedger ledger = ledger(new FaultyClient.Fault() {
+            @Override
+            public void beforeItIsSent() {
+                ownThread.compareAndSet(null, Thread.currentThread());
+            }
+
+            @Override
+            public void afterItWasAnswered() {
+                if (Thread.currentThread() instanceof Barren && behind.get() == null) {
+                    behind.set(reserveAsync(asked.get(), subject));
+                }
+            }
+        });
+        asked.set(ledger);
+        long deadline = System.nanoTime() + PATIENT.multipliedBy(2).toNanos();
+        ledger.reserve(claims(subject), Patience.NONE, deadline);
+        await(
+                "the ledger's own thread ends",
+                () -> ownThread.get() != null && ownThread.get().getState() == Thread.State.TERMINATED);
+
+        CompletableFuture<Verdict> verdict = new CompletableFuture<>();
+        new Barren(() -> {
+                    try {
+                        verdict.complete(ledger.reserve(claims(subject), Patience.NONE, deadline));
+                    } catch (Throwable e) {
+                        verdict.completeExceptionally(e);
+                    }
+                })
+                .start();
+
+        assertThat(verdict.get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
+        assertThat(behind.get().get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
+        awaitBalance(subject, PLENTY - 21, "seed " + seed);
+    }
+
     /** A bug of the guard's own. */
     @Test
     void aCallThatCannotBeWrittenTakesNobodyWithIt() throws Exception {
