@@ -26,6 +26,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -424,6 +425,34 @@ class LeaderIT {
             await(each, "ends", each::isDone);
         }
         assertThat(patient.failure).as("seed " + seed).isNull();
+    }
+
+    /** As where a process stands still: by then others may be in force. */
+    @Test
+    void whatIsSentLongAfterItsBudgetsWereLookedAtIsNotDecided() throws Exception {
+        RedisLedger ledger = opened(new RedisLedger(Redis.at(server.url(), PATIENT), prefix, SOON));
+        ServerClock clock = new ServerClock();
+        BatchSender sender = new BatchSender(
+                opened(Redis.at(server.url(), PATIENT)), Script.load(RedisLedger.SCRIPT), clock, PATIENT);
+        Subject subject = subject(PLENTY);
+        Slot slot = new Slot(ledger, sender, clock, prefix + ":{x}:lane");
+        slot.look(claims(subject), System.nanoTime() + PATIENT.toNanos());
+        BooleanSupplier lookedAtLongAgo = () -> {
+            long until = System.nanoTime() + SOON.multipliedBy(2).toNanos();
+            while (System.nanoTime() - until < 0) {
+                LockSupport.parkNanos(1_000_000);
+            }
+            return false;
+        };
+        ledger.update(new InForce(List.of(subject.budget()), lookedAtLongAgo, List.of(subject.budget())));
+
+        CompletableFuture<Batch.Result> answer =
+                slot.ask(new Batch.Call.Reserve(claims(subject)), System.nanoTime() + SOON.toNanos());
+
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(() -> answer.get(10, TimeUnit.SECONDS))
+                .withCauseInstanceOf(GuardUnavailableException.class);
+        assertThat(balance(subject)).isEqualTo(PLENTY);
     }
 
     /** The ledger's own thread is to lead for the first in line, and is at a batch that takes long. */
