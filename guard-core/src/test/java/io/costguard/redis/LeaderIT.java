@@ -158,8 +158,8 @@ class LeaderIT {
     @Test
     void aLeaderIsDecidedThoughNoThreadCanBeStartedForWhoeverIsBehindIt() throws Exception {
         AtomicReference<Thread> ownThread = new AtomicReference<>();
-        AtomicReference<RedisLedger> asked = new AtomicReference<>();
-        AtomicReference<CompletableFuture<Verdict>> behind = new AtomicReference<>();
+        CompletableFuture<RedisLedger> asked = new CompletableFuture<>();
+        CompletableFuture<CompletableFuture<Verdict>> behind = new CompletableFuture<>();
         Subject subject = subject(PLENTY);
         RedisLedger ledger = ledger(new FaultyClient.Fault() {
             @Override
@@ -169,12 +169,12 @@ class LeaderIT {
 
             @Override
             public void afterItWasAnswered() {
-                if (Thread.currentThread() instanceof Barren && behind.get() == null) {
-                    behind.set(reserveAsync(asked.get(), subject));
+                if (Thread.currentThread() instanceof Barren && !behind.isDone()) {
+                    behind.complete(reserveAsync(asked.join(), subject));
                 }
             }
         });
-        asked.set(ledger);
+        asked.complete(ledger);
         long deadline = System.nanoTime() + PATIENT.multipliedBy(2).toNanos();
         ledger.reserve(claims(subject), Patience.NONE, deadline);
         await(
@@ -192,7 +192,7 @@ class LeaderIT {
                 .start();
 
         assertThat(verdict.get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
-        assertThat(behind.get().get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
+        assertThat(behind.join().get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
         awaitBalance(subject, PLENTY - 21, "seed " + seed);
     }
 
