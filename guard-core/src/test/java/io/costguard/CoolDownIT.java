@@ -1,6 +1,7 @@
 package io.costguard;
 
 import static io.costguard.Guards.CALL;
+import static io.costguard.Guards.PATIENTLY;
 import static io.costguard.Guards.bucket;
 import static io.costguard.Guards.budget;
 import static io.costguard.Guards.tokens;
@@ -64,7 +65,7 @@ class CoolDownIT {
             Permit before = guard.acquire(tokens(900));
             before.settle(Cost.requests(1).input(1));
 
-            Permit after = guard.acquire(tokens(900));
+            Permit after = guard.acquire(i % 2 == 0 ? tokens(900) : tokens(900).whenExhausted(PATIENTLY));
             after.settle(Cost.requests(1));
             guard.flush();
         }
