@@ -1,10 +1,12 @@
 package io.costguard;
 
 import static io.costguard.Guards.CALL;
+import static io.costguard.Guards.PATIENTLY;
 import static io.costguard.Guards.bucket;
 import static io.costguard.Guards.budget;
 import static io.costguard.Guards.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.time.Duration;
 import java.util.List;
@@ -63,9 +65,27 @@ class CoolDownIT {
             Permit before = guard.acquire(tokens(900));
             before.settle(Cost.requests(1).input(1));
 
-            Permit after = guard.acquire(tokens(900));
+            Permit after = guard.acquire(i % 2 == 0 ? tokens(900) : tokens(900).whenExhausted(PATIENTLY));
             after.settle(Cost.requests(1));
             guard.flush();
+        }
+    }
+
+    /** It is asked again behind what its process was about to settle, and joins no line before that. */
+    @Test
+    void aCallThatMayWaitBeginsOneWhateverElseItsProcessSettles() throws Exception {
+        CostGuard guard = guards.guard(Limit.tokens(60_000).perMinute().coolDown(HOUR));
+        GuardedCall mayWait = tokens(1_000).whenExhausted(WhenExhausted.waitUpTo(Duration.ofMinutes(10)));
+        for (int i = 0; i < 10; i++) {
+            Permit settledMeanwhile = guard.acquire(tokens(1));
+            guard.acquire(tokens(59_999));
+            settledMeanwhile.settle(Cost.requests(1));
+
+            assertThatExceptionOfType(BudgetExceededException.class)
+                    .isThrownBy(() -> guard.acquire(mayWait))
+                    .satisfies(e -> assertThat(e.denial().held()).isEqualTo(HOUR));
+
+            guard.reset(CALL);
         }
     }
 

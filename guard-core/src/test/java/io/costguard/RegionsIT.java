@@ -3,6 +3,7 @@ package io.costguard;
 import static io.costguard.Awaiting.await;
 import static io.costguard.Guards.LONG;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.costguard.testing.FaultyLink;
@@ -18,6 +19,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongSupplier;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -115,19 +118,23 @@ class RegionsIT {
         }
 
         Member process(String region, Budget budget) {
+            return process(region, budget, Duration.ofSeconds(5), nanos::get);
+        }
+
+        Member process(String region, Budget budget, Duration decisionTimeout, LongSupplier nanoTime) {
             FaultyLink link = FaultyLink.to(shared);
             CostGuard guard = CostGuard.builder()
                     .redis(redis(region).url())
                     .keyPrefix(prefix)
                     .preCheck(Duration.ZERO)
-                    .decisionTimeout(Duration.ofSeconds(5))
+                    .decisionTimeout(decisionTimeout)
                     .budget(budget)
                     .regions(
                             RegionalShares.of("money")
                                     .among("eu", "us")
                                     .in(region)
                                     .through(link.url()),
-                            nanos::get)
+                            nanoTime)
                     .build();
             Member process = new Member(region, guard, link);
             processes.add(process);
@@ -260,6 +267,32 @@ class RegionsIT {
                 .as("more than the least")
                 .isEmpty();
         assertThat(us.share()).isEqualTo(750);
+    }
+
+    /** It has looked whether the call is too large, and nothing else yet. */
+    @Test
+    void aCallOfAProcessThatStoodStillIsNotLetGoByTheShareOfBefore() throws Exception {
+        AtomicReference<Runnable> meanwhile = new AtomicReference<>(() -> {});
+        Duration decisionTimeout = Duration.ofSeconds(1);
+        fleet.process("eu");
+        Member us = fleet.process("us");
+        Member other = fleet.process("eu", BUDGET, decisionTimeout, () -> {
+            long looked = fleet.nanos.get();
+            meanwhile.getAndSet(() -> {}).run();
+            return looked;
+        });
+        fleet.pass(3);
+        us.use(500);
+        other.standsStill = true;
+        meanwhile.set(() -> {
+            long until = System.nanoTime() + decisionTimeout.toNanos();
+            fleet.pass(30);
+            await(() -> System.nanoTime() - until > 0);
+        });
+
+        assertThatExceptionOfType(GuardUnavailableException.class)
+                .isThrownBy(() -> other.guard.tryAcquire(tokens(400)));
+        us.use(250);
     }
 
     @Test

@@ -117,6 +117,7 @@ public final class Limiter implements AutoCloseable {
     private Admission admission(GuardedCall call, Patience patience, Duration atMost, BooleanSupplier givenUp)
             throws GuardUnavailableException, InterruptedException {
         try {
+            long deadlineNanos = deadline();
             Asking asking = askings().of(call);
             Optional<Admission> known = withoutLedger(asking, patience);
             if (known.isPresent()) {
@@ -125,10 +126,10 @@ public final class Limiter implements AutoCloseable {
             PreCheck.Tickets tickets = preCheck.tickets(asking.claims());
             Verdict verdict;
             if (atMost.compareTo(timeout) < 0) {
-                CompletableFuture<Verdict> inTime = decidedWithin(atMost, asking, patience);
+                CompletableFuture<Verdict> inTime = decidedWithin(atMost, asking, patience, deadlineNanos);
                 verdict = awaited(asking, inTime, () -> inTime.cancel(false), givenUp);
             } else {
-                verdict = ledger.reserve(asking.claims(), patience, ledger.nanoTime() + timeout.toNanos());
+                verdict = ledger.reserve(asking.claims(), patience, deadlineNanos);
             }
             if (verdict instanceof Verdict.Waiting waiting) {
                 long began = begins(asking, patience, waiting);
@@ -150,10 +151,10 @@ public final class Limiter implements AutoCloseable {
      * What the ledger says within less time than a decision may take. The call does not ask with its own thread, as it would then ask
      * for others that have more time.
      */
-    private CompletableFuture<Verdict> decidedWithin(Duration atMost, Asking asking, Patience patience) {
+    private CompletableFuture<Verdict> decidedWithin(
+            Duration atMost, Asking asking, Patience patience, long deadlineNanos) {
         CompletableFuture<Verdict> inTime = new CompletableFuture<>();
-        CompletableFuture<Verdict> unused = ledger.reserveAsync(
-                        asking.claims(), patience, ledger.nanoTime() + timeout.toNanos())
+        CompletableFuture<Verdict> unused = ledger.reserveAsync(asking.claims(), patience, deadlineNanos)
                 .whenComplete((verdict, failure) -> {
                     if (failure != null) {
                         inTime.completeExceptionally(failure);
@@ -166,6 +167,14 @@ public final class Limiter implements AutoCloseable {
                 .execute(() -> inTime.completeExceptionally(new GuardUnavailableException("Redis did not decide within "
                         + nanos / 1_000_000 + " ms, which is all that the call had left")));
         return inTime;
+    }
+
+    /**
+     * Of a decision that begins now, and of what it begins with: that a call is not above capacity is known of the budgets that were in force
+     * when it was looked at, and so a process that stood still since must not ask.
+     */
+    private long deadline() {
+        return ledger.nanoTime() + timeout.toNanos();
     }
 
     private Verdict awaited(Asking asking, CompletableFuture<Verdict> verdict, Runnable leave, BooleanSupplier givenUp)
@@ -227,6 +236,7 @@ public final class Limiter implements AutoCloseable {
         CompletableFuture<Admission> result = new CompletableFuture<>();
         CompletableFuture<Admission> admission;
         try {
+            long deadlineNanos = deadline();
             Asking asking = askings().of(call);
             Patience patience = patience(call, atMost).upTo(pieces);
             Optional<Admission> known = withoutLedger(asking, patience);
@@ -235,8 +245,8 @@ public final class Limiter implements AutoCloseable {
             } else {
                 PreCheck.Tickets tickets = preCheck.tickets(asking.claims());
                 CompletableFuture<Verdict> decided = atMost.compareTo(timeout) < 0
-                        ? decidedWithin(atMost, asking, patience)
-                        : ledger.reserveAsync(asking.claims(), patience, ledger.nanoTime() + timeout.toNanos());
+                        ? decidedWithin(atMost, asking, patience, deadlineNanos)
+                        : ledger.reserveAsync(asking.claims(), patience, deadlineNanos);
                 admission = decided.thenCompose(verdict -> awaited(asking, patience, tickets, verdict, result));
             }
         } catch (RuntimeException e) {
@@ -318,7 +328,7 @@ public final class Limiter implements AutoCloseable {
         Cost cost = priced(call, call.cost());
         List<Claim> newcomer =
                 found.stream().map(subject -> Claim.ofNewcomer(subject, cost)).toList();
-        List<List<Standing>> standings = ledger.look(newcomer, ledger.nanoTime() + timeout.toNanos());
+        List<List<Standing>> standings = ledger.look(newcomer, deadline());
         List<LimitStatus> statuses = new ArrayList<>();
         for (int i = 0; i < found.size(); i++) {
             for (int j = 0; j < standings.get(i).size(); j++) {
@@ -465,13 +475,12 @@ public final class Limiter implements AutoCloseable {
     /** How the limits of a budget stand that has one balance for everything. */
     public List<Standing> standings(Budget budget) throws GuardUnavailableException {
         Claim newcomer = Claim.ofNewcomer(askings().subjectOf(budget), Cost.requests(0));
-        return ledger.look(List.of(newcomer), ledger.nanoTime() + timeout.toNanos())
-                .get(0);
+        return ledger.look(List.of(newcomer), deadline()).get(0);
     }
 
     /** Returns when all that has ended so far is in the ledger. */
     public void flush() throws GuardUnavailableException {
-        ledger.flush(ledger.nanoTime() + timeout.toNanos());
+        ledger.flush(deadline());
     }
 
     /** The output tokens to reserve for a call like this one, when its request sets no cap. */

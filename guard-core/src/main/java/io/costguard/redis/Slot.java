@@ -96,6 +96,9 @@ final class Slot {
     private final Queue<Unknown> unknown = new ConcurrentLinkedQueue<>();
     private final AtomicReference<@Nullable Thread> pump = new AtomicReference<>();
     private volatile boolean pumpSleeps = true;
+    /** Could not be started when that was tried last. */
+    private volatile boolean pumpFails;
+
     private volatile boolean settlesApart;
 
     /** A call that wants to be decided, and whoever waits for that. */
@@ -744,12 +747,23 @@ final class Slot {
 
     // -------------------------------------------------------------------------------------------------- the pump
 
+    /** Where no thread can be started, whoever has something decided or settled meanwhile must not be left without that. */
     private void wakePump() {
         Thread there = pump.get();
-        if (there == null) {
-            startPump(this::pump);
-        } else {
+        if (there != null) {
             LockSupport.unpark(there);
+            return;
+        }
+        try {
+            startPump(this::pump);
+            pumpFails = false;
+        } catch (Throwable e) {
+            if (!pumpFails) {
+                log.error(
+                        "no thread can be started; settles, and asynchronous calls, go with those of others until then",
+                        e);
+            }
+            pumpFails = true;
         }
     }
 

@@ -8,7 +8,7 @@
 --   subjects  for each: where its terms begin; then where the settles begin
 --   lines     where any are named: process, what its channel begins with, how many lines there are, and of each: subject
 --   cool-downs  where any are told: how many, and of each: where the terms of its budget begin, limit, and how long it is
---             (microseconds); how many reserves begin none, and of each: which
+--             (microseconds); how many reserves begin none, nor join where one is due, and of each: which
 --   terms     of each budget: limits; format, bytes and head of a value; life (the exponent of a power of 2, in microseconds: no
 --             shorter than an empty balance takes to be full); then of each limit, by its kind:
 --               bucket              capacity and rate a microsecond in parts, parts of a unit
@@ -977,9 +977,9 @@ for reserve = 1, reserves do
         end
         k, m = k + 2, m + 3
       end
-      if limit and coolDowns and not coolDowns.none[reserve] and result == '\1' then
+      if limit and coolDowns and (op or not coolDowns.none[reserve]) and result == '\1' then
         lines = lines or lineFunctions(q, now, states, values, unread, lineKeys or {}, wait, coolDowns)
-        if lines.coolDown(i, o, n, op) then
+        if lines.coolDown(i, o, n, op, coolDowns.none[reserve]) then
           f = states[i]
           if f then
             longest, limit, ahead = lines.lacks(f, o, n, op, dry)

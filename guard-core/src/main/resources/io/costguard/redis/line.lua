@@ -563,7 +563,7 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor, cool
     if op.kind == ASK then
       moveOn(op)
       return op.gone and '\7' or '\6'
-    elseif op.kind ~= JOIN then
+    elseif op.kind ~= JOIN or op.joinsLater then
       return nil
     end
     local list, mayJoin = asked(n, parts, states), wait <= op.wait or op.place > 0
@@ -605,8 +605,9 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor, cool
   end
 
   -- A newcomer was not covered: where a limit alone has less than it asks, and a cool-down, that begins, unless nobody goes as it is.
-  -- One that leaves others their share begins none. Says whether one was due; without its line there is nothing to be done.
-  local coolDown = coolDowns and function(i, o, n, op)
+  -- One that leaves others their share begins none. Says whether one was due; without its line there is nothing to be done. Of a call
+  -- that is asked again before it may begin one nothing is done, and it does not join meanwhile.
+  local coolDown = coolDowns and function(i, o, n, op, isAskedAgain)
     local f, at, span = states[i], unread[i], 0
     local till = at and f[at] or f.line and f.line.hold or 0
     local isNew = not op or op.kind == UP_TO or op.kind == 0 or (op.kind == JOIN and op.place == 0)
@@ -616,7 +617,12 @@ local function lineFunctions(q, now, states, values, unread, keys, waitFor, cool
         span = max(span, coolDowns[o * 32 + j] or 0)
       end
     end
-    if span > 0 and open(i, true) then
+    if span > 0 and isAskedAgain then
+      if op then
+        op.joinsLater = true
+      end
+      return false
+    elseif span > 0 and open(i, true) then
       hold(f, span)
     end
     return span > 0

@@ -26,6 +26,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -151,6 +152,48 @@ class LeaderIT {
 
         assertThat(ledger.reserve(claims(subject), Patience.NONE, deadline)).isInstanceOf(Verdict.Granted.class);
         awaitBalance(subject, PLENTY - 14, "seed " + seed);
+    }
+
+    /** As above, where they live: what came behind their batch is not theirs to be left without. */
+    @Test
+    void aLeaderIsDecidedThoughNoThreadCanBeStartedForWhoeverIsBehindIt() throws Exception {
+        AtomicReference<Thread> ownThread = new AtomicReference<>();
+        CompletableFuture<RedisLedger> asked = new CompletableFuture<>();
+        CompletableFuture<CompletableFuture<Verdict>> behind = new CompletableFuture<>();
+        Subject subject = subject(PLENTY);
+        RedisLedger ledger = ledger(new FaultyClient.Fault() {
+            @Override
+            public void beforeItIsSent() {
+                ownThread.compareAndSet(null, Thread.currentThread());
+            }
+
+            @Override
+            public void afterItWasAnswered() {
+                if (Thread.currentThread() instanceof Barren && !behind.isDone()) {
+                    behind.complete(reserveAsync(asked.join(), subject));
+                }
+            }
+        });
+        asked.complete(ledger);
+        long deadline = System.nanoTime() + PATIENT.multipliedBy(2).toNanos();
+        ledger.reserve(claims(subject), Patience.NONE, deadline);
+        await(
+                "the ledger's own thread ends",
+                () -> ownThread.get() != null && ownThread.get().getState() == Thread.State.TERMINATED);
+
+        CompletableFuture<Verdict> verdict = new CompletableFuture<>();
+        new Barren(() -> {
+                    try {
+                        verdict.complete(ledger.reserve(claims(subject), Patience.NONE, deadline));
+                    } catch (Throwable e) {
+                        verdict.completeExceptionally(e);
+                    }
+                })
+                .start();
+
+        assertThat(verdict.get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
+        assertThat(behind.join().get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
+        awaitBalance(subject, PLENTY - 21, "seed " + seed);
     }
 
     /** A bug of the guard's own. */
@@ -382,6 +425,34 @@ class LeaderIT {
             await(each, "ends", each::isDone);
         }
         assertThat(patient.failure).as("seed " + seed).isNull();
+    }
+
+    /** As where a process stands still: by then others may be in force. */
+    @Test
+    void whatIsSentLongAfterItsBudgetsWereLookedAtIsNotDecided() throws Exception {
+        RedisLedger ledger = opened(new RedisLedger(Redis.at(server.url(), PATIENT), prefix, SOON));
+        ServerClock clock = new ServerClock();
+        BatchSender sender = new BatchSender(
+                opened(Redis.at(server.url(), PATIENT)), Script.load(RedisLedger.SCRIPT), clock, PATIENT);
+        Subject subject = subject(PLENTY);
+        Slot slot = new Slot(ledger, sender, clock, prefix + ":{x}:lane");
+        slot.look(claims(subject), System.nanoTime() + PATIENT.toNanos());
+        BooleanSupplier lookedAtLongAgo = () -> {
+            long until = System.nanoTime() + SOON.multipliedBy(2).toNanos();
+            while (System.nanoTime() - until < 0) {
+                LockSupport.parkNanos(1_000_000);
+            }
+            return false;
+        };
+        ledger.update(new InForce(List.of(subject.budget()), lookedAtLongAgo, List.of(subject.budget())));
+
+        CompletableFuture<Batch.Result> answer =
+                slot.ask(new Batch.Call.Reserve(claims(subject)), System.nanoTime() + SOON.toNanos());
+
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(() -> answer.get(10, TimeUnit.SECONDS))
+                .withCauseInstanceOf(GuardUnavailableException.class);
+        assertThat(balance(subject)).isEqualTo(PLENTY);
     }
 
     /** The ledger's own thread is to lead for the first in line, and is at a batch that takes long. */
