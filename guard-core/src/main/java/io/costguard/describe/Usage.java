@@ -89,6 +89,7 @@ public record Usage(
         return of(parts(), reported);
     }
 
+    @SuppressWarnings("EnumOrdinal") // parts are in the order of the components
     private Usage with(Part part, long tokens) {
         long[] parts = parts();
         parts[part.ordinal()] = tokens;
