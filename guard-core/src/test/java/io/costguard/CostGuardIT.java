@@ -285,7 +285,7 @@ class CostGuardIT {
 
         assertThatExceptionOfType(MisfitException.class)
                 .isThrownBy(() -> guard.acquire(tokens(1).with("model", "no-such-model")))
-                .withMessageContaining("'no-such-model' has no price");
+                .withMessageContaining("'no-such-model' without a provider has no price");
         assertThat(guard.tryAcquire(tokens(1)
                         .with("model", "no-such-model")
                         .cost(Cost.requests(1).usd("0.25"))))

@@ -177,7 +177,7 @@ class ReplayIT {
                         """, """
                         {"at":"2026-03-02T08:00:01Z","model":"unheard-of","input":1,"output":1}
                         """))
-                .withMessageContaining("calls.jsonl:2: model 'unheard-of' has no price");
+                .withMessageContaining("calls.jsonl:2: model 'unheard-of' without a provider has no price");
     }
 
     @Test
