@@ -138,6 +138,7 @@ class LeaderIT {
         });
         Subject subject = subject(PLENTY);
         long deadline = System.nanoTime() + PATIENT.multipliedBy(2).toNanos();
+        await("the ledger's own thread connects", () -> ownThread.get() != null);
         ledger.reserve(claims(subject), Patience.NONE, deadline);
         await(
                 "the ledger's own thread ends",
@@ -176,6 +177,7 @@ class LeaderIT {
         });
         asked.complete(ledger);
         long deadline = System.nanoTime() + PATIENT.multipliedBy(2).toNanos();
+        await("the ledger's own thread connects", () -> ownThread.get() != null);
         ledger.reserve(claims(subject), Patience.NONE, deadline);
         await(
                 "the ledger's own thread ends",
