@@ -178,7 +178,8 @@ class LeaderIT {
         asked.complete(ledger);
         long deadline = System.nanoTime() + PATIENT.multipliedBy(2).toNanos();
         await("the ledger's own thread connects", () -> ownThread.get() != null);
-        ledger.reserve(claims(subject), Patience.NONE, deadline);
+        // What looks after deadlines has its thread from now on.
+        reserveAsync(ledger, subject).get(10, TimeUnit.SECONDS);
         await(
                 "the ledger's own thread ends",
                 () -> ownThread.get() != null && ownThread.get().getState() == Thread.State.TERMINATED);
