@@ -138,6 +138,7 @@ class LeaderIT {
         });
         Subject subject = subject(PLENTY);
         long deadline = System.nanoTime() + PATIENT.multipliedBy(2).toNanos();
+        await("the ledger's own thread connects", () -> ownThread.get() != null);
         ledger.reserve(claims(subject), Patience.NONE, deadline);
         await(
                 "the ledger's own thread ends",
@@ -176,7 +177,9 @@ class LeaderIT {
         });
         asked.complete(ledger);
         long deadline = System.nanoTime() + PATIENT.multipliedBy(2).toNanos();
-        ledger.reserve(claims(subject), Patience.NONE, deadline);
+        await("the ledger's own thread connects", () -> ownThread.get() != null);
+        // What looks after deadlines has its thread from now on.
+        reserveAsync(ledger, subject).get(10, TimeUnit.SECONDS);
         await(
                 "the ledger's own thread ends",
                 () -> ownThread.get() != null && ownThread.get().getState() == Thread.State.TERMINATED);
