@@ -117,9 +117,10 @@ public final class Limiter implements AutoCloseable {
     private Admission admission(GuardedCall call, Patience patience, Duration atMost, BooleanSupplier givenUp)
             throws GuardUnavailableException, InterruptedException {
         try {
-            long deadlineNanos = deadline();
+            long beganNanos = ledger.nanoTime();
+            long deadlineNanos = deadline(beganNanos);
             Asking asking = askings().of(call);
-            Optional<Admission> known = withoutLedger(asking, patience);
+            Optional<Admission> known = withoutLedger(asking, patience, beganNanos);
             if (known.isPresent()) {
                 return known.get();
             }
@@ -170,11 +171,15 @@ public final class Limiter implements AutoCloseable {
     }
 
     /**
-     * Of a decision that begins now, and of what it begins with: that a call is not above capacity is known of the budgets that were in force
+     * Of a decision that begins then, and of what it begins with: that a call is not above capacity is known of the budgets that were in force
      * when it was looked at, and so a process that stood still since must not ask.
      */
+    private long deadline(long beganNanos) {
+        return beganNanos + timeout.toNanos();
+    }
+
     private long deadline() {
-        return ledger.nanoTime() + timeout.toNanos();
+        return deadline(ledger.nanoTime());
     }
 
     private Verdict awaited(Asking asking, CompletableFuture<Verdict> verdict, Runnable leave, BooleanSupplier givenUp)
@@ -236,10 +241,11 @@ public final class Limiter implements AutoCloseable {
         CompletableFuture<Admission> result = new CompletableFuture<>();
         CompletableFuture<Admission> admission;
         try {
-            long deadlineNanos = deadline();
+            long beganNanos = ledger.nanoTime();
+            long deadlineNanos = deadline(beganNanos);
             Asking asking = askings().of(call);
             Patience patience = patience(call, atMost).upTo(pieces);
-            Optional<Admission> known = withoutLedger(asking, patience);
+            Optional<Admission> known = withoutLedger(asking, patience, beganNanos);
             if (known.isPresent()) {
                 admission = CompletableFuture.completedFuture(known.get());
             } else {
@@ -505,7 +511,7 @@ public final class Limiter implements AutoCloseable {
     }
 
     /** Whatever can be said without asking the ledger: a grant only where no budget applies. */
-    private Optional<Admission> withoutLedger(Asking asking, Patience patience) {
+    private Optional<Admission> withoutLedger(Asking asking, Patience patience, long beganNanos) {
         Verdict.Granted all = new Verdict.Granted(List.of(), List.of(), patience.pieces());
         asking.callOf(all.pieces());
         if (asking.claims().isEmpty()) {
@@ -533,7 +539,7 @@ public final class Limiter implements AutoCloseable {
                 }
             }
         }
-        return preCheck.denies(asking.claims(), patience)
+        return preCheck.denies(asking.claims(), patience, beganNanos)
                 .map(denied -> refused(asking, denial(denied, patience), By.PRE_CHECK, Duration.ZERO));
     }
 

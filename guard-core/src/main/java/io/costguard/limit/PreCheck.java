@@ -51,15 +51,15 @@ final class PreCheck {
         this.nanoTime = nanoTime;
     }
 
-    /** The denial that the ledger would repeat for these claims of a call that waits so long, if one is remembered. */
-    Optional<Verdict.Shortfall> denies(List<Claim> claims, Patience patience) {
+    /** The denial that the ledger would repeat now for these claims of a call that waits so long, if one is remembered. */
+    Optional<Verdict.Shortfall> denies(List<Claim> claims, Patience patience, long now) {
         if (boundNanos == 0 || patience.leaves() > 0) {
             return Optional.empty();
         }
         for (Claim claim : claims) {
             Denials remembered = denials.getIfPresent(claim.subject());
             if (remembered != null && remembered.budget == claim.subject().budget()) {
-                Optional<Verdict.Shortfall> denied = denies(claim, remembered.byLimit, patience.micros() * 1_000);
+                Optional<Verdict.Shortfall> denied = denies(claim, remembered.byLimit, patience.micros() * 1_000, now);
                 if (denied.isPresent()) {
                     return denied;
                 }
@@ -68,8 +68,8 @@ final class PreCheck {
         return Optional.empty();
     }
 
-    private Optional<Verdict.Shortfall> denies(Claim claim, @Nullable Remembered[] remembered, long waitNanos) {
-        long now = nanoTime.getAsLong();
+    private static Optional<Verdict.Shortfall> denies(
+            Claim claim, @Nullable Remembered[] remembered, long waitNanos, long now) {
         for (int i = 0; i < remembered.length; i++) {
             Remembered denial = remembered[i];
             long amount = claim.amounts()[i];

@@ -20,7 +20,8 @@ class PreCheckTest {
 
     @Test
     void nothingIsDeniedThatWasNotRemembered() {
-        assertThat(preCheck.denies(claims(subject, 1), Patience.NONE)).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 1), Patience.NONE, nanos.get()))
+                .isEmpty();
     }
 
     @Test
@@ -28,9 +29,11 @@ class PreCheckTest {
         remember(claims(subject, 5), 0, ENDLESS);
 
         nanos.addAndGet(BOUND.toNanos() - 1);
-        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isPresent();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE, nanos.get()))
+                .isPresent();
         nanos.addAndGet(1);
-        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE, nanos.get()))
+                .isEmpty();
     }
 
     @Test
@@ -38,9 +41,11 @@ class PreCheckTest {
         remember(claims(subject, 5), 0, 30_000);
 
         nanos.addAndGet(Duration.ofMillis(30).toNanos() - 1);
-        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isPresent();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE, nanos.get()))
+                .isPresent();
         nanos.addAndGet(1);
-        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE, nanos.get()))
+                .isEmpty();
     }
 
     @Test
@@ -48,11 +53,12 @@ class PreCheckTest {
         remember(claims(subject, 5), 2, 30_000);
         nanos.addAndGet(Duration.ofMillis(10).toNanos());
 
-        assertThat(preCheck.denies(claims(subject, 6), Patience.NONE)).hasValueSatisfying(denied -> {
-            assertThat(denied.waitMicros()).isEqualTo(20_000);
-            assertThat(denied.available()).isEqualTo(2);
-            assertThat(denied.requested()).isEqualTo(6);
-        });
+        assertThat(preCheck.denies(claims(subject, 6), Patience.NONE, nanos.get()))
+                .hasValueSatisfying(denied -> {
+                    assertThat(denied.waitMicros()).isEqualTo(20_000);
+                    assertThat(denied.available()).isEqualTo(2);
+                    assertThat(denied.requested()).isEqualTo(6);
+                });
     }
 
     @Test
@@ -62,12 +68,12 @@ class PreCheckTest {
                 new Verdict.Shortfall(claims.get(0), 0, 2, ENDLESS, 3, 50_000), claims, preCheck.tickets(claims));
 
         nanos.addAndGet(Duration.ofMillis(20).toNanos());
-        assertThat(preCheck.denies(claims, Patience.NONE)).hasValueSatisfying(denied -> {
+        assertThat(preCheck.denies(claims, Patience.NONE, nanos.get())).hasValueSatisfying(denied -> {
             assertThat(denied.ahead()).isEqualTo(3);
             assertThat(denied.heldMicros()).isEqualTo(30_000);
         });
         nanos.addAndGet(Duration.ofMillis(40).toNanos());
-        assertThat(preCheck.denies(claims, Patience.NONE))
+        assertThat(preCheck.denies(claims, Patience.NONE, nanos.get()))
                 .hasValueSatisfying(denied -> assertThat(denied.heldMicros()).isZero());
     }
 
@@ -75,19 +81,23 @@ class PreCheckTest {
     void underAnotherBudgetOfTheSameBalancesNothingIsDeniedAndWhatComesBackIsForgottenAllTheSame() {
         Subject later = subject("a", budget());
         remember(claims(later, 5), 0, ENDLESS);
-        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE, nanos.get()))
+                .isEmpty();
 
         preCheck.forget(subject);
 
-        assertThat(preCheck.denies(claims(later, 5), Patience.NONE)).isEmpty();
+        assertThat(preCheck.denies(claims(later, 5), Patience.NONE, nanos.get()))
+                .isEmpty();
     }
 
     @Test
     void aSmallerCallIsNotDeniedByALargerOnesMemory() {
         remember(claims(subject, 5), 0, ENDLESS);
 
-        assertThat(preCheck.denies(claims(subject, 4), Patience.NONE)).isEmpty();
-        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isPresent();
+        assertThat(preCheck.denies(claims(subject, 4), Patience.NONE, nanos.get()))
+                .isEmpty();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE, nanos.get()))
+                .isPresent();
     }
 
     @Test
@@ -96,7 +106,8 @@ class PreCheckTest {
         remember(claims(subject, 3), 0, ENDLESS);
         remember(claims(subject, 9), 0, ENDLESS);
 
-        assertThat(preCheck.denies(claims(subject, 3), Patience.NONE)).isPresent();
+        assertThat(preCheck.denies(claims(subject, 3), Patience.NONE, nanos.get()))
+                .isPresent();
     }
 
     @Test
@@ -119,14 +130,15 @@ class PreCheckTest {
     void aCallThatAsksNothingOfTheSpentLimitIsNotDenied() {
         remember(claims(subject, 5), 0, ENDLESS);
 
-        assertThat(preCheck.denies(claims(subject, 0), Patience.NONE)).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 0), Patience.NONE, nanos.get()))
+                .isEmpty();
     }
 
     @Test
     void anotherSubjectIsNotDenied() {
         remember(claims(subject, 5), 0, ENDLESS);
 
-        assertThat(preCheck.denies(claims(subject("b", subject.budget()), 5), Patience.NONE))
+        assertThat(preCheck.denies(claims(subject("b", subject.budget()), 5), Patience.NONE, nanos.get()))
                 .isEmpty();
     }
 
@@ -136,7 +148,8 @@ class PreCheckTest {
 
         preCheck.forget(subject);
 
-        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE)).isEmpty();
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE, nanos.get()))
+                .isEmpty();
     }
 
     @Test
@@ -147,7 +160,7 @@ class PreCheckTest {
 
         preCheck.remember(new Verdict.Shortfall(claims.get(0), 0, 0, ENDLESS, 0, 0), claims, tickets);
 
-        assertThat(preCheck.denies(claims, Patience.NONE)).isEmpty();
+        assertThat(preCheck.denies(claims, Patience.NONE, nanos.get())).isEmpty();
     }
 
     @Test
@@ -155,7 +168,7 @@ class PreCheckTest {
         Subject dry = subject("d", budget().dryRun());
         remember(claims(dry, 5), 0, ENDLESS);
 
-        assertThat(preCheck.denies(claims(dry, 5), Patience.NONE)).isEmpty();
+        assertThat(preCheck.denies(claims(dry, 5), Patience.NONE, nanos.get())).isEmpty();
     }
 
     @Test
@@ -164,11 +177,11 @@ class PreCheckTest {
         remember(claims, 0, 0);
         nanos.addAndGet(BOUND.toNanos() - 1);
 
-        assertThat(preCheck.denies(claims, Patience.NONE))
+        assertThat(preCheck.denies(claims, Patience.NONE, nanos.get()))
                 .hasValueSatisfying(denied -> assertThat(denied.retryMicros()).isEqualTo(1_000_000));
-        assertThat(preCheck.denies(claims, new Patience(1, 0))).isEmpty();
+        assertThat(preCheck.denies(claims, new Patience(1, 0), nanos.get())).isEmpty();
         nanos.addAndGet(1);
-        assertThat(preCheck.denies(claims, Patience.NONE)).isEmpty();
+        assertThat(preCheck.denies(claims, Patience.NONE, nanos.get())).isEmpty();
     }
 
     @Test
@@ -178,9 +191,9 @@ class PreCheckTest {
         patient.remember(new Verdict.Shortfall(claims.get(0), 0, 0, 0, 0, 0), claims, patient.tickets(claims));
 
         nanos.addAndGet(Duration.ofSeconds(1).toNanos() - 1);
-        assertThat(patient.denies(claims, Patience.NONE)).isPresent();
+        assertThat(patient.denies(claims, Patience.NONE, nanos.get())).isPresent();
         nanos.addAndGet(1);
-        assertThat(patient.denies(claims, Patience.NONE)).isEmpty();
+        assertThat(patient.denies(claims, Patience.NONE, nanos.get())).isEmpty();
     }
 
     @Test
@@ -190,12 +203,12 @@ class PreCheckTest {
 
         off.remember(new Verdict.Shortfall(claims.get(0), 0, 0, ENDLESS, 0, 0), claims, off.tickets(claims));
 
-        assertThat(off.denies(claims, Patience.NONE)).isEmpty();
+        assertThat(off.denies(claims, Patience.NONE, nanos.get())).isEmpty();
     }
 
     /** Those that deny. */
     private List<Integer> limits(Subject subject, Cost cost) {
-        return preCheck.denies(List.of(Claim.of(subject, cost)), Patience.NONE).stream()
+        return preCheck.denies(List.of(Claim.of(subject, cost)), Patience.NONE, nanos.get()).stream()
                 .map(Verdict.Shortfall::limit)
                 .toList();
     }
