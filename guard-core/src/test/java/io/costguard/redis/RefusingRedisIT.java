@@ -135,7 +135,9 @@ class RefusingRedisIT {
         granted(40);
         refusal.begins(admin);
         CompletableFuture<Verdict> asks = ledger.reserveAsync(claims(1), Patience.NONE, deadline(PATIENT));
-        await(() -> admin.info("errorstats").contains("errorstat_" + refusal));
+        // A replica refuses what the script writes, which Redis before 7.0 counts as an error of the script.
+        boolean isCounted = refusal != Refusal.READONLY || !server.version().startsWith("6.");
+        await(() -> admin.info("errorstats").contains("errorstat_" + (isCounted ? refusal : "ERR")));
 
         refusal.ends(admin);
 

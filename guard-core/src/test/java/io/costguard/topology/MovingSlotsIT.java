@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -47,6 +48,7 @@ class MovingSlotsIT {
             .with("apiKey", "sk-canary")
             .cost(Cost.requests(1).input(10));
     private static final String ADVICE = "hand a client of the cluster to the guard";
+    private static final Pattern REJECTED = Pattern.compile("cmdstat_eval(sha)?:.*rejected_calls=[1-9]");
 
     private final String prefix = cluster.keyPrefix();
     private final List<AutoCloseable> parts = new ArrayList<>();
@@ -263,8 +265,12 @@ class MovingSlotsIT {
         return SLOTS * cluster.nodes().indexOf(node) / cluster.nodes().size();
     }
 
+    /** Redis before 7.0 does not count such answers by their codes. */
     private static void awaitSaid(Jedis node, String code) {
-        await(() -> node.info("errorstats").contains("errorstat_" + code + ":"));
+        boolean countsCodes = !cluster.nodes().get(0).version().startsWith("6.");
+        await(() -> countsCodes
+                ? node.info("errorstats").contains("errorstat_" + code + ":")
+                : REJECTED.matcher(node.info("commandstats")).find());
     }
 
     private static long balance(CostGuard guard) throws GuardUnavailableException {
