@@ -112,7 +112,7 @@ final class BatchSender {
                         lane.answeredAt(reply.micros());
                         return reply;
                     } else if (deadlineNanos - clock.nanoTime() <= 0) {
-                        throw new NotRunException("it came too late", null);
+                        throw new NotRunException("it came too late" + said, null);
                     }
                     continue;
                 } catch (JedisException e) {
