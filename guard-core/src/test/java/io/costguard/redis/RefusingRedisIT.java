@@ -32,7 +32,7 @@ import redis.clients.jedis.exceptions.JedisDataException;
 @Timeout(60)
 class RefusingRedisIT {
     private static final Duration PATIENT = Duration.ofMinutes(1);
-    private static final Duration HASTY = Duration.ofMillis(1_000);
+    private static final Duration HASTY = Duration.ofSeconds(1);
 
     private final RedisForTests server = RedisForTests.start("--rdbcompression", "no");
     private final Jedis admin = PatientRedis.connection(server.url());
