@@ -12,8 +12,10 @@ import org.jspecify.annotations.Nullable;
  * <pre>{@code
  * Request request = new Request.Builder()                                          // OkHttp: of one call
  *     .tag(CallAttributes.class, CallAttributes.of("tenant", "acme").whenExhausted(WhenExhausted.reject()))
- *     ...
- * CostGuard.with(Map.of("tenant", "acme")).call(() -> client.send(request, handler))   // of all calls of this thread
+ *     .url(url)
+ *     .build();
+ *
+ * CostGuard.with(Map.of("tenant", "acme")).call(() -> client.newCall(request).execute());   // of all calls of this thread
  * }</pre>
  *
  * <p>Where more than one says the same attribute of a call, the nearest to the call counts: {@link GuardedCall#with(String, String)};

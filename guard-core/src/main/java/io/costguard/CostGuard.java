@@ -115,7 +115,7 @@ public final class CostGuard implements AutoCloseable {
      * Says these attributes of calls: of all that a thread makes in {@code call(..)}, whichever the guard and the client.
      *
      * <pre>{@code
-     * Answer answer = CostGuard.with(Map.of("run", runId)).call(() -> agent.run(question));
+     * String answer = CostGuard.with(Map.of("run", runId)).call(() -> agent.run(question));
      * }</pre>
      *
      * @throws IllegalArgumentException as {@link CallAttributes#with(String, String)} has it

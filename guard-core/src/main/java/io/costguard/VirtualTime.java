@@ -12,7 +12,7 @@ import java.util.PriorityQueue;
  * <pre>{@code
  * VirtualTime time = VirtualTime.beginningAt(Instant.parse("2026-03-02T08:00:00Z"));
  * CostGuard guard = CostGuard.builder().redis(url).budget(budget).buildIn(time);
- * time.at(Instant.parse("2026-03-02T17:30:00Z"), () -> guard.acquireAsync(call).thenAccept(...));
+ * time.at(Instant.parse("2026-03-02T17:30:00Z"), () -> guard.acquireAsync(call).thenAccept(Permit::close));
  * time.run();
  * }</pre>
  *

@@ -19,7 +19,7 @@ import okhttp3.Request;
  * <pre>{@code
  * Call.Factory calls = new GuardedCallFactory(client, guard);
  * calls.newCall(request).enqueue(callback);
- * new Retrofit.Builder().callFactory(calls)
+ * Retrofit retrofit = new Retrofit.Builder().baseUrl(url).callFactory(calls).build();
  * }</pre>
  *
  * <p>Safe for use by many threads, and so are its calls, as far as those of OkHttp are. The client's interceptors, connections,

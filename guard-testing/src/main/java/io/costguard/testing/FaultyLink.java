@@ -34,7 +34,7 @@ import java.util.stream.Collectors;
  * <pre>{@code
  * try (FaultyLink link = FaultyLink.to(redis)) {
  *     link.replies().holdNext("EVALSHA");
- *     Future<?> call = ...;                 // through link.url()
+ *     Future<Permit> asked = executor.submit(() -> guard.acquire(call));   // of a guard at link.url()
  *     link.replies().awaitWithheld(1);      // the script has run
  *     ...                                   // the caller gives up
  *     link.replies().pass();                // the reply arrives after all

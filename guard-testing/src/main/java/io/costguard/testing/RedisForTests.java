@@ -17,7 +17,8 @@ import org.slf4j.LoggerFactory;
  * CostGuard guard = CostGuard.builder()
  *         .redis(redis.url())
  *         .keyPrefix(redis.keyPrefix())   // tests never meet, and nothing has to be flushed
- *         ...
+ *         .budget(Budget.named("rate").limit(Limit.requests(1).perHour()))
+ *         .build();
  * }</pre>
  *
  * <p>It is the first of these that there is:
