@@ -18,6 +18,7 @@ import java.time.Duration;
  * @param unit what that limit counts
  * @param ahead how many calls stood in line before this one
  * @param held for how long nobody goes, whatever is there; zero where there is no hold
+ * @serial exclude
  */
 public record Denial(
         String budget,
