@@ -20,6 +20,7 @@ import java.time.Duration;
  * @param held for how long nobody goes, whatever is there; zero where there is no hold
  * @serial exclude
  */
+@SuppressWarnings("InvalidBlockTag") // javadoc asks a record for comments on its fields, which cannot have any
 public record Denial(
         String budget,
         String limit,
