@@ -34,6 +34,8 @@ public final class Attributes {
      * without it, or in which it is blank, does not have the attribute. One in which it has several values that differ, or one of more than
      * 4,096 characters, is refused as a {@link MisfitException}.
      *
+     * @param name the header's name; case does not matter
+     * @return the attribute, called as the header
      * @throws IllegalArgumentException if no header can have this name (RFC 9110, section 5.1), or if it is one that holds keys
      */
     public static Header header(String name) {
@@ -58,6 +60,8 @@ public final class Attributes {
         /**
          * Its value as this attribute.
          *
+         * @param attribute the attribute's name
+         * @return the attribute under that name
          * @throws IllegalArgumentException if {@code attribute} is blank, or one that the guard reads itself: {@code model},
          *     {@code provider} or {@code apiKey}
          */

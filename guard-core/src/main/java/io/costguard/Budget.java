@@ -84,7 +84,12 @@ public final class Budget {
         this.countsInFlight = limits.stream().anyMatch(Limit::isInFlight);
     }
 
-    /** A budget for all calls, counted per model and API key, without limits yet. */
+    /**
+     * A budget for all calls, counted per model and API key, without limits yet.
+     *
+     * @param name what it is called, in Redis, denials and events
+     * @return a budget for all calls, per model and API key
+     */
     public static Budget named(String name) {
         if (name.isBlank() || name.length() > 100 || name.chars().anyMatch(Character::isISOControl)) {
             throw new IllegalArgumentException(
@@ -96,6 +101,9 @@ public final class Budget {
     /**
      * Only calls to models whose canonical name ({@link ModelNames}) matches one of {@code patterns}. A pattern without
      * {@code *} is made canonical itself, so that a dated snapshot means its alias.
+     *
+     * @param patterns of which one has to match; {@code *} is any run of characters
+     * @return the narrower budget
      */
     public Budget models(String... patterns) {
         return where("model", patterns);
@@ -104,19 +112,33 @@ public final class Budget {
     /**
      * Only calls to these providers: {@code "openai"}, {@code "anthropic"}. One that no HTTP call can have is logged when a guard is built
      * ({@link CostGuard.Builder#provider}).
+     *
+     * @param patterns of which one has to match; {@code *} is any run of characters
+     * @return the narrower budget
      */
     public Budget providers(String... patterns) {
         return where("provider", patterns);
     }
 
-    /** Only calls whose {@code attribute} matches one of {@code patterns}; a call without it does not match. */
+    /**
+     * Only calls whose {@code attribute} matches one of {@code patterns}; a call without it does not match.
+     *
+     * @param attribute the attribute's name
+     * @param patterns of which one has to match; {@code *} is any run of characters
+     * @return the narrower budget
+     */
     public Budget where(String attribute, String... patterns) {
         Map<String, Patterns> more = new TreeMap<>(where);
         more.put(AttributeMap.checkedName(attribute), Patterns.of(attribute, patterns));
         return new Budget(name, Map.copyOf(more), per, limits, assumedOutput, modes);
     }
 
-    /** Each combination of these attributes has a balance of its own; none means one balance for everything. */
+    /**
+     * Each combination of these attributes has a balance of its own; none means one balance for everything.
+     *
+     * @param attributes their names
+     * @return the budget, counted so
+     */
     public Budget per(String... attributes) {
         for (String attribute : attributes) {
             AttributeMap.checkedName(attribute);
@@ -127,14 +149,23 @@ public final class Budget {
         return new Budget(name, where, List.of(attributes), limits, assumedOutput, modes);
     }
 
-    /** This budget with one more limit. */
+    /**
+     * This budget with one more limit.
+     *
+     * @param limit one more
+     * @return the budget with one limit more
+     */
     public Budget limit(Limit limit) {
         List<Limit> more = new ArrayList<>(limits);
         more.add(limit);
         return new Budget(name, where, per, List.copyOf(more), assumedOutput, modes);
     }
 
-    /** How many output tokens to reserve when the request sets no cap; 1,000 unless said. */
+    /**
+     * {@return how many output tokens to reserve when the request sets no cap; 1,000 unless said}
+     *
+     * @param tokens how many
+     */
     public Budget assumedOutput(long tokens) {
         if (tokens < 0 || tokens > Cost.MAX_AMOUNT) {
             throw new IllegalArgumentException("assumed output must be from 0 to 2^53 - 1 tokens, not " + tokens);
@@ -146,12 +177,18 @@ public final class Budget {
      * A call whose estimate is above a limit's capacity goes when the limit is full, and debt carries the rest, instead of
      * being refused for good. It does not help a call that is {@link WhenExhausted#leaving leaving} a share, for which a full limit is not
      * enough.
+     *
+     * @return the budget that does so
      */
     public Budget clampToCapacity() {
         return with(Mode.CLAMP_TO_CAPACITY);
     }
 
-    /** Decides and reports, never denies. */
+    /**
+     * Decides and reports, never denies.
+     *
+     * @return the budget that does so
+     */
     public Budget dryRun() {
         return with(Mode.DRY_RUN);
     }
@@ -172,45 +209,49 @@ public final class Budget {
                         .toList();
     }
 
+    /** {@return what it is called} */
     public String name() {
         return name;
     }
 
-    /** The attributes that this budget is counted per. */
+    /** {@return the attributes that this budget is counted per} */
     public List<String> countedPer() {
         return per;
     }
 
-    /** Whether each model and API key has balances of its own, as it has with its provider. */
+    /** {@return whether each model and API key has balances of its own, as it has with its provider} */
     public boolean isCountedAsByProviders() {
         return per.containsAll(OF_A_PROVIDER);
     }
 
-    /** All attributes that it looks at: those that say which calls it applies to, and those it is counted per. */
+    /** {@return all attributes that it looks at: those that say which calls it applies to, and those it is counted per} */
     public Set<String> attributes() {
         Set<String> all = new TreeSet<>(where.keySet());
         all.addAll(per);
         return all;
     }
 
+    /** {@return what it holds calls to} */
     public List<Limit> limits() {
         return limits;
     }
 
-    /** Output tokens to reserve when the request sets no cap. */
+    /** {@return output tokens to reserve when the request sets no cap} */
     public long assumedOutput() {
         return assumedOutput;
     }
 
+    /** {@return whether a call above a limit's capacity goes all the same} */
     public boolean isClampedToCapacity() {
         return modes.contains(Mode.CLAMP_TO_CAPACITY);
     }
 
-    /** Whether one of its limits counts calls in flight. */
+    /** {@return whether one of its limits counts calls in flight} */
     public boolean countsInFlight() {
         return countsInFlight;
     }
 
+    /** {@return whether it only decides and reports} */
     public boolean isDryRun() {
         return modes.contains(Mode.DRY_RUN);
     }
@@ -270,7 +311,11 @@ public final class Budget {
         }
     }
 
-    /** Whether a call with these attributes falls under this budget. */
+    /**
+     * {@return whether a call with these attributes falls under this budget}
+     *
+     * @param attributes their names
+     */
     public boolean appliesTo(Map<String, String> attributes) {
         for (Map.Entry<String, Patterns> condition : where.entrySet()) {
             String value = attributes.get(condition.getKey());

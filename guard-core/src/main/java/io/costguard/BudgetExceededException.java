@@ -13,11 +13,18 @@ import java.time.Duration;
 public class BudgetExceededException extends IOException {
     private static final long serialVersionUID = 1L;
 
+    /** Why, with all numbers. */
     private final Denial denial;
+    /** How long in vain. */
     private final Duration waited;
 
     private record Repeated(Denial denial) {}
 
+    /**
+     * For a call that was denied at once.
+     *
+     * @param denial why
+     */
     @SuppressWarnings("this-escape") // Throwable does the same, and earlier
     public BudgetExceededException(Denial denial) {
         this(denial, Duration.ZERO);
@@ -35,22 +42,33 @@ public class BudgetExceededException extends IOException {
         this.waited = Duration.ZERO;
     }
 
-    /** One for a call that has waited in vain. */
+    /**
+     * One for a call that has waited in vain.
+     *
+     * @param waited how long in vain
+     * @param denial why
+     * @return the exception to throw
+     */
     public static BudgetExceededException after(Duration waited, Denial denial) {
         return new BudgetExceededException(denial, waited);
     }
 
-    /** One without a stack trace, for a denial that repeats another. */
+    /**
+     * One without a stack trace, for a denial that repeats another.
+     *
+     * @param denial why
+     * @return the exception to throw
+     */
     public static BudgetExceededException repeated(Denial denial) {
         return new BudgetExceededException(new Repeated(denial));
     }
 
-    /** Which budget and limit, how much was asked and is there, when to come back. */
+    /** {@return which budget and limit, how much was asked and is there, when to come back} */
     public Denial denial() {
         return denial;
     }
 
-    /** How long the call waited in vain; zero if it was denied at once. */
+    /** {@return how long the call waited in vain; zero if it was denied at once} */
     public Duration waited() {
         return waited;
     }

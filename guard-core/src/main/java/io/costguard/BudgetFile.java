@@ -26,9 +26,11 @@ public final class BudgetFile {
     private BudgetFile() {}
 
     /**
-     * The budgets in a file in UTF-8, as it is now.
+     * {@return the budgets in a file in UTF-8, as it is now}
      *
+     * @param file where it is
      * @throws IllegalArgumentException that says in which line and column what is wrong, and what to do
+     * @throws IOException if it cannot be read, or makes no sense
      */
     public static List<Budget> read(Path file) throws IOException {
         return parse(file, Files.readAllBytes(file));

@@ -12,8 +12,10 @@ import org.jspecify.annotations.Nullable;
  * <pre>{@code
  * Request request = new Request.Builder()                                          // OkHttp: of one call
  *     .tag(CallAttributes.class, CallAttributes.of("tenant", "acme").whenExhausted(WhenExhausted.reject()))
- *     ...
- * CostGuard.with(Map.of("tenant", "acme")).call(() -> client.send(request, handler))   // of all calls of this thread
+ *     .url(url)
+ *     .build();
+ *
+ * CostGuard.with(Map.of("tenant", "acme")).call(() -> client.newCall(request).execute());   // of all calls of this thread
  * }</pre>
  *
  * <p>Where more than one says the same attribute of a call, the nearest to the call counts: {@link GuardedCall#with(String, String)};
@@ -33,17 +35,30 @@ public final class CallAttributes {
         this.whenExhausted = whenExhausted;
     }
 
-    /** Nothing. */
+    /**
+     * Nothing.
+     *
+     * @return no attributes
+     */
     public static CallAttributes none() {
         return NONE;
     }
 
-    /** {@link #with(String, String)} alone. */
+    /**
+     * {@return {@link #with(String, String)} alone}
+     *
+     * @param attribute the attribute's name
+     * @param value its value
+     */
     public static CallAttributes of(String attribute, String value) {
         return NONE.with(attribute, value);
     }
 
-    /** Each of {@code attributes}, as {@link #with(String, String)} has it. */
+    /**
+     * {@return each of {@code attributes}, as {@link #with(String, String)} has it}
+     *
+     * @param attributes names and values
+     */
     public static CallAttributes of(Map<String, String> attributes) {
         CallAttributes all = NONE;
         for (Map.Entry<String, String> each : attributes.entrySet()) {
@@ -53,8 +68,10 @@ public final class CallAttributes {
     }
 
     /**
-     * These with one more, or with another value of one of them. No value gets to Redis: there is its fingerprint only.
+     * {@return these with one more, or with another value of one of them} No value gets to Redis: there is its fingerprint only.
      *
+     * @param attribute the attribute's name
+     * @param value its value
      * @throws IllegalArgumentException if the name is blank, or one that the guard reads itself ({@code model}, {@code provider},
      *     {@code apiKey}); or for a value of more than 4,096 characters
      */
@@ -64,7 +81,11 @@ public final class CallAttributes {
         return new CallAttributes(attributes.with(name, AttributeMap.checkedValue(name, value)), whenExhausted);
     }
 
-    /** These and {@code more}, which counts where both say the same. */
+    /**
+     * {@return these and {@code more}, which counts where both say the same}
+     *
+     * @param more what is said beside it; it wins
+     */
     public CallAttributes with(CallAttributes more) {
         if (more == NONE || this == NONE) {
             return more == NONE ? this : more;
@@ -72,21 +93,26 @@ public final class CallAttributes {
         return new CallAttributes(more.on(attributes), more.whenExhausted().orElse(whenExhausted));
     }
 
-    /** These with an answer to a spent budget, instead of the guard's. */
+    /**
+     * {@return these with an answer to a spent budget, instead of the guard's}
+     *
+     * @param policy what is to be done
+     */
     public CallAttributes whenExhausted(WhenExhausted policy) {
         return new CallAttributes(attributes, Objects.requireNonNull(policy));
     }
 
+    /** {@return what is said, by name} */
     public Map<String, String> attributes() {
         return attributes;
     }
 
-    /** Their answer to a spent budget, if they have one. */
+    /** {@return their answer to a spent budget, if they have one} */
     public Optional<WhenExhausted> whenExhausted() {
         return Optional.ofNullable(whenExhausted);
     }
 
-    /** What is said of the calls that this thread makes now. */
+    /** {@return what is said of the calls that this thread makes now} */
     public static CallAttributes current() {
         CallAttributes said = OF_THIS_THREAD.get();
         return said == null ? NONE : said;
@@ -98,6 +124,10 @@ public final class CallAttributes {
      * {@code GuardedCallFactory}; by a {@code CostGuardInterceptor} only in {@code execute}, since {@code enqueue} comes to it on another
      * thread. Other threads are not told: see {@link CostGuard#wrap}.
      *
+     * @param <T> what the body gives
+     * @param <X> what the body throws
+     * @param body what makes calls
+     * @return what {@code body} gives
      * @throws X what {@code body} throws
      */
     public <T extends @Nullable Object, X extends Exception> T call(Body<T, X> body) throws X {
@@ -121,6 +151,12 @@ public final class CallAttributes {
 
     /** What makes calls. */
     public interface Body<T extends @Nullable Object, X extends Exception> {
+        /**
+         * Makes them.
+         *
+         * @return what they give
+         * @throws X what they throw
+         */
         T call() throws X;
     }
 

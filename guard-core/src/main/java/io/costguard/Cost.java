@@ -65,18 +65,31 @@ public final class Cost {
         }
     }
 
-    /** So many requests, and nothing else yet. */
+    /**
+     * So many requests, and nothing else yet.
+     *
+     * @param requests how many
+     * @return that cost
+     */
     public static Cost requests(long requests) {
         return new Cost(checked("requests", requests), 0, 0, 0, 0, 0, 0, false);
     }
 
-    /** This cost with {@code tokens} of input: all of the prompt, what a prompt cache served included. */
+    /**
+     * {@return this cost with {@code tokens} of input: all of the prompt, what a prompt cache served included}
+     *
+     * @param tokens how many
+     */
     public Cost input(long tokens) {
         return new Cost(
                 requests, checked("input tokens", tokens), cacheRead, cacheWrite, output, reasoning, nanoUsd, usdGiven);
     }
 
-    /** This cost, of whose input, said before, a prompt cache served {@code tokens}. */
+    /**
+     * {@return this cost, of whose input, said before, a prompt cache served {@code tokens}}
+     *
+     * @param tokens how many
+     */
     public Cost cacheRead(long tokens) {
         return new Cost(
                 requests,
@@ -89,7 +102,11 @@ public final class Cost {
                 usdGiven);
     }
 
-    /** This cost, of whose input, said before, {@code tokens} were written to a prompt cache. */
+    /**
+     * {@return this cost, of whose input, said before, {@code tokens} were written to a prompt cache}
+     *
+     * @param tokens how many
+     */
     public Cost cacheWrite(long tokens) {
         return new Cost(
                 requests,
@@ -102,37 +119,58 @@ public final class Cost {
                 usdGiven);
     }
 
-    /** This cost with {@code tokens} of output: all of the answer, reasoning included. */
+    /**
+     * {@return this cost with {@code tokens} of output: all of the answer, reasoning included}
+     *
+     * @param tokens how many
+     */
     public Cost output(long tokens) {
         return new Cost(
                 requests, input, cacheRead, cacheWrite, checked("output tokens", tokens), reasoning, nanoUsd, usdGiven);
     }
 
-    /** This cost, of whose output, said before, {@code tokens} were reasoning. */
+    /**
+     * {@return this cost, of whose output, said before, {@code tokens} were reasoning}
+     *
+     * @param tokens how many
+     */
     public Cost reasoning(long tokens) {
         return new Cost(
                 requests, input, cacheRead, cacheWrite, output, checked("reasoning tokens", tokens), nanoUsd, usdGiven);
     }
 
-    /** This cost with {@code dollars}, digits with at most nine decimals: {@code "0.0042"}. */
+    /**
+     * {@return this cost with {@code dollars}, digits with at most nine decimals: {@code "0.0042"}}
+     *
+     * @param dollars as digits, or as a number, without a sign or an exponent
+     */
     public Cost usd(String dollars) {
         return nanoUsd(Dollars.parse(dollars));
     }
 
-    /** This cost with {@code dollars}, at most nine decimals. */
+    /**
+     * {@return this cost with {@code dollars}, at most nine decimals}
+     *
+     * @param dollars as digits, or as a number, without a sign or an exponent
+     */
     public Cost usd(BigDecimal dollars) {
         return nanoUsd(Dollars.nano(dollars));
     }
 
-    /** This cost with so many billionths of a dollar. */
+    /**
+     * {@return this cost with so many billionths of a dollar}
+     *
+     * @param nanoUsd how many
+     */
     public Cost nanoUsd(long nanoUsd) {
         return new Cost(
                 requests, input, cacheRead, cacheWrite, output, reasoning, checked("nano-dollars", nanoUsd), true);
     }
 
     /**
-     * What so many calls of this cost come to.
+     * {@return what so many calls of this cost come to}
      *
+     * @param calls how many
      * @throws IllegalArgumentException if {@code calls} is negative, or one of its amounts is 2^53 or more
      */
     public Cost times(int calls) {
@@ -151,41 +189,42 @@ public final class Cost {
         }
     }
 
+    /** {@return how many requests} */
     public long requests() {
         return requests;
     }
 
-    /** Input tokens. */
+    /** {@return input tokens} */
     public long input() {
         return input;
     }
 
-    /** Of the input tokens, those that a prompt cache served. */
+    /** {@return of the input tokens, those that a prompt cache served} */
     public long cacheRead() {
         return cacheRead;
     }
 
-    /** Of the input tokens, those that were written to a prompt cache. */
+    /** {@return of the input tokens, those that were written to a prompt cache} */
     public long cacheWrite() {
         return cacheWrite;
     }
 
-    /** Output tokens. */
+    /** {@return output tokens} */
     public long output() {
         return output;
     }
 
-    /** Of the output tokens, those that were reasoning. */
+    /** {@return of the output tokens, those that were reasoning} */
     public long reasoning() {
         return reasoning;
     }
 
-    /** Billionths of a dollar; 0 where no dollars were given. */
+    /** {@return billionths of a dollar; 0 where no dollars were given} */
     public long nanoUsd() {
         return nanoUsd;
     }
 
-    /** Billionths of a dollar, empty where no dollars were given. */
+    /** {@return billionths of a dollar, empty where no dollars were given} */
     public OptionalLong givenNanoUsd() {
         return usdGiven ? OptionalLong.of(nanoUsd) : OptionalLong.empty();
     }

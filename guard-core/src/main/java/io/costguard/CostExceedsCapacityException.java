@@ -7,6 +7,11 @@ package io.costguard;
 public final class CostExceedsCapacityException extends BudgetExceededException {
     private static final long serialVersionUID = 1L;
 
+    /**
+     * For a call that can never go.
+     *
+     * @param denial why
+     */
     public CostExceedsCapacityException(Denial denial) {
         super(denial);
     }

@@ -107,6 +107,7 @@ public final class CostGuard implements AutoCloseable {
         this.region = region;
     }
 
+    /** {@return what a guard is made of} */
     public static Builder builder() {
         return new Builder();
     }
@@ -115,16 +116,23 @@ public final class CostGuard implements AutoCloseable {
      * Says these attributes of calls: of all that a thread makes in {@code call(..)}, whichever the guard and the client.
      *
      * <pre>{@code
-     * Answer answer = CostGuard.with(Map.of("run", runId)).call(() -> agent.run(question));
+     * String answer = CostGuard.with(Map.of("run", runId)).call(() -> agent.run(question));
      * }</pre>
      *
+     * @param attributes names and values
+     * @return the attributes, to make calls under
      * @throws IllegalArgumentException as {@link CallAttributes#with(String, String)} has it
      */
     public static CallAttributes with(Map<String, String> attributes) {
         return CallAttributes.of(attributes);
     }
 
-    /** An executor whose tasks make their calls under what is said, {@link #with}, where they are handed over. */
+    /**
+     * An executor whose tasks make their calls under what is said, {@link #with}, where they are handed over.
+     *
+     * @param executor whose tasks make calls
+     * @return what to hand tasks to
+     */
     public static Executor wrap(Executor executor) {
         return task -> {
             CallAttributes said = CallAttributes.current();
@@ -138,6 +146,8 @@ public final class CostGuard implements AutoCloseable {
     /**
      * Reserves what the call is expected to cost, in all of its budgets; waits for its turn, if it may.
      *
+     * @param call what is to be made
+     * @return what settles it, or gives it back
      * @throws BudgetExceededException if a budget does not cover it
      * @throws CostExceedsCapacityException if it asks more than a limit can ever hold
      * @throws GuardUnavailableException if Redis could not decide, and the guard fails closed
@@ -159,6 +169,7 @@ public final class CostGuard implements AutoCloseable {
      *
      * @param each one of them, with its cost
      * @param count how many at most
+     * @return what settles them, or gives them back; it knows how many
      * @throws IOException as {@link #acquire} does
      * @throws IllegalArgumentException if {@code count} is below 1, or so many cost 2^53 of anything or more
      * @throws MisfitException if no budget can judge the call
@@ -183,12 +194,21 @@ public final class CostGuard implements AutoCloseable {
     /**
      * {@link #acquire} without holding a thread; fails with what that throws. Cancelled, it leaves the line, or gives back what it is
      * granted.
+     *
+     * @param call what is to be made
+     * @return done when the call may go
      */
     public CompletableFuture<Permit> acquireAsync(GuardedCall call) {
         return acquireUpToAsync(call, 1);
     }
 
-    /** {@link #acquireUpTo} without holding a thread; fails with what that throws, and may be cancelled as {@link #acquireAsync} may. */
+    /**
+     * {@link #acquireUpTo} without holding a thread; fails with what that throws, and may be cancelled as {@link #acquireAsync} may.
+     *
+     * @param each one of them
+     * @param count how many at most
+     * @return done when some of them may go
+     */
     public CompletableFuture<Permit> acquireUpToAsync(GuardedCall each, int count) {
         GuardedCall call = ofThisThread(each);
         checkCount(count);
@@ -214,7 +234,13 @@ public final class CostGuard implements AutoCloseable {
         return result;
     }
 
-    /** {@link #acquire} that answers with nothing where a budget does not cover the call; never waits for one. */
+    /**
+     * {@link #acquire} that answers with nothing where a budget does not cover the call; never waits for one.
+     *
+     * @param call what is to be made
+     * @return the permit, if it may go
+     * @throws GuardUnavailableException if Redis does not answer in time
+     */
     public Optional<Permit> tryAcquire(GuardedCall call) throws GuardUnavailableException {
         return admit(call) instanceof Admission.Granted granted ? Optional.of(granted.reservation()) : Optional.empty();
     }
@@ -222,6 +248,10 @@ public final class CostGuard implements AutoCloseable {
     /**
      * {@link #acquire} that answers with the denial instead of throwing it; never waits for a budget. A call that is granted is charged:
      * its permit must be settled, released or closed. {@link #status} is what charges nothing.
+     *
+     * @param call what is to be made
+     * @return the permit, or the denial
+     * @throws GuardUnavailableException if Redis does not answer in time
      */
     public Decision decide(GuardedCall call) throws GuardUnavailableException {
         Admission admission = admit(call);
@@ -234,6 +264,10 @@ public final class CostGuard implements AutoCloseable {
     /**
      * How the limits that the call would fall under stand now, after all that was settled so far: what they have, who waits, and how
      * long this call would wait if it asked. Charges nothing.
+     *
+     * @param made a call like those that are meant
+     * @return one of each limit, budget by budget
+     * @throws GuardUnavailableException if Redis does not answer in time
      */
     public List<LimitStatus> status(GuardedCall made) throws GuardUnavailableException {
         GuardedCall call = ofThisThread(made);
@@ -243,7 +277,10 @@ public final class CostGuard implements AutoCloseable {
     /**
      * Lets no call with these attributes go for so long, in the whole fleet: they are denied, or wait. Balances refill meanwhile.
      *
+     * @param made a call like those that are meant
+     * @param duration for how long
      * @throws IllegalArgumentException if {@code duration} is not above 0, or above an hour
+     * @throws GuardUnavailableException if Redis does not answer in time
      */
     public void hold(GuardedCall made, Duration duration) throws GuardUnavailableException {
         GuardedCall call = ofThisThread(made);
@@ -261,6 +298,7 @@ public final class CostGuard implements AutoCloseable {
      * full, their debts are gone, and no hold lasts. Calls that wait stay in line, and go as there is room now. What was reserved before
      * gives nothing back when it is settled; what it used above its estimate is charged.
      *
+     * @param made a call like those that are meant
      * @throws GuardUnavailableException if Redis did not answer in time: it may have been done, and may be done again
      */
     public void reset(GuardedCall made) throws GuardUnavailableException {
@@ -274,6 +312,7 @@ public final class CostGuard implements AutoCloseable {
      * Charges what was used without asking first, to all limits that the call falls under: where they do not have it, it is their debt. For
      * what went past the guard, such as what an invoice has more. Exactly once: also where it throws, as said there.
      *
+     * @param made a call like those that are meant
      * @param cost the call's own {@link GuardedCall#cost cost} does not matter here; dollars that are not given come from the price list
      * @throws GuardUnavailableException if Redis did not answer in time: unless the guard is closed before Redis is back, it is charged
      *     then, so that it must not be charged again
@@ -290,6 +329,10 @@ public final class CostGuard implements AutoCloseable {
      * Gives back what was charged, to all limits that the call falls under, and lets those who wait go early: up to capacity, of a window
      * at most what was used in it. It does not matter when it was charged: what a permit has reserved is for {@link Permit#release} and
      * {@link Permit#settle}. Exactly once: also where it throws, as {@link #charge} does.
+     *
+     * @param made a call like those that are meant
+     * @param cost how much
+     * @throws GuardUnavailableException if Redis does not answer in time
      */
     public void refund(GuardedCall made, Cost cost) throws GuardUnavailableException {
         GuardedCall call = ofThisThread(made);
@@ -308,6 +351,7 @@ public final class CostGuard implements AutoCloseable {
      * <p>It is for this process: others follow as they are told. Meanwhile each decides by what it knows, over the same balances. Those that
      * are shared among regions ({@link Builder#regions}) are whole here as everywhere, and stay shared.
      *
+     * @param budgets all that there are from now on
      * @throws IllegalArgumentException where these budgets make no sense; it says why, and all stays as it was
      */
     public void update(List<Budget> budgets) {
@@ -379,20 +423,27 @@ public final class CostGuard implements AutoCloseable {
      * What this process holds of the limits that the call would fall under, for when Redis fails: nothing, unless the guard was told to {@link
      * WhenRedisFails#spendLeased}. Times the number of processes, it is the most that may go above the limits where Redis loses its state. Does
      * not ask Redis.
+     *
+     * @param made a call like those that are meant
+     * @return one of each limit
      */
     public List<Slice> leased(GuardedCall made) {
         GuardedCall call = ofThisThread(made);
         return limiter == null ? List.of() : limiter.leased(call);
     }
 
-    /** Returns when all that was settled so far is in Redis. */
+    /**
+     * Returns when all that was settled so far is in Redis.
+     *
+     * @throws GuardUnavailableException if Redis does not answer in time
+     */
     public void flush() throws GuardUnavailableException {
         if (limiter != null) {
             limiter.flush();
         }
     }
 
-    /** What the adapters of HTTP clients are made of. */
+    /** {@return what the adapters of HTTP clients are made of} */
     public HttpGuard http() {
         return http;
     }
@@ -477,6 +528,9 @@ public final class CostGuard implements AutoCloseable {
         /**
          * The Redis at {@code redis://[user:password@]host[:port][/database]}, or {@code rediss://} for TLS: a server of its own. Of a Redis
          * Cluster hand in a client.
+         *
+         * @param url where Redis is
+         * @return this builder
          */
         public Builder redis(String url) {
             this.redisUrl = url;
@@ -487,13 +541,21 @@ public final class CostGuard implements AutoCloseable {
          * A client of your own, which stays yours to close. Its socket timeout and attempts bound how long a thread of the
          * guard can be held: {@code socketTimeoutMillis(250)} suits the default decision timeout, and of a cluster's {@code
          * maxAttempts(2)}, the second to follow a slot that moves. While calls wait, {@code blockingSocketTimeoutMillis(5_000)} has a listening connection given up that leads nowhere.
+         *
+         * @param client any of Jedis
+         * @return this builder
          */
         public Builder redis(UnifiedJedis client) {
             this.redisClient = client;
             return this;
         }
 
-        /** One more budget; without any no call is guarded, which is logged. */
+        /**
+         * One more budget; without any no call is guarded, which is logged.
+         *
+         * @param budget one more
+         * @return this builder
+         */
         public Builder budget(Budget budget) {
             budgets.add(budget);
             return this;
@@ -504,7 +566,10 @@ public final class CostGuard implements AutoCloseable {
          * looked at every ten seconds, and {@link CostGuard#update} follows it, until the guard is closed. A file that is gone, or makes no
          * sense, changes nothing, and is logged once. In the place of {@link #budget}.
          *
+         * @param file where it is
+         * @return this builder
          * @throws IllegalArgumentException that says in which line and column what is wrong now
+         * @throws IOException if it cannot be read, or makes no sense
          */
         public Builder budgets(Path file) throws IOException {
             return budgets(file, CompletableFuture.delayedExecutor(ChangingFile.EVERY.toNanos(), TimeUnit.NANOSECONDS));
@@ -527,6 +592,9 @@ public final class CostGuard implements AutoCloseable {
          * Some of the budgets are shared with other regions: they are whole as they are said here, in every region, and each region has a share
          * of them. {@link CostGuard#rebalance} is to be called from time to time. {@link #decisionTimeout} may be five seconds at most, and there
          * is no {@link WhenRedisFails#spendLeased} with it.
+         *
+         * @param shares which, and among whom
+         * @return this builder
          */
         public Builder regions(RegionalShares shares) {
             this.regions = shares;
@@ -539,25 +607,45 @@ public final class CostGuard implements AutoCloseable {
             return regions(shares);
         }
 
-        /** What becomes of a call whose budget is spent, unless the call says otherwise: {@link WhenExhausted#reject()}, unless said. */
+        /**
+         * What becomes of a call whose budget is spent, unless the call says otherwise: {@link WhenExhausted#reject()}, unless said.
+         *
+         * @param policy what is to be done
+         * @return this builder
+         */
         public Builder whenExhausted(WhenExhausted policy) {
             this.whenExhausted = Objects.requireNonNull(policy);
             return this;
         }
 
-        /** What becomes of a call when Redis cannot decide: it fails, unless said. */
+        /**
+         * What becomes of a call when Redis cannot decide: it fails, unless said.
+         *
+         * @param policy what is to be done
+         * @return this builder
+         */
         public Builder whenRedisFails(WhenRedisFails policy) {
             this.whenRedisFails = policy;
             return this;
         }
 
-        /** How HTTP clients see a denial: as the provider's own answer, unless said. */
+        /**
+         * How HTTP clients see a denial: as the provider's own answer, unless said.
+         *
+         * @param denials how they are shown
+         * @return this builder
+         */
         public Builder denials(Denials denials) {
             this.denials = denials;
             return this;
         }
 
-        /** What becomes of HTTP calls that no dialect knows: charged one request, no tokens and no dollars, unless said. */
+        /**
+         * What becomes of HTTP calls that no dialect knows: charged one request, no tokens and no dollars, unless said.
+         *
+         * @param policy what is to be done
+         * @return this builder
+         */
         public Builder unknownCalls(UnknownCalls policy) {
             this.unknownCalls = policy;
             return this;
@@ -567,6 +655,8 @@ public final class CostGuard implements AutoCloseable {
          * One more header of HTTP requests that says an attribute of their calls, and is not sent:
          * {@code Attributes.header("X-Tenant").as("tenant")}.
          *
+         * @param found where the attribute is said
+         * @return this builder
          * @throws IllegalArgumentException if the header or the attribute was named before
          */
         public Builder attributes(Attributes found) {
@@ -578,13 +668,23 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
-        /** How long a decision may take: 500 ms, unless said; from 10 ms to a minute. */
+        /**
+         * How long a decision may take: 500 ms, unless said; from 10 ms to a minute.
+         *
+         * @param timeout at most
+         * @return this builder
+         */
         public Builder decisionTimeout(Duration timeout) {
             this.decisionTimeout = checked("decisionTimeout", timeout, Duration.ofMillis(10), Duration.ofMinutes(1));
             return this;
         }
 
-        /** How long a denial of Redis may be repeated without asking again: 100 ms, unless said; 0 is off. */
+        /**
+         * How long a denial of Redis may be repeated without asking again: 100 ms, unless said; 0 is off.
+         *
+         * @param bound at most; zero is off
+         * @return this builder
+         */
         public Builder preCheck(Duration bound) {
             this.preCheck = checked("preCheck", bound, Duration.ZERO, Duration.ofMinutes(1));
             return this;
@@ -596,13 +696,21 @@ public final class CostGuard implements AutoCloseable {
          * collector, so that calls may take longer. That of a process that died is free again after a lease and up to a fifteenth of it.
          *
          * <p>It is to be the same in the whole fleet: guards with another lease have slots of their own.
+         *
+         * @param lease from a second to a day; the same in the whole fleet
+         * @return this builder
          */
         public Builder lease(Duration lease) {
             this.lease = checked("lease", lease, Duration.ofSeconds(1), Duration.ofDays(1));
             return this;
         }
 
-        /** What every key in Redis begins with: {@code costguard}, unless said. */
+        /**
+         * What every key in Redis begins with: {@code costguard}, unless said.
+         *
+         * @param prefix 1 to 100 letters, digits or any of {@code _ . : / -}
+         * @return this builder
+         */
         public Builder keyPrefix(String prefix) {
             if (!prefix.matches("[A-Za-z0-9_.:/-]{1,100}")) {
                 throw new IllegalArgumentException(
@@ -612,7 +720,12 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
-        /** The attribute whose value is the hash tag of keys in Redis Cluster: {@code apiKey}, unless said. */
+        /**
+         * The attribute whose value is the hash tag of keys in Redis Cluster: {@code apiKey}, unless said.
+         *
+         * @param attribute the attribute's name
+         * @return this builder
+         */
         public Builder partitionBy(String attribute) {
             this.partitionBy = attribute;
             return this;
@@ -624,6 +737,9 @@ public final class CostGuard implements AutoCloseable {
          * stranger who makes up values, where attributes or models come from outside, fills neither Redis nor the memory of this process (of
          * which a full budget takes some 10 MB), and gets no fresh balance with each. A subject counts from its first call until an hour or more
          * after its last; one that counts is never made to share. (The name is OpenTelemetry's: "Cardinality limits", Metrics SDK.)
+         *
+         * @param subjects how many of each budget
+         * @return this builder
          */
         public Builder cardinalityLimit(int subjects) {
             if (subjects < 1 || subjects > 10_000_000) {
@@ -636,13 +752,21 @@ public final class CostGuard implements AutoCloseable {
 
         /**
          * What tokens cost, in the place of {@link PriceList#bundled()}, which it is unless said; {@link PriceList#plus} adds to that.
+         *
+         * @param prices what tokens cost
+         * @return this builder
          */
         public Builder prices(PriceList prices) {
             this.prices = prices;
             return this;
         }
 
-        /** How many output tokens are reserved for an HTTP call: {@link Outputs#capped()}, unless said. */
+        /**
+         * How many output tokens are reserved for an HTTP call: {@link Outputs#capped()}, unless said.
+         *
+         * @param policy what is to be done
+         * @return this builder
+         */
         public Builder outputs(Outputs policy) {
             this.outputs = Objects.requireNonNull(policy);
             return this;
@@ -660,13 +784,20 @@ public final class CostGuard implements AutoCloseable {
          * <p>Asked are only providers that are known to take the question, which the host tells, or {@link #provider}; see
          * docs/providers.md. A body is left as it is if it is compressed, or the request has a digest of it, or an {@code Authorization} other
          * than a key, a bearer token or a password, which may sign it; or if the guard cannot read it.
+         *
+         * @return this builder
          */
         public Builder streamUsage() {
             this.streamUsage = StreamUsage.ASKED_FOR;
             return this;
         }
 
-        /** One more wire format, which is asked before those of this library whether a request is its own. */
+        /**
+         * One more wire format, which is asked before those of this library whether a request is its own.
+         *
+         * @param dialect a provider's wire format
+         * @return this builder
+         */
         public Builder dialect(Dialect dialect) {
             this.dialects = dialects.with(dialect);
             return this;
@@ -678,13 +809,19 @@ public final class CostGuard implements AutoCloseable {
          * @param host as in a URL, with its port unless that is the scheme's own; a {@code *} stands for anything, at the beginning or at
          *     the end: {@code llm.example.com:8000}, {@code *.example.com}
          * @param provider such as {@code vllm}; a name of your own, too
+         * @return this builder
          */
         public Builder provider(String host, String provider) {
             this.providers = providers.with(host, provider);
             return this;
         }
 
-        /** The key under which API keys are fingerprinted, at least 16 bytes; the same in the whole fleet. */
+        /**
+         * The key under which API keys are fingerprinted, at least 16 bytes; the same in the whole fleet.
+         *
+         * @param key at least 16 bytes; the same in the whole fleet
+         * @return this builder
+         */
         public Builder fingerprintKey(byte[] key) {
             if (key.length < 16) {
                 throw new IllegalArgumentException("fingerprintKey must be at least 16 bytes, not " + key.length);
@@ -693,7 +830,12 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
-        /** One more listener. */
+        /**
+         * One more listener.
+         *
+         * @param listener told of every call
+         * @return this builder
+         */
         public Builder listener(GuardListener listener) {
             listeners.add(listener);
             return this;
@@ -702,6 +844,7 @@ public final class CostGuard implements AutoCloseable {
         /**
          * The guard. Does not wait for Redis, which may come up later; a connection is made meanwhile.
          *
+         * @return the guard, which is to be closed
          * @throws IllegalArgumentException where budgets, limits or settings make no sense; it says which, and what to do
          */
         public CostGuard build() {
@@ -729,6 +872,8 @@ public final class CostGuard implements AutoCloseable {
          * <p>It is for the thread on which {@code time} passes, and is asked by what does not wait there: {@link CostGuard#acquireAsync}
          * or {@link CostGuard#decide}, not {@link CostGuard#acquire}. Its Redis must be a single server.
          *
+         * @param time which the guard takes for the real one
+         * @return the guard
          * @throws IllegalArgumentException where budgets, limits or settings make no sense; it says which, and what to do
          */
         public CostGuard buildIn(VirtualTime time) {

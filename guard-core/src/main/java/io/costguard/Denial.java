@@ -18,7 +18,9 @@ import java.time.Duration;
  * @param unit what that limit counts
  * @param ahead how many calls stood in line before this one
  * @param held for how long nobody goes, whatever is there; zero where there is no hold
+ * @serial exclude
  */
+@SuppressWarnings("InvalidBlockTag") // javadoc asks a record for comments on its fields, which cannot have any
 public record Denial(
         String budget,
         String limit,

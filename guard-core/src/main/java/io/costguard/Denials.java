@@ -10,6 +10,8 @@ public enum Denials {
     /**
      * Answers as the provider would have, so that code and SDKs that handle the provider's limits handle the guard's. The
      * default.
+     *
+     * @return that way
      */
     public static Denials answer() {
         return ANSWER;
@@ -18,6 +20,8 @@ public enum Denials {
     /**
      * Throws {@link BudgetExceededException} or {@link GuardUnavailableException}, both {@link java.io.IOException}s; for a call that no
      * budget can judge an {@code IOException} whose cause is a {@link MisfitException}.
+     *
+     * @return that way
      */
     public static Denials throwException() {
         return THROW;

@@ -11,31 +11,67 @@ import java.util.OptionalDouble;
  */
 public interface GuardListener {
 
-    /** A call may go. */
+    /**
+     * A call may go.
+     *
+     * @param event what happened
+     */
     default void onGranted(Grant event) {}
 
-    /** A call waits for its turn. */
+    /**
+     * A call waits for its turn.
+     *
+     * @param event what happened
+     */
     default void onWaiting(Waiting event) {}
 
-    /** A call may not go. */
+    /**
+     * A call may not go.
+     *
+     * @param event what happened
+     */
     default void onDenied(Denied event) {}
 
-    /** A reservation came to its end. */
+    /**
+     * A reservation came to its end.
+     *
+     * @param event what happened
+     */
     default void onSettled(Settlement event) {}
 
-    /** Calls like this one are held. */
+    /**
+     * Calls like this one are held.
+     *
+     * @param event what happened
+     */
     default void onHeld(Hold event) {}
 
-    /** A balance was above what its provider has left, and was brought down. */
+    /**
+     * A balance was above what its provider has left, and was brought down.
+     *
+     * @param event what happened
+     */
     default void onCorrected(Correction event) {}
 
-    /** Redis lost something, and it was mended as far as can be. */
+    /**
+     * Redis lost something, and it was mended as far as can be.
+     *
+     * @param event what happened
+     */
     default void onRegressed(Regression event) {}
 
-    /** Redis could not decide, and the call goes uncounted. */
+    /**
+     * Redis could not decide, and the call goes uncounted.
+     *
+     * @param event what happened
+     */
     default void onFailedOpen(FailedOpen event) {}
 
-    /** Redis could not decide, and the call goes by what was leased beforehand. */
+    /**
+     * Redis could not decide, and the call goes by what was leased beforehand.
+     *
+     * @param event what happened
+     */
     default void onSpentLeased(SpentLeased event) {}
 
     /**
@@ -94,8 +130,8 @@ public interface GuardListener {
      */
     record Settlement(GuardedCall call, Cost estimate, Cost actual, Outcome outcome) {
         /**
-         * By how much the input was estimated wrong, as a share of what it was: 0.1 where it was said to be 10 % more, -0.1 where
-         * 10 % less, -1 where none was reserved. Empty where nobody said what was used, or it was nothing. A provider that reports
+         * {@return by how much the input was estimated wrong, as a share of what it was: 0.1 where it was said to be 10 % more, -0.1 where
+         * 10 % less, -1 where none was reserved} Empty where nobody said what was used, or it was nothing. A provider that reports
          * output alone, as Ollama does of a prompt that it has in its cache, leaves the estimate of the input as it is: 0.
          */
         public OptionalDouble inputError() {
@@ -103,7 +139,7 @@ public interface GuardListener {
         }
 
         /**
-         * By how much more output was reserved than used, alike: 3 where four times as much was. What is reserved is what the request
+         * {@return by how much more output was reserved than used, alike: 3 where four times as much was} What is reserved is what the request
          * allows, or was learned, or the budget assumes: where it is a cap, this tells how wide the cap is, and not how good a guess.
          */
         public OptionalDouble outputError() {

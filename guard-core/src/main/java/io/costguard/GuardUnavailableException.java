@@ -6,10 +6,21 @@ import java.io.IOException;
 public final class GuardUnavailableException extends IOException {
     private static final long serialVersionUID = 1L;
 
+    /**
+     * Nobody decided.
+     *
+     * @param message why
+     */
     public GuardUnavailableException(String message) {
         super(message);
     }
 
+    /**
+     * Nobody decided.
+     *
+     * @param message why
+     * @param cause what came in between
+     */
     public GuardUnavailableException(String message, Throwable cause) {
         super(message, cause);
     }

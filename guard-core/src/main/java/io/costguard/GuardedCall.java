@@ -29,16 +29,22 @@ public final class GuardedCall {
         this.whenExhausted = whenExhausted;
     }
 
-    /** One request to {@code name}, which is the call's {@code model} attribute, in its canonical form. */
+    /**
+     * {@return one request to {@code name}, which is the call's {@code model} attribute, in its canonical form}
+     *
+     * @param name the model, or whatever stands for it
+     */
     public static GuardedCall of(String name) {
         return new GuardedCall(NO_PROVIDER.with("model", ModelNames.canonical(name)), Cost.requests(1), null);
     }
 
     /**
-     * This call with an attribute. {@code model} is made canonical; {@code apiKey} is the key itself: the guard keeps and shows its
+     * {@return this call with an attribute} {@code model} is made canonical; {@code apiKey} is the key itself: the guard keeps and shows its
      * fingerprint only. Who knows no more than that, as a {@link GuardListener} is told it, says it as {@code apiKeyFingerprint}, which
      * counts in the place of a key.
      *
+     * @param attribute the attribute's name
+     * @param value its value
      * @throws IllegalArgumentException for a blank name, a value of more than 4,096 characters of an attribute other than these, or a
      *     fingerprint that is none
      */
@@ -55,7 +61,11 @@ public final class GuardedCall {
         return new GuardedCall(attributes.with(attribute, kept), cost, whenExhausted);
     }
 
-    /** This call with what is said there: its attributes, and its answer to a spent budget if it has one. */
+    /**
+     * {@return this call with what is said there: its attributes, and its answer to a spent budget if it has one}
+     *
+     * @param said attributes, and maybe an answer to a spent budget
+     */
     public GuardedCall with(CallAttributes said) {
         return new GuardedCall(said.on(attributes), cost, said.whenExhausted().orElse(whenExhausted));
     }
@@ -73,30 +83,40 @@ public final class GuardedCall {
                 all, cost, whenExhausted().or(around::whenExhausted).orElse(null));
     }
 
-    /** This call with what it is expected to cost at most. */
+    /**
+     * {@return this call with what it is expected to cost at most}
+     *
+     * @param estimate at most
+     */
     public GuardedCall cost(Cost estimate) {
         return new GuardedCall(attributes, estimate, whenExhausted);
     }
 
-    /** This call with its own answer to a spent budget, instead of the guard's. */
+    /**
+     * {@return this call with its own answer to a spent budget, instead of the guard's}
+     *
+     * @param policy what is to be done
+     */
     public GuardedCall whenExhausted(WhenExhausted policy) {
         return new GuardedCall(attributes, cost, Objects.requireNonNull(policy));
     }
 
-    /** Its own answer to a spent budget, if it has one. */
+    /** {@return its own answer to a spent budget, if it has one} */
     public Optional<WhenExhausted> whenExhausted() {
         return Optional.ofNullable(whenExhausted);
     }
 
-    /** What is known of the call. In what a {@link GuardListener} sees, {@code apiKey} is always a fingerprint. */
+    /** {@return what is known of the call} In what a {@link GuardListener} sees, {@code apiKey} is always a fingerprint. */
     public Map<String, String> attributes() {
         return attributes;
     }
 
+    /** {@return the {@code model} attribute} */
     public String model() {
         return attributes.getOrDefault("model", "");
     }
 
+    /** {@return what it may cost at most} */
     public Cost cost() {
         return cost;
     }

@@ -99,7 +99,7 @@ public final class Limit {
 
     /** The span that an amount is for: of one length, or as long as the calendar says. */
     public sealed interface Window {
-        /** How people call it: {@code minute}. */
+        /** {@return how people call it: {@code minute}} */
         String label();
 
         /** Always so many microseconds long. */
@@ -132,29 +132,59 @@ public final class Limit {
         }
     }
 
+    /**
+     * {@return an amount of requests}
+     *
+     * @param amount how much
+     */
     public static Amount requests(long amount) {
         return new Amount(Unit.REQUESTS, amount);
     }
 
-    /** Input and output tokens together. */
+    /**
+     * Input and output tokens together.
+     *
+     * @param amount how much
+     * @return that amount
+     */
     public static Amount tokens(long amount) {
         return new Amount(Unit.TOKENS, amount);
     }
 
+    /**
+     * {@return an amount of input tokens}
+     *
+     * @param amount how much
+     */
     public static Amount inputTokens(long amount) {
         return new Amount(Unit.INPUT_TOKENS, amount);
     }
 
+    /**
+     * {@return an amount of output tokens}
+     *
+     * @param amount how much
+     */
     public static Amount outputTokens(long amount) {
         return new Amount(Unit.OUTPUT_TOKENS, amount);
     }
 
-    /** Dollars as digits with at most nine decimals: {@code "25.00"}. */
+    /**
+     * Dollars as digits with at most nine decimals: {@code "25.00"}.
+     *
+     * @param dollars as digits, or as a number, without a sign or an exponent
+     * @return that amount
+     */
     public static Amount usd(String dollars) {
         return new Amount(Unit.USD, Dollars.parse(dollars));
     }
 
-    /** Dollars with at most nine decimals. */
+    /**
+     * Dollars with at most nine decimals.
+     *
+     * @param dollars as digits, or as a number, without a sign or an exponent
+     * @return that amount
+     */
     public static Amount usd(BigDecimal dollars) {
         return new Amount(Unit.USD, Dollars.nano(dollars));
     }
@@ -162,6 +192,9 @@ public final class Limit {
     /**
      * So many calls at once: a limit already, which has neither a window nor another algorithm. A slot is freed when its call ends; that of
      * a process that died, by the guard's {@code lease}.
+     *
+     * @param calls how many
+     * @return that limit
      */
     public static Limit concurrentCalls(long calls) {
         return new Amount(Unit.CONCURRENT_CALLS, calls).limit(UNLESS_LEASED, new Algorithm.InFlight());
@@ -181,33 +214,50 @@ public final class Limit {
             this.amount = amount;
         }
 
+        /** {@return the limit per second} */
         public Limit perSecond() {
             return per(Duration.ofSeconds(1));
         }
 
+        /** {@return the limit per minute} */
         public Limit perMinute() {
             return per(Duration.ofMinutes(1));
         }
 
+        /** {@return the limit per hour} */
         public Limit perHour() {
             return per(Duration.ofHours(1));
         }
 
+        /** {@return the limit per day of the calendar: a fixed window} */
         public Limit perDay() {
             return per(Duration.ofDays(1));
         }
 
-        /** Per week, which begins on Monday. */
+        /**
+         * Per week, which begins on Monday.
+         *
+         * @return that limit
+         */
         public Limit perWeek() {
             return per(Duration.ofDays(7));
         }
 
-        /** Per month of the calendar: a fixed window. */
+        /**
+         * Per month of the calendar: a fixed window.
+         *
+         * @return that limit
+         */
         public Limit perMonth() {
             return limit(new Window.Month(), new Algorithm.FixedWindow(ZoneOffset.UTC));
         }
 
-        /** Per {@code length}, from a millisecond to 366 days, in whole microseconds. */
+        /**
+         * Per {@code length}, from a millisecond to 366 days, in whole microseconds.
+         *
+         * @param length how long
+         * @return that limit
+         */
         public Limit per(Duration length) {
             checkLength("a limit's window", length);
             Algorithm algorithm = length.compareTo(Duration.ofDays(1)) < 0
@@ -221,27 +271,49 @@ public final class Limit {
         }
     }
 
-    /** This limit as a token bucket. */
+    /**
+     * This limit as a token bucket.
+     *
+     * @return the limit that does so
+     */
     public Limit tokenBucket() {
         return with(new Algorithm.TokenBucket());
     }
 
-    /** This limit as a fixed window aligned to UTC. */
+    /**
+     * This limit as a fixed window aligned to UTC.
+     *
+     * @return the limit that does so
+     */
     public Limit fixedWindow() {
         return fixedWindow(ZoneOffset.UTC);
     }
 
-    /** This limit as a fixed window aligned to the calendar of {@code zone}. */
+    /**
+     * This limit as a fixed window aligned to the calendar of {@code zone}.
+     *
+     * @param zone whose calendar
+     * @return the limit that does so
+     */
     public Limit fixedWindow(ZoneId zone) {
         return with(new Algorithm.FixedWindow(zone.normalized()));
     }
 
-    /** This limit as a sliding window: no window of its length, wherever it begins, holds more than the amount. */
+    /**
+     * This limit as a sliding window: no window of its length, wherever it begins, holds more than the amount.
+     *
+     * @return the limit that does so
+     */
     public Limit slidingWindow() {
         return with(new Algorithm.SlidingWindow());
     }
 
-    /** This token bucket with a capacity of {@code capacity} instead of the amount: the most that may go at once. */
+    /**
+     * This token bucket with a capacity of {@code capacity} instead of the amount: the most that may go at once.
+     *
+     * @param capacity the most that may go at once
+     * @return the limit with that capacity
+     */
     public Limit burst(long capacity) {
         if (capacity <= 0 || capacity > Cost.MAX_AMOUNT) {
             throw new IllegalArgumentException("a burst must be above 0 and below 2^53, not " + capacity);
@@ -249,7 +321,12 @@ public final class Limit {
         return new Limit(unit, amount, window, algorithm, capacity, true, correctedByProvider, weights, coolDown);
     }
 
-    /** {@link #burst(long)} for dollars. */
+    /**
+     * {@link #burst(long)} for dollars.
+     *
+     * @param dollars as digits, or as a number, without a sign or an exponent
+     * @return the limit with that capacity
+     */
     public Limit burst(String dollars) {
         if (unit != Unit.USD) {
             throw new IllegalArgumentException("a burst in dollars is for a limit in dollars, not in " + unit.label());
@@ -266,6 +343,8 @@ public final class Limit {
      * {@code model} and {@code apiKey}; anything else is an error at {@code build()}. OpenAI tells of requests and tokens, Anthropic
      * of input and output tokens too. Calls that are reserved here and have not reached the provider yet are charged here already, and
      * not there: what the provider has left is more than there will be, so that the lower of the two is never too low.
+     *
+     * @return the limit that is
      */
     public Limit correctedByProvider() {
         return new Limit(unit, amount, window, algorithm, burst, burstGiven, true, weights, coolDown);
@@ -278,6 +357,9 @@ public final class Limit {
      *
      * <p>For a limit of tokens, input tokens or output tokens, of which at least some must count; anything else is an error at
      * {@code build()}.
+     *
+     * @param weights what tokens count
+     * @return the limit that weighs so
      */
     public Limit weighing(Weights weights) {
         return new Limit(
@@ -302,6 +384,7 @@ public final class Limit {
      * the limit does, and is reported.
      *
      * @param length from a millisecond to 366 days, in whole microseconds
+     * @return the limit that does so
      */
     public Limit coolDown(Duration length) {
         checkLength("a cool-down", length);
@@ -354,55 +437,62 @@ public final class Limit {
         return length.toNanos() / 1_000;
     }
 
+    /** {@return what it counts} */
     public Unit unit() {
         return unit;
     }
 
-    /** How much may go per window; nano-dollars for {@link Unit#USD}. */
+    /** {@return how much may go per window; nano-dollars for {@link Unit#USD}} */
     public long amount() {
         return amount;
     }
 
-    /** The span that the amount is for; of calls in flight, for how long one counts of which nothing is heard. */
+    /** {@return the span that the amount is for; of calls in flight, for how long one counts of which nothing is heard} */
     public Window window() {
         return window;
     }
 
-    /** Whether it counts calls in flight: what is charged of it is given back when the call ends, whatever it used. */
+    /** {@return whether it counts calls in flight: what is charged of it is given back when the call ends, whatever it used} */
     public boolean isInFlight() {
         return unit == Unit.CONCURRENT_CALLS;
     }
 
+    /** {@return how it counts} */
     public Algorithm algorithm() {
         return algorithm;
     }
 
-    /** The most that may go at once: the burst of a token bucket, the amount otherwise. */
+    /** {@return the most that may go at once: the burst of a token bucket, the amount otherwise} */
     public long capacity() {
         return burst;
     }
 
-    /** What its tokens count; {@link Weights#none()} unless said. */
+    /** {@return what its tokens count; {@link Weights#none()} unless said} */
     public Weights weights() {
         return weights;
     }
 
-    /** For how long nobody goes after a call asked more than was there; zero unless said. */
+    /**
+     * For how long nobody goes after a call asked more than was there; zero unless said.
+     *
+     * @return the limit that does so
+     */
     public Duration coolDown() {
         return coolDown;
     }
 
     /**
-     * What a call is charged that used {@code used}, in whole units of this limit as they weigh, rounded up, and at most
-     * {@link Cost#MAX_AMOUNT}.
+     * {@return what a call is charged that used {@code used}, in whole units of this limit as they weigh, rounded up, and at most
+     * {@link Cost#MAX_AMOUNT}}
      *
+     * @param used what it used
      * @param reserved what it was charged for before; {@code used} itself where there is nothing of that to stay
      */
     public long charge(Cost used, Cost reserved) {
         return weights.charge(unit, used, reserved);
     }
 
-    /** Whether its provider's rate-limit headers correct it. */
+    /** {@return whether its provider's rate-limit headers correct it} */
     public boolean isCorrectedByProvider() {
         return correctedByProvider;
     }
@@ -410,6 +500,8 @@ public final class Limit {
     /**
      * How much comes back in {@code span}, in whole units and at most {@link Cost#MAX_AMOUNT}.
      *
+     * @param span a time
+     * @return that much
      * @throws IllegalStateException if this is no token bucket, to which nothing comes back evenly
      */
     public long refill(Duration span) {
@@ -422,7 +514,7 @@ public final class Limit {
     }
 
     /**
-     * What this limit is called, whatever its amount: {@code tokens per minute}. Two limits of one name in one budget would
+     * {@return what this limit is called, whatever its amount: {@code tokens per minute}} Two limits of one name in one budget would
      * be the same balance.
      */
     public String name() {

@@ -9,6 +9,11 @@ package io.costguard;
 public final class MisfitException extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;
 
+    /**
+     * For a call that no budget can judge.
+     *
+     * @param message what does not fit
+     */
     public MisfitException(String message) {
         super(message);
     }

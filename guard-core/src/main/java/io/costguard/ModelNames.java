@@ -37,8 +37,10 @@ public final class ModelNames {
     private ModelNames() {}
 
     /**
-     * The name under which {@code model} is counted: lower case, without a snapshot's date, without control characters and
-     * blanks at its ends. A name of more than 128 characters is cut, and told from its like by a digest at its end.
+     * {@return the name under which {@code model} is counted: lower case, without a snapshot's date, without control characters and
+     * blanks at its ends} A name of more than 128 characters is cut, and told from its like by a digest at its end.
+     *
+     * @param model the model's name
      */
     public static String canonical(String model) {
         String name = undated(printable(model).toLowerCase(Locale.ROOT).strip());

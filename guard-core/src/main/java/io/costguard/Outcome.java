@@ -17,7 +17,7 @@ public enum Outcome {
     /** It was never sent: nothing. */
     RELEASED;
 
-    /** Whether nothing of what was reserved in tokens and money stays charged, whatever a limit's weights say. */
+    /** {@return whether nothing of what was reserved in tokens and money stays charged, whatever a limit's weights say} */
     public boolean givesTokensBack() {
         return this == REFUNDED || this == RELEASED;
     }

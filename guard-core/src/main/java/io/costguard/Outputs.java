@@ -15,7 +15,11 @@ public final class Outputs {
         this.percent = percent;
     }
 
-    /** The most that the request allows; where it sets no cap, what the budget assumes ({@link Budget#assumedOutput}). */
+    /**
+     * The most that the request allows; where it sets no cap, what the budget assumes ({@link Budget#assumedOutput}).
+     *
+     * @return that policy
+     */
     public static Outputs capped() {
         return CAPPED;
     }
@@ -26,12 +30,19 @@ public final class Outputs {
      *
      * <p>The last 50 to 100 calls count, of this process, or of another until this one has seen as many; before there are 20, it is
      * {@link #capped}. What is learned is kept in Redis for a week, a kilobyte for each kind of call.
+     *
+     * @return that policy
      */
     public static Outputs learned() {
         return learned(Share.percent(DEFAULT_PERCENT));
     }
 
-    /** {@link #learned()} for as many calls as {@code share} says. */
+    /**
+     * {@link #learned()} for as many calls as {@code share} says.
+     *
+     * @param share how much
+     * @return that policy
+     */
     public static Outputs learned(Share share) {
         return new Outputs(share.percent());
     }

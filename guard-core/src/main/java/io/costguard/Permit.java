@@ -17,21 +17,23 @@ import java.time.Duration;
  */
 public interface Permit extends AutoCloseable {
 
-    /** This reservation's own name. */
+    /** {@return this reservation's own name} */
     String id();
 
-    /** What is charged until it is settled: for all of its {@link #pieces}. */
+    /** {@return what is charged until it is settled: for all of its {@link #pieces}} */
     Cost estimate();
 
-    /** How many pieces it holds, of {@link CostGuard#acquireUpTo}; 1 of any other call. */
+    /** {@return how many pieces it holds, of {@link CostGuard#acquireUpTo}; 1 of any other call} */
     int pieces();
 
-    /** How long the call waited for its budget. */
+    /** {@return how long the call waited for its budget} */
     Duration waited();
 
     /**
      * Replaces the estimate by what was used, of all pieces together. Requests stay as they were charged; a unit not mentioned is 0 used; dollars not
      * given come from the price list, if the model is in it.
+     *
+     * @param actual what it used
      */
     void settle(Cost actual);
 

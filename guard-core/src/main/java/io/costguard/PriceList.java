@@ -122,15 +122,17 @@ public final class PriceList {
         }
     }
 
-    /** The list that comes with this library. Its source and date are in the jar. It is read when this is called first. */
+    /** {@return the list that comes with this library} Its source and date are in the jar. It is read when this is called first. */
     public static PriceList bundled() {
         return Bundled.LIST;
     }
 
     /**
-     * The list in a file, as it is now.
+     * {@return the list in a file, as it is now}
      *
+     * @param file where it is
      * @throws IllegalArgumentException where it is not such a list; it says where and why
+     * @throws IOException if it cannot be read, or makes no sense
      */
     public static PriceList read(Path file) throws IOException {
         try (InputStream in = Files.newInputStream(file)) {
@@ -145,7 +147,10 @@ public final class PriceList {
      * every ten seconds at most: no call waits for it, and the first ones after a change may go by the old prices. A file that is gone or
      * is no price list changes nothing, and is logged once. Needs no closing.
      *
+     * @param file where it is
+     * @return the prices, as they become
      * @throws IllegalArgumentException where it is not such a list now; it says where and why
+     * @throws IOException if it cannot be read, or makes no sense
      */
     public static PriceList reloading(Path file) throws IOException {
         return of(ReloadingFile.of(file));
@@ -160,26 +165,45 @@ public final class PriceList {
     }
 
     /**
-     * The list in a stream, which stays the caller's to close.
+     * {@return the list in a stream, which stays the caller's to close}
      *
+     * @param in JSON in the format of such a file
      * @throws IllegalArgumentException where it is not such a list; it says where and why
+     * @throws IOException if it cannot be read, or makes no sense
      */
     public static PriceList parse(InputStream in) throws IOException {
         return of("prices of your own", in);
     }
 
-    /** This list with the prices of {@code other}, which win. */
+    /**
+     * This list with the prices of {@code other}, which win.
+     *
+     * @param other whose prices win
+     * @return both
+     */
     public PriceList plus(PriceList other) {
         return new PriceList(
                 Stream.concat(other.layers.stream(), layers.stream()).toList());
     }
 
-    /** {@link #nanoUsd(String, String, Cost)} where no provider is known. */
+    /**
+     * {@link #nanoUsd(String, String, Cost)} where no provider is known.
+     *
+     * @param model the model's name, as a call has it
+     * @param cost how much
+     * @return billionths of a dollar; empty where the list has no price
+     */
     public OptionalLong nanoUsd(String model, Cost cost) {
         return nanoUsd("", model, cost);
     }
 
-    /** {@link #nanoUsd(String, String, Usage)} where no provider is known. */
+    /**
+     * {@link #nanoUsd(String, String, Usage)} where no provider is known.
+     *
+     * @param model the model's name, as a call has it
+     * @param usage how many tokens of which kind
+     * @return billionths of a dollar; empty where the list has no price
+     */
     public OptionalLong nanoUsd(String model, Usage usage) {
         return nanoUsd("", model, usage);
     }
@@ -189,6 +213,9 @@ public final class PriceList {
      * reasoning has prices of its own.
      *
      * @param provider empty if it is not known
+     * @param model the model's name, as a call has it
+     * @param cost how much
+     * @return billionths of a dollar; empty where the list has no price
      */
     public OptionalLong nanoUsd(String provider, String model, Cost cost) {
         return nanoUsd(provider, model, STANDARD, Usage.of(cost), cost.requests());
@@ -198,6 +225,9 @@ public final class PriceList {
      * What one request with this usage costs in the standard tier, in nano-dollars; empty for a model without a price.
      *
      * @param provider empty if it is not known
+     * @param model the model's name, as a call has it
+     * @param usage how many tokens of which kind
+     * @return billionths of a dollar; empty where the list has no price
      */
     public OptionalLong nanoUsd(String provider, String model, Usage usage) {
         return nanoUsd(provider, model, STANDARD, usage);
@@ -208,7 +238,10 @@ public final class PriceList {
      * without a price.
      *
      * @param provider empty if it is not known
+     * @param model the model's name, as a call has it
      * @param tiers at least one
+     * @param usage how many tokens of which kind
+     * @return billionths of a dollar; empty where the list has no price
      */
     public OptionalLong nanoUsd(String provider, String model, Set<ServiceTier> tiers, Usage usage) {
         return nanoUsd(provider, model, tiers, usage, 1);
@@ -234,7 +267,11 @@ public final class PriceList {
                         .anyMatch(provider -> find(provider, model) != null);
     }
 
-    /** Another number whenever prices have changed. */
+    /**
+     * Another number whenever prices have changed.
+     *
+     * @return which one
+     */
     public long edition() {
         long edition = 0;
         for (Layer layer : layers) {

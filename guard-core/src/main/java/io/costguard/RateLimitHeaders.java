@@ -61,6 +61,7 @@ public final class RateLimitHeaders {
     /**
      * When to come back, and what the limit that denied the call has left until then.
      *
+     * @param denial why
      * @return the fields by their names; none where waiting will never help
      */
     public static Map<String, String> of(Denial denial) {
@@ -76,7 +77,11 @@ public final class RateLimitHeaders {
         return fields;
     }
 
-    /** What the policy is called that denied a call, as problem details ({@code violated-policies}) name it. */
+    /**
+     * {@return what the policy is called that denied a call, as problem details ({@code violated-policies}) name it}
+     *
+     * @param denial why
+     */
     public static String policy(Denial denial) {
         return policy(denial.budget(), denial.limit());
     }

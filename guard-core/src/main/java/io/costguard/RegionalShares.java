@@ -38,12 +38,22 @@ public final class RegionalShares {
         this.least = least;
     }
 
-    /** Of the budgets with these names. Each must have one balance for everything: {@link Budget#per per()}. */
+    /**
+     * Of the budgets with these names. Each must have one balance for everything: {@link Budget#per per()}.
+     *
+     * @param budgets their names
+     * @return what is still to be said among whom
+     */
     public static RegionalShares of(String... budgets) {
         return new RegionalShares(Set.of(budgets), List.of(), "", "", 0);
     }
 
-    /** All regions, from 2 to 20. */
+    /**
+     * All regions, from 2 to 20.
+     *
+     * @param regions the names of all of them
+     * @return the shares, said so
+     */
     public RegionalShares among(String... regions) {
         if (regions.length < 2
                 || regions.length > MOST_REGIONS
@@ -59,7 +69,12 @@ public final class RegionalShares {
         return new RegionalShares(budgets, List.of(regions), here, redis, least);
     }
 
-    /** The region that this process is in. */
+    /**
+     * The region that this process is in.
+     *
+     * @param region its name, one of those
+     * @return the shares, said so
+     */
     public RegionalShares in(String region) {
         return new RegionalShares(budgets, regions, region, redis, least);
     }
@@ -67,6 +82,9 @@ public final class RegionalShares {
     /**
      * The Redis that all regions reach, as {@link CostGuard.Builder#redis(String)} has it: a single primary, which may be that of one of the
      * regions. Not one that several regions write at once and that replicates both ways.
+     *
+     * @param redis a URL
+     * @return the shares, said so
      */
     public RegionalShares through(String redis) {
         return new RegionalShares(budgets, regions, here, redis, least);
@@ -75,6 +93,9 @@ public final class RegionalShares {
     /**
      * What each region keeps however little it uses, and what a process goes by that does not know its region's share: a fifth of an equal part,
      * unless said, and at most an equal part.
+     *
+     * @param least of each limit
+     * @return the shares, said so
      */
     public RegionalShares keeping(Share least) {
         return new RegionalShares(budgets, regions, here, redis, least.percent());

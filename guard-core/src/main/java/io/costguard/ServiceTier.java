@@ -14,6 +14,7 @@ import java.util.Set;
  * API's "Priority inference" and "Flex inference", Vertex AI's {@code TrafficType}, Bedrock's {@code ServiceTier} and Groq's "Service Tiers".
  */
 public enum ServiceTier {
+    /** What most calls are served in. */
     STANDARD(""),
     /** Cheaper, and served when there is room. */
     FLEX("_flex"),
@@ -55,7 +56,7 @@ public enum ServiceTier {
     }
 
     /**
-     * The tier in which a call was served.
+     * {@return the tier in which a call was served}
      *
      * @param name as a response gives it, whatever its case; empty for one that is not known, or decides nothing, such as {@code auto}
      */
@@ -66,7 +67,7 @@ public enum ServiceTier {
     }
 
     /**
-     * The tiers in which a request may be served.
+     * {@return the tiers in which a request may be served}
      *
      * @param name as the request gives it, whatever its case; one that is not known may be any, and {@code auto} leaves the choice between
      *     the standard tier and a dearer one to the account's settings

@@ -11,6 +11,8 @@ public final class Share {
     /**
      * So many hundredths.
      *
+     * @param percent how many
+     * @return that share
      * @throws IllegalArgumentException unless it is from 1 to 100
      */
     public static Share percent(int percent) {
@@ -20,6 +22,7 @@ public final class Share {
         return new Share(percent);
     }
 
+    /** {@return how many hundredths} */
     public int percent() {
         return percent;
     }

@@ -21,7 +21,7 @@ public enum Unit {
         this.label = label;
     }
 
-    /** The name by which people read it: {@code input tokens}. */
+    /** {@return the name by which people read it: {@code input tokens}} */
     public String label() {
         return label;
     }
@@ -36,7 +36,11 @@ public enum Unit {
         return this == TOKENS || this == INPUT_TOKENS || this == OUTPUT_TOKENS;
     }
 
-    /** What {@code cost} has of this unit: requests, tokens, or nano-dollars; 1 of calls, whatever they cost. */
+    /**
+     * {@return what {@code cost} has of this unit: requests, tokens, or nano-dollars; 1 of calls, whatever they cost}
+     *
+     * @param cost how much
+     */
     public long of(Cost cost) {
         return switch (this) {
             case REQUESTS -> cost.requests();
@@ -48,7 +52,12 @@ public enum Unit {
         };
     }
 
-    /** {@code amount} as people read it: dollars for {@link #USD}, the number itself otherwise. */
+    /**
+     * {@code amount} as people read it: dollars for {@link #USD}, the number itself otherwise.
+     *
+     * @param amount how much
+     * @return that text
+     */
     public String format(long amount) {
         return this == USD ? Dollars.format(amount) : Long.toString(amount);
     }

@@ -10,12 +10,20 @@ public enum UnknownCalls {
     /** It is sent as if there were no guard. */
     PASS_THROUGH;
 
-    /** It is charged one request, no tokens and no dollars, under the host as its model. The default. */
+    /**
+     * It is charged one request, no tokens and no dollars, under the host as its model. The default.
+     *
+     * @return that policy
+     */
     public static UnknownCalls guardRequests() {
         return GUARD_REQUESTS;
     }
 
-    /** It is sent as if there were no guard. */
+    /**
+     * It is sent as if there were no guard.
+     *
+     * @return that policy
+     */
     public static UnknownCalls passThrough() {
         return PASS_THROUGH;
     }

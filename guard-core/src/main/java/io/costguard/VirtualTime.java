@@ -12,7 +12,7 @@ import java.util.PriorityQueue;
  * <pre>{@code
  * VirtualTime time = VirtualTime.beginningAt(Instant.parse("2026-03-02T08:00:00Z"));
  * CostGuard guard = CostGuard.builder().redis(url).budget(budget).buildIn(time);
- * time.at(Instant.parse("2026-03-02T17:30:00Z"), () -> guard.acquireAsync(call).thenAccept(...));
+ * time.at(Instant.parse("2026-03-02T17:30:00Z"), () -> guard.acquireAsync(call).thenAccept(Permit::close));
  * time.run();
  * }</pre>
  *
@@ -35,14 +35,16 @@ public final class VirtualTime {
     }
 
     /**
-     * A time that stands at {@code begin}.
+     * {@return a time that stands at {@code begin}}
      *
+     * @param begin its first moment
      * @throws IllegalArgumentException if that is not from 1970 to 2199
      */
     public static VirtualTime beginningAt(Instant begin) {
         return new VirtualTime(micros(begin));
     }
 
+    /** {@return the moment that it is} */
     public Instant now() {
         return Instant.EPOCH.plus(micros, ChronoUnit.MICROS);
     }
@@ -51,6 +53,8 @@ public final class VirtualTime {
      * Has something run when it is that time; now, if that is over already. Of what is due at the same time, what was said first runs
      * first.
      *
+     * @param when a moment that has not been yet
+     * @param what what happens then
      * @throws IllegalArgumentException if that is not from 1970 to 2199
      */
     public void at(Instant when, Runnable what) {

@@ -48,7 +48,11 @@ public final class Weights {
         this.settled = settled;
     }
 
-    /** Every token counts 1. */
+    /**
+     * Every token counts 1.
+     *
+     * @return those weights
+     */
     public static Weights none() {
         return NONE;
     }
@@ -59,6 +63,8 @@ public final class Weights {
      * such as Claude Haiku 3.5, cache reads count ({@link #none()}).
      *
      * <p>Source: "Rate limits", Claude API documentation.
+     *
+     * @return those weights
      */
     public static Weights anthropic() {
         return NONE.cacheRead(0);
@@ -74,6 +80,8 @@ public final class Weights {
      *
      * <p>Sources: "Rate limits" and "Prompt caching", OpenAI API documentation; "What are the best practices for managing my rate limits in
      * the API?", OpenAI Help Center; "Manage Azure OpenAI in Microsoft Foundry Models quota", Microsoft Learn.
+     *
+     * @return those weights
      */
     public static Weights openAi() {
         return NONE.outputAsReserved();
@@ -83,6 +91,8 @@ public final class Weights {
      * As the Gemini API counts its limits of tokens: input alone, with what its context cache served.
      *
      * <p>Sources: "Rate limits" and "Context caching", Gemini API documentation.
+     *
+     * @return those weights
      */
     public static Weights gemini() {
         return NONE.output(0);
@@ -95,6 +105,9 @@ public final class Weights {
      * at the rate, since that is what may be used, and given back at the settle.
      *
      * <p>Source: "How tokens are counted in Amazon Bedrock", Amazon Bedrock User Guide.
+     *
+     * @param burndownRate what a token of output counts
+     * @return those weights
      */
     public static Weights bedrock(long burndownRate) {
         if (burndownRate < 1) {
@@ -103,43 +116,75 @@ public final class Weights {
         return NONE.cacheRead(0).output(burndownRate);
     }
 
-    /** These, in which input that a prompt cache served counts {@code weight}. */
+    /**
+     * {@return these, in which input that a prompt cache served counts {@code weight}}
+     *
+     * @param weight from 0 to 1,000, to three decimals
+     */
     public Weights cacheRead(long weight) {
         return cacheRead(Long.toString(weight));
     }
 
-    /** These, in which input that a prompt cache served counts {@code weight}: {@code "0.1"}. */
+    /**
+     * {@return these, in which input that a prompt cache served counts {@code weight}: {@code "0.1"}}
+     *
+     * @param weight from 0 to 1,000, to three decimals
+     */
     public Weights cacheRead(String weight) {
         return new Weights(thousandths(weight), cacheWrite, output, reasoning, settled);
     }
 
-    /** These, in which input that is written to a prompt cache counts {@code weight}. */
+    /**
+     * {@return these, in which input that is written to a prompt cache counts {@code weight}}
+     *
+     * @param weight from 0 to 1,000, to three decimals
+     */
     public Weights cacheWrite(long weight) {
         return cacheWrite(Long.toString(weight));
     }
 
-    /** These, in which input that is written to a prompt cache counts {@code weight}: {@code "1.25"}. */
+    /**
+     * {@return these, in which input that is written to a prompt cache counts {@code weight}: {@code "1.25"}}
+     *
+     * @param weight from 0 to 1,000, to three decimals
+     */
     public Weights cacheWrite(String weight) {
         return new Weights(cacheRead, thousandths(weight), output, reasoning, settled);
     }
 
-    /** These, in which all output counts {@code weight}, what was reasoning too. */
+    /**
+     * {@return these, in which all output counts {@code weight}, what was reasoning too}
+     *
+     * @param weight from 0 to 1,000, to three decimals
+     */
     public Weights output(long weight) {
         return output(Long.toString(weight));
     }
 
-    /** These, in which all output counts {@code weight}, what was reasoning too: {@code "1.5"}. */
+    /**
+     * {@return these, in which all output counts {@code weight}, what was reasoning too: {@code "1.5"}}
+     *
+     * @param weight from 0 to 1,000, to three decimals
+     */
     public Weights output(String weight) {
         long thousandths = thousandths(weight);
         return new Weights(cacheRead, cacheWrite, thousandths, thousandths, settled);
     }
 
-    /** These, in which output that was reasoning counts {@code weight}; said after {@link #output(long)}, of which it is a part. */
+    /**
+     * {@return these, in which output that was reasoning counts {@code weight}; said after {@link #output(long)}, of which it is a part}
+     *
+     * @param weight from 0 to 1,000, to three decimals
+     */
     public Weights reasoning(long weight) {
         return reasoning(Long.toString(weight));
     }
 
-    /** These, in which output that was reasoning counts {@code weight}: {@code "1.5"}; said after {@link #output(String)}. */
+    /**
+     * {@return these, in which output that was reasoning counts {@code weight}: {@code "1.5"}; said after {@link #output(String)}}
+     *
+     * @param weight from 0 to 1,000, to three decimals
+     */
     public Weights reasoning(String weight) {
         return new Weights(cacheRead, cacheWrite, output, thousandths(weight), settled);
     }
@@ -147,6 +192,8 @@ public final class Weights {
     /**
      * These, in which output that was reserved and not used stays charged; what was used above it is charged too. A call that is refunded,
      * as it was never sent or the provider refused it, gets its output back all the same.
+     *
+     * @return the weights that do so
      */
     public Weights outputAsReserved() {
         return new Weights(cacheRead, cacheWrite, output, reasoning, Output.AS_RESERVED);

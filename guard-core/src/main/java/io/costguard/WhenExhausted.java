@@ -22,7 +22,11 @@ public final class WhenExhausted {
         this.left = left;
     }
 
-    /** Denied at once, with the time to come back. */
+    /**
+     * Denied at once, with the time to come back.
+     *
+     * @return that policy
+     */
     public static WhenExhausted reject() {
         return REJECT;
     }
@@ -31,6 +35,8 @@ public final class WhenExhausted {
      * Waits in the line of the whole fleet: first come, first served, large calls included. A call that cannot be let go in time, by
      * what is known when it asks, is denied at once; one that waited in vain is denied at the end.
      *
+     * @param longest at most
+     * @return that policy
      * @throws IllegalArgumentException if {@code longest} is not above 0
      */
     public static WhenExhausted waitUpTo(Duration longest) {
@@ -47,6 +53,8 @@ public final class WhenExhausted {
      *
      * <p>A call that asks more of a limit than that share leaves is denied at once, with {@link Budget#clampToCapacity()} too.
      *
+     * @param share how much
+     * @return that policy
      * @throws IllegalStateException for {@link #reject()}
      * @throws IllegalArgumentException for 100 percent, which would let nothing go
      */
@@ -60,12 +68,12 @@ public final class WhenExhausted {
         return new WhenExhausted(longestWait, share);
     }
 
-    /** How long a call waits at most; zero for {@link #reject()}. */
+    /** {@return how long a call waits at most; zero for {@link #reject()}} */
     public Duration longestWait() {
         return longestWait;
     }
 
-    /** What must stay free, in percent of each limit's capacity; 0 for a call that stands in line. */
+    /** {@return what must stay free, in percent of each limit's capacity; 0 for a call that stands in line} */
     public int percentLeft() {
         return left == null ? 0 : left.percent();
     }

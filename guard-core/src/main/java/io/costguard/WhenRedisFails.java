@@ -19,12 +19,20 @@ public final class WhenRedisFails {
         this.slice = slice;
     }
 
-    /** The call is not sent, and the error says why; an outage is logged once, as a warning. The default. */
+    /**
+     * The call is not sent, and the error says why; an outage is logged once, as a warning. The default.
+     *
+     * @return that policy
+     */
     public static WhenRedisFails failClosed() {
         return CLOSED;
     }
 
-    /** The call is sent and counted nowhere; listeners are told of each, and an outage is logged once, as an error. */
+    /**
+     * The call is sent and counted nowhere; listeners are told of each, and an outage is logged once, as an error.
+     *
+     * @return that policy
+     */
     public static WhenRedisFails failOpen() {
         return OPEN;
     }
@@ -53,6 +61,8 @@ public final class WhenRedisFails {
      * <p>Only a Redis that lost its state, or a {@link CostGuard#reset}, lets more go than the limits: at most all slices that processes hold,
      * of which {@link CostGuard#leased} tells those of this one.
      *
+     * @param slice of each limit, for each process
+     * @return that policy
      * @throws IllegalArgumentException if {@code slice} is above 50 %
      */
     public static WhenRedisFails spendLeased(Share slice) {
@@ -63,7 +73,7 @@ public final class WhenRedisFails {
         return new WhenRedisFails("spendLeased", slice);
     }
 
-    /** How much of each limit a process holds for when Redis fails, if it holds anything. */
+    /** {@return how much of each limit a process holds for when Redis fails, if it holds anything} */
     public Optional<Share> slice() {
         return Optional.ofNullable(slice);
     }

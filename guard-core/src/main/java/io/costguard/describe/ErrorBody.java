@@ -14,9 +14,20 @@ public final class ErrorBody {
 
     /** What writes a JSON document. */
     public interface Content {
+        /**
+         * Writes the members of the body.
+         *
+         * @param json a whole document
+         * @throws IOException if it cannot be read, or makes no sense
+         */
         void write(JsonGenerator json) throws IOException;
     }
 
+    /**
+     * {@return a body with that content}
+     *
+     * @param content writes the members
+     */
     public static byte[] of(Content content) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         try (JsonGenerator json = JSON.createGenerator(out)) {
@@ -27,7 +38,12 @@ public final class ErrorBody {
         return out.toByteArray();
     }
 
-    /** Where no provider's form is known: {@code {"error":{"message":...}}}. */
+    /**
+     * Where no provider's form is known: {@code {"error":{"message":...}}}.
+     *
+     * @param message what people read
+     * @return that body
+     */
     public static byte[] plain(String message) {
         return of(json -> {
             json.writeStartObject();

@@ -26,11 +26,23 @@ public final class Estimator {
 
     private final PriceList prices;
 
+    /**
+     * With these prices.
+     *
+     * @param prices what tokens cost
+     */
     public Estimator(PriceList prices) {
         this.prices = prices;
     }
 
-    /** {@link #read(Dialect, Target, Function, byte[])} of a request that has no headers. */
+    /**
+     * {@link #read(Dialect, Target, Function, byte[])} of a request that has no headers.
+     *
+     * @param dialect a provider's wire format
+     * @param target what is asked of whom
+     * @param body what is sent
+     * @return what is known of it
+     */
     public RequestFacts read(Dialect dialect, Target target, byte[] body) {
         return read(dialect, target, name -> Optional.empty(), body);
     }
@@ -38,7 +50,11 @@ public final class Estimator {
     /**
      * Reads a request.
      *
+     * @param dialect a provider's wire format
+     * @param target what is asked of whom
      * @param headers by name, whatever its case
+     * @param body what is sent
+     * @return what is known of it
      */
     public RequestFacts read(Dialect dialect, Target target, Function<String, Optional<String>> headers, byte[] body) {
         Reader reader = new Reader();
@@ -83,12 +99,23 @@ public final class Estimator {
         return tokens;
     }
 
-    /** What is known of a request whose body was not read. */
+    /**
+     * What is known of a request whose body was not read.
+     *
+     * @param bytes how many
+     * @return what is known of it
+     */
     public static RequestFacts unread(long bytes) {
         return ofTokens(densestTokens(bytes));
     }
 
-    /** {@link #unread(long)} of a request of this dialect. */
+    /**
+     * {@link #unread(long)} of a request of this dialect.
+     *
+     * @param dialect a provider's wire format
+     * @param bytes how many
+     * @return what is known of it
+     */
     public static RequestFacts unread(Dialect dialect, long bytes) {
         return ofTokens(dialect.unreadTokens(bytes));
     }
@@ -101,15 +128,20 @@ public final class Estimator {
         return bytes / BYTES_A_TOKEN;
     }
 
-    /** The model that a request is counted under: of several, the dearest. */
+    /**
+     * {@return the model that a request is counted under: of several, the dearest}
+     *
+     * @param facts what was read of the request
+     */
     public String model(RequestFacts facts) {
         return dearest(facts.provider(), facts.models(), facts.tiers());
     }
 
     /**
-     * One request, its input, and the output that it may have at most, or is likely to have; with dollars, in the dearest tier that
-     * it allows, if its model has a price.
+     * {@return one request, its input, and the output that it may have at most, or is likely to have; with dollars, in the dearest tier that
+     * it allows, if its model has a price}
      *
+     * @param facts what was read of the request
      * @param assumedOutput for each choice, where neither is known
      * @param likelyOutput what each choice needs at most, as far as was learned
      */

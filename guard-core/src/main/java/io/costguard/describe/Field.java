@@ -17,10 +17,13 @@ public record Field(String path, Kind kind, CharSequence value) {
 
     /** What a value is. */
     public enum Kind {
+        /** A text. */
         STRING,
         /** A string that is text of the answer ({@link JsonPaths#andTexts}). A {@link Dialect} is not told of these: they are counted as they are. */
         TEXT,
+        /** A number. */
         NUMBER,
+        /** {@code true}, {@code false} or {@code null}. */
         LITERAL,
         /** The name of a member, below a path that ends with {@code **}. */
         NAME,
@@ -28,12 +31,12 @@ public record Field(String path, Kind kind, CharSequence value) {
         END
     }
 
-    /** The value as a string. */
+    /** {@return the value as a string} */
     public String text() {
         return value.toString();
     }
 
-    /** A count, if it is one: an integer from 0 to 2^53 - 1. Some providers write 28 as 28.0. */
+    /** {@return a count, if it is one: an integer from 0 to 2^53 - 1} Some providers write 28 as 28.0. */
     public OptionalLong count() {
         String text = text();
         String digits = text.endsWith(".0") ? text.substring(0, text.length() - 2) : text;
@@ -49,17 +52,21 @@ public record Field(String path, Kind kind, CharSequence value) {
         return count <= LARGEST ? OptionalLong.of(count) : OptionalLong.empty();
     }
 
+    /** {@return whether it is a text} */
     public boolean isString() {
         return kind == Kind.STRING || kind == Kind.TEXT;
     }
 
+    /** {@return whether it is {@code null}} */
     public boolean isNull() {
         return kind == Kind.LITERAL && text().equals("null");
     }
 
     /**
-     * A part of a dollar, as a number of units of which so many make one, in billionths of a dollar, rounded up; empty if it is no number, or
-     * below 0, or above what can be counted.
+     * {@return a part of a dollar, as a number of units of which so many make one, in billionths of a dollar, rounded up; empty if it is no number, or
+     * below 0, or above what can be counted}
+     *
+     * @param unitsADollar how many of the unit make a dollar
      */
     public OptionalLong nanoUsd(long unitsADollar) {
         if (kind != Kind.NUMBER || value.length() > LONGEST_NUMBER) {

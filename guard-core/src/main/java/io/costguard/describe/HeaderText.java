@@ -4,7 +4,11 @@ package io.costguard.describe;
 public final class HeaderText {
     private HeaderText() {}
 
-    /** A quoted string (RFC 9110, section 5.6.4) that is a String of structured fields too (RFC 9651, section 3.3.3): printable ASCII. */
+    /**
+     * {@return a quoted string (RFC 9110, section 5.6.4) that is a String of structured fields too (RFC 9651, section 3.3.3): printable ASCII}
+     *
+     * @param value any text
+     */
     public static String quoted(String value) {
         StringBuilder text = new StringBuilder("\"");
         value.codePoints().forEach(c -> {

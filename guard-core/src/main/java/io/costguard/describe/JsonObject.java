@@ -36,7 +36,11 @@ public final class JsonObject {
         this.inside = inside;
     }
 
-    /** The object that a document is; empty if it is anything else, or not in plain UTF-8, or has a name twice in one object. */
+    /**
+     * {@return the object that a document is; empty if it is anything else, or not in plain UTF-8, or has a name twice in one object}
+     *
+     * @param document bytes of JSON
+     */
     public static Optional<JsonObject> of(byte[] document) {
         try (JsonParser parser = STRICT.createParser(document)) {
             boolean isObject = parser.nextToken() == JsonToken.START_OBJECT
@@ -68,23 +72,35 @@ public final class JsonObject {
         return object;
     }
 
-    /** Whether it has such a member, whatever its value. */
+    /**
+     * {@return whether it has such a member, whatever its value}
+     *
+     * @param name of a member
+     */
     public boolean has(String name) {
         return members.containsKey(name);
     }
 
-    /** Whether the value of that member is {@code true}. */
+    /**
+     * {@return whether the value of that member is {@code true}}
+     *
+     * @param name of a member
+     */
     public boolean isTrue(String name) {
         return members.get(name) == JsonToken.VALUE_TRUE;
     }
 
-    /** The value of that member, if it is an object. */
+    /**
+     * {@return the value of that member, if it is an object}
+     *
+     * @param name of a member
+     */
     public Optional<JsonObject> object(String name) {
         return Optional.ofNullable(objects.get(name));
     }
 
     /**
-     * The document with one more member in this object, before its others.
+     * {@return the document with one more member in this object, before its others}
      *
      * @param member as it is written there: {@code "name":true}
      */

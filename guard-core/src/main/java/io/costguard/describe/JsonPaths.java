@@ -65,24 +65,39 @@ public final class JsonPaths {
         ends.forEach(path -> node(path).end = path);
     }
 
+    /**
+     * {@return fields at these paths}
+     *
+     * @param paths such as {@code usage.input_tokens}, {@code choices[].delta}
+     */
     public static JsonPaths of(String... paths) {
         return new JsonPaths(List.of(paths), List.of(), List.of(), List.of());
     }
 
-    /** These, and texts that may have many megabytes: they are told as they stand in the document, and not copied. */
+    /**
+     * {@return these, and texts that may have many megabytes: they are told as they stand in the document, and not copied}
+     *
+     * @param paths such as {@code usage.input_tokens}, {@code choices[].delta}
+     */
     public JsonPaths andFiles(String... paths) {
         return new JsonPaths(values, joined(files, paths), texts, ends);
     }
 
     /**
-     * These, and texts of the answer, which are told as {@link Field.Kind#TEXT}. What is there and is no string is not told; below a path that
+     * {@return these, and texts of the answer, which are told as {@link Field.Kind#TEXT}} What is there and is no string is not told; below a path that
      * ends with {@code **}, names are not.
+     *
+     * @param paths such as {@code usage.input_tokens}, {@code choices[].delta}
      */
     public JsonPaths andTexts(String... paths) {
         return new JsonPaths(values, files, joined(texts, paths), ends);
     }
 
-    /** These, and where each object at one of {@code paths} ends, as {@link Field.Kind#END}. */
+    /**
+     * {@return these, and where each object at one of {@code paths} ends, as {@link Field.Kind#END}}
+     *
+     * @param paths such as {@code usage.input_tokens}, {@code choices[].delta}
+     */
     public JsonPaths andEnds(String... paths) {
         return new JsonPaths(values, files, texts, joined(ends, paths));
     }

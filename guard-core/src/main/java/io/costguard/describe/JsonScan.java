@@ -82,8 +82,10 @@ public final class JsonScan {
     }
 
     /**
-     * A reading of a document that comes in pieces.
+     * {@return a reading of a document that comes in pieces}
      *
+     * @param paths which fields are told
+     * @param fields told of each in turn
      * @param itemEnds told where each document of an array of them ends
      */
     public static JsonScan incremental(JsonPaths paths, Consumer<Field> fields, Runnable itemEnds) {
@@ -95,12 +97,31 @@ public final class JsonScan {
         }
     }
 
-    /** Reads a whole document, and says whether it was one: an object or an array. */
+    /**
+     * Reads a whole document, and says whether it was one: an object or an array.
+     *
+     * @param document bytes of JSON
+     * @param offset where it begins
+     * @param length how many bytes
+     * @param paths which fields are told
+     * @param fields told of each in turn
+     * @return whether it was one
+     */
     public static boolean read(byte[] document, int offset, int length, JsonPaths paths, Consumer<Field> fields) {
         return read(document, offset, length, paths, fields, () -> {});
     }
 
-    /** {@link #read(byte[], int, int, JsonPaths, Consumer)} that tells where each document of an array of them ends. */
+    /**
+     * {@link #read(byte[], int, int, JsonPaths, Consumer)} that tells where each document of an array of them ends.
+     *
+     * @param document bytes of JSON
+     * @param offset where it begins
+     * @param length how many bytes
+     * @param paths which fields are told
+     * @param fields told of each in turn
+     * @param itemEnds told where one ends
+     * @return whether it was one
+     */
     public static boolean read(
             byte[] document, int offset, int length, JsonPaths paths, Consumer<Field> fields, Runnable itemEnds) {
         return read(document, offset, length, paths, (field, place) -> fields.accept(field), itemEnds, false);
@@ -131,7 +152,13 @@ public final class JsonScan {
         }
     }
 
-    /** The next piece. */
+    /**
+     * The next piece.
+     *
+     * @param bytes the next ones
+     * @param offset where it begins
+     * @param length how many bytes
+     */
     public void feed(byte[] bytes, int offset, int length) {
         if (!readable || complete) {
             return;
@@ -188,12 +215,12 @@ public final class JsonScan {
         advance();
     }
 
-    /** Whether all that came so far is JSON, an object or an array, and within the bounds. */
+    /** {@return whether all that came so far is JSON, an object or an array, and within the bounds} */
     public boolean isReadable() {
         return readable;
     }
 
-    /** Whether the document came to its end. */
+    /** {@return whether the document came to its end} */
     public boolean isComplete() {
         return complete;
     }

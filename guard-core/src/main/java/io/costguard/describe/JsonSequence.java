@@ -56,20 +56,45 @@ public final class JsonSequence {
     /** Told the values that are wanted. */
     @FunctionalInterface
     public interface Reader {
-        /** Says whether it makes anything of this one: if not, it is not told again while it is the same. */
+        /**
+         * Says whether it makes anything of this one: if not, it is not told again while it is the same.
+         *
+         * @param field what was found
+         * @return whether it does
+         */
         boolean read(Field field);
 
-        /** {@link #read(Field)} of a {@link Field.Kind#TEXT} that is so many bytes of ASCII. */
+        /**
+         * {@link #read(Field)} of a {@link Field.Kind#TEXT} that is so many bytes of ASCII.
+         *
+         * @param path where it is
+         * @param document bytes of JSON
+         * @param begin its first byte
+         * @param end what follows the document
+         */
         default void text(String path, byte[] document, int begin, int end) {
             read(new Field(path, Field.Kind.TEXT, ascii(document, begin, end)));
         }
     }
 
+    /**
+     * For documents of which these fields are read.
+     *
+     * @param paths which fields are told
+     */
     public JsonSequence(JsonPaths paths) {
         this.paths = paths;
     }
 
-    /** Reads the next document, and says whether it is one: an object or an array. */
+    /**
+     * Reads the next document, and says whether it is one: an object or an array.
+     *
+     * @param document bytes of JSON
+     * @param offset where it begins
+     * @param length how many bytes
+     * @param reader told of what is found
+     * @return whether it is one
+     */
     public boolean read(byte[] document, int offset, int length, Reader reader) {
         if (endOfAnother(document, offset, offset + length, null, reader) >= 0) {
             return true;
@@ -95,6 +120,11 @@ public final class JsonSequence {
      * Reads the document that begins at {@code from}, if it is like one before and {@code end} comes after it: it need not be known where it
      * ends.
      *
+     * @param bytes of a document
+     * @param from the first byte
+     * @param to behind the last byte
+     * @param end what follows the document
+     * @param reader told of what is found
      * @return its length; 0 if it was not read
      */
     public int readAnother(byte[] bytes, int from, int to, byte[] end, Reader reader) {

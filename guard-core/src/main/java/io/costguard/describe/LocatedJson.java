@@ -47,9 +47,11 @@ public record LocatedJson(String where, Object value) {
             .build();
 
     /**
-     * The one value in a text.
+     * {@return the one value in a text}
      *
+     * @param file its name, for errors
      * @param firstLine the number of its first line
+     * @param text what is in it
      * @throws BadValueException where it is none; it says where, and why
      */
     public static LocatedJson read(String file, int firstLine, String text) {
@@ -57,8 +59,10 @@ public record LocatedJson(String where, Object value) {
     }
 
     /**
-     * The one value in a text in YAML, as far as JSON has its like: without anchors and aliases.
+     * {@return the one value in a text in YAML, as far as JSON has its like: without anchors and aliases}
      *
+     * @param file its name, for errors
+     * @param text what is in it
      * @throws BadValueException where it is none; it says where, and why: also where the parser is not on the class path
      */
     public static LocatedJson readYaml(String file, String text) {
@@ -138,7 +142,12 @@ public record LocatedJson(String where, Object value) {
         }
     }
 
-    /** Why a parser could not go on, without the places that it names, which are not those of the file. */
+    /**
+     * Why a parser could not go on, without the places that it names, which are not those of the file.
+     *
+     * @param e what the parser threw
+     * @return that
+     */
     public static String why(StreamReadException e) {
         return String.valueOf(e.getOriginalMessage()).replaceFirst(" \\(start marker at .*", "");
     }
@@ -195,7 +204,11 @@ public record LocatedJson(String where, Object value) {
         return file + ":" + (firstLine + Math.max(1, at.getLineNr()) - 1) + ":" + Math.max(1, at.getColumnNr());
     }
 
-    /** The members of an object, in their order. */
+    /**
+     * {@return the members of an object, in their order}
+     *
+     * @param what what people call it, for errors
+     */
     public Map<String, LocatedJson> members(String what) {
         if (!(value instanceof Map<?, ?> map)) {
             throw bad(what + " must be an object");
@@ -205,6 +218,11 @@ public record LocatedJson(String where, Object value) {
         return members;
     }
 
+    /**
+     * {@return the elements of an array}
+     *
+     * @param what what people call it, for errors
+     */
     public List<LocatedJson> elements(String what) {
         if (!(value instanceof List<?> list)) {
             throw bad(what + " must be an array");
@@ -212,10 +230,20 @@ public record LocatedJson(String where, Object value) {
         return list.stream().map(LocatedJson.class::cast).toList();
     }
 
+    /**
+     * {@return the texts of an array of them}
+     *
+     * @param what what people call it, for errors
+     */
     public String[] texts(String what) {
         return elements(what).stream().map(element -> element.text(what)).toArray(String[]::new);
     }
 
+    /**
+     * {@return a text}
+     *
+     * @param what what people call it, for errors
+     */
     public String text(String what) {
         if (value instanceof String text) {
             return text;
@@ -223,6 +251,11 @@ public record LocatedJson(String where, Object value) {
         throw bad(what + " must be a text");
     }
 
+    /**
+     * {@return whether it is {@code true}}
+     *
+     * @param what what people call it, for errors
+     */
     public boolean flag(String what) {
         if (value instanceof Boolean flag) {
             return flag;
@@ -230,7 +263,11 @@ public record LocatedJson(String where, Object value) {
         throw bad(what + " must be true or false");
     }
 
-    /** A whole number that is not negative. */
+    /**
+     * {@return a whole number that is not negative}
+     *
+     * @param what what people call it, for errors
+     */
     public long count(String what) {
         try {
             if (value instanceof BigDecimal number && number.signum() >= 0) {
@@ -242,7 +279,11 @@ public record LocatedJson(String where, Object value) {
         throw bad(what + " must be a whole number from 0, not " + shown());
     }
 
-    /** A number, or the digits of one. */
+    /**
+     * {@return a number, or the digits of one}
+     *
+     * @param what what people call it, for errors
+     */
     public String decimal(String what) {
         if (value instanceof BigDecimal number && Math.abs((long) number.scale()) < 100) {
             return number.toPlainString();
@@ -250,7 +291,14 @@ public record LocatedJson(String where, Object value) {
         return text(what);
     }
 
-    /** What a text means. */
+    /**
+     * {@return what a text means}
+     *
+     * @param <T> what the body gives
+     * @param what what people call it, for errors
+     * @param like an example
+     * @param parser throws where a text means nothing
+     */
     public <T> T parsed(String what, String like, Function<String, T> parser) {
         try {
             return parser.apply(text(what));
@@ -259,6 +307,11 @@ public record LocatedJson(String where, Object value) {
         }
     }
 
+    /**
+     * {@return a duration, as ISO 8601 has it}
+     *
+     * @param what what people call it, for errors
+     */
     public Duration duration(String what) {
         return parsed(what, "PT2.5S", Duration::parse);
     }
@@ -267,6 +320,11 @@ public record LocatedJson(String where, Object value) {
         return value instanceof String text ? "'" + text + "'" : String.valueOf(value);
     }
 
+    /**
+     * {@return an error with its place}
+     *
+     * @param what what people call it, for errors
+     */
     public BadValueException bad(String what) {
         return new BadValueException(where + ": " + what);
     }

@@ -19,10 +19,15 @@ import java.util.regex.Pattern;
 public record Media(Kind kind, int width, int height, long amount) {
     /** What a file may be. */
     public enum Kind {
+        /** A picture. */
         PICTURE,
+        /** A PDF. */
         PDF,
+        /** Sound. */
         SOUND,
+        /** A film. */
         FILM,
+        /** Text. */
         TEXT,
         /** Any other document, such as of an office. */
         DOCUMENT
@@ -53,20 +58,29 @@ public record Media(Kind kind, int width, int height, long amount) {
 
     private static final Pattern PAGE = Pattern.compile("/Type\\s*/Page\\b(?!s)");
 
-    /** A picture, document or the like that is not in the request: nothing but its kind is known. */
+    /**
+     * {@return a picture, document or the like that is not in the request: nothing but its kind is known}
+     *
+     * @param kind what it is said to be
+     */
     public static Media elsewhere(Kind kind) {
         return new Media(kind, 0, 0, kind == Kind.PDF ? 1 : 0);
     }
 
-    /** Whether this is base64 or a URL, and not a text that is given as it is. */
+    /**
+     * {@return whether this is base64 or a URL, and not a text that is given as it is}
+     *
+     * @param data of a file, as text
+     */
     public static boolean isEncoded(CharSequence data) {
         Base64Text text = Base64Text.of(data);
         return text.isUrl() || text.isEncoded();
     }
 
     /**
-     * A file that is given as base64, with or without {@code data:…,} before it, or by its URL.
+     * {@return a file that is given as base64, with or without {@code data:…,} before it, or by its URL}
      *
+     * @param data of a file, as text
      * @param otherwise what it is if its first bytes do not tell
      */
     public static Media of(CharSequence data, Kind otherwise) {

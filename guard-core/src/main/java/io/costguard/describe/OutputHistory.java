@@ -41,14 +41,27 @@ public final class OutputHistory {
 
     /** Where a fleet keeps what it learned. May throw what it likes: then nothing is kept. */
     public interface Shelf {
-        /** What was kept last; empty if nothing was. */
+        /**
+         * {@return what was kept last; empty if nothing was}
+         *
+         * @param kind of which kind
+         */
         Optional<String> read(Kind kind);
 
+        /**
+         * Keeps it there.
+         *
+         * @param kind of which kind
+         * @param kept as text
+         */
         void write(Kind kind, String kept);
     }
 
     /**
+     *
+     *
      * @param percent of answers for which what it tells is to be enough
+     * @param shelf where it is kept, for the whole fleet
      * @param aside where the shelf is read and written
      */
     public OutputHistory(int percent, Shelf shelf, Executor aside) {
@@ -57,7 +70,11 @@ public final class OutputHistory {
         this.aside = aside;
     }
 
-    /** One that learns nothing. */
+    /**
+     * One that learns nothing.
+     *
+     * @return that one
+     */
     public static OutputHistory none() {
         Shelf empty = new Shelf() {
             @Override
@@ -71,12 +88,21 @@ public final class OutputHistory {
         return new OutputHistory(0, empty, Runnable::run);
     }
 
-    /** How many tokens are enough for the next answer, as often as was asked for; empty while there are too few to tell. */
+    /**
+     * {@return how many tokens are enough for the next answer, as often as was asked for; empty while there are too few to tell}
+     *
+     * @param kind of which kind
+     */
     public OptionalLong enough(Kind kind) {
         return percent == 0 ? OptionalLong.empty() : recent(kind).enoughFor(percent);
     }
 
-    /** An answer had so many. */
+    /**
+     * An answer had so many.
+     *
+     * @param kind of which kind
+     * @param tokens how many it had
+     */
     public void had(Kind kind, long tokens) {
         if (percent == 0) {
             return;

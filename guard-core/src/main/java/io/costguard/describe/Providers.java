@@ -52,16 +52,17 @@ public final class Providers {
         this.hosts = hosts;
     }
 
-    /** Those that come with this library. */
+    /** {@return those that come with this library} */
     public static Providers bundled() {
         return BUNDLED;
     }
 
     /**
-     * These, and {@code host} of {@code provider}, which wins.
+     * {@return these, and {@code host} of {@code provider}, which wins}
      *
      * @param host as in a URL, with its port unless that is the scheme's own; a {@code *} stands for anything, at the beginning or at
      *     the end: {@code llm.example.com:8000}, {@code *.example.com}
+     * @param provider the provider's name
      */
     public Providers with(String host, String provider) {
         String pattern = host.strip().toLowerCase(Locale.ROOT);
@@ -84,7 +85,7 @@ public final class Providers {
         return new Providers(List.copyOf(more));
     }
 
-    /** All that a call may be to, in the order of the alphabet. */
+    /** {@return all that a call may be to, in the order of the alphabet} */
     public Set<String> names() {
         Set<String> names = new TreeSet<>(Set.of(LLAMA_CPP));
         hosts.forEach(host -> names.add(host.getValue()));

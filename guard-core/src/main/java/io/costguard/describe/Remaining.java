@@ -26,11 +26,15 @@ public record Remaining(Unit unit, long amount) {
     private static final int LONGEST_TEXT = 64;
 
     /**
-     * What these headers say of a unit. What makes no sense says nothing, nor does a limit that is full again by now.
+     * {@return what these headers say of a unit} What makes no sense says nothing, nor does a limit that is full again by now.
      *
+     * @param unit what is counted
      * @param remaining the name of the header that says how much is left
      * @param reset the name of that which says when all of it is there again, if the provider sends it: after a span, or at a date of
      *     RFC 3339
+     * @param headers by their names, in any case
+     * @param sent when the call was sent
+     * @param now when it was answered
      */
     public static Optional<Remaining> of(
             Unit unit,
@@ -53,7 +57,12 @@ public record Remaining(Unit unit, long amount) {
                 .map(amount -> new Remaining(unit, amount));
     }
 
-    /** With that much more left. */
+    /**
+     * With that much more left.
+     *
+     * @param more how many
+     * @return what is left then
+     */
     public Remaining plus(long more) {
         return new Remaining(unit, Math.min(Cost.MAX_AMOUNT, amount + more));
     }

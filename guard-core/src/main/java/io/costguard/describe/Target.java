@@ -17,7 +17,12 @@ import java.util.Objects;
  */
 public record Target(String method, String host, String path, String query, String provider) {
 
-    /** A request to a host that is looked up among those that come with this library. */
+    /**
+     * {@return a request to a host that is looked up among those that come with this library}
+     *
+     * @param method of HTTP
+     * @param url where Redis is
+     */
     public static Target of(String method, URI url) {
         return of(
                 method,
@@ -30,11 +35,15 @@ public record Target(String method, String host, String path, String query, Stri
     }
 
     /**
-     * A request to a host that is looked up among {@code providers}.
+     * {@return a request to a host that is looked up among {@code providers}}
      *
+     * @param method of HTTP
+     * @param scheme {@code http} or {@code https}
+     * @param host of the server
      * @param port -1 for the scheme's own
      * @param path decoded
      * @param query as it stands in the URL; empty if there is none
+     * @param providers whose a host is
      */
     public static Target of(
             String method, String scheme, String host, int port, String path, String query, Providers providers) {
@@ -44,7 +53,11 @@ public record Target(String method, String host, String path, String query, Stri
         return new Target(method, full, path, query, providers.of(full));
     }
 
-    /** The first value of a parameter of the query, decoded if it can be; empty if there is none. */
+    /**
+     * {@return the first value of a parameter of the query, decoded if it can be; empty if there is none}
+     *
+     * @param name of a parameter
+     */
     public String parameter(String name) {
         for (String pair : query.split("&", -1)) {
             if (pair.startsWith(name) && pair.startsWith("=", name.length())) {
@@ -59,7 +72,7 @@ public record Target(String method, String host, String path, String query, Stri
         return "";
     }
 
-    /** The host without its port. */
+    /** {@return the host without its port} */
     public String hostName() {
         int colon = host.lastIndexOf(':');
         return colon > host.lastIndexOf(']') ? host.substring(0, colon) : host;

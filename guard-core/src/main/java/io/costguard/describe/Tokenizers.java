@@ -48,10 +48,19 @@ public final class Tokenizers {
     /** Counts the tokens of a text. */
     @FunctionalInterface
     public interface Counter {
+        /**
+         * {@return how many tokens it has}
+         *
+         * @param text what is counted
+         */
         long count(String text);
     }
 
-    /** The best counter for this model that there is right now. */
+    /**
+     * {@return the best counter for this model that there is right now}
+     *
+     * @param model the model's name
+     */
     public static Counter of(String model) {
         CompletableFuture<Counter> tokenizer =
                 encoding(model).map(Tokenizers::loading).orElseGet(CompletableFuture::new);
@@ -63,7 +72,12 @@ public final class Tokenizers {
                 : Tokenizers::heuristic;
     }
 
-    /** Done when the tokenizer of this model, if it has one, is loaded. */
+    /**
+     * Done when the tokenizer of this model, if it has one, is loaded.
+     *
+     * @param model the model's name
+     * @return done then
+     */
     public static CompletableFuture<Void> loaded(String model) {
         return encoding(model)
                 .map(type -> loading(type).thenAccept(tokenizer -> {}))

@@ -30,14 +30,24 @@ public record Usage(
         long audioOutput,
         long imageOutput,
         OptionalLong nanoUsd) {
+    /** Nothing was used. */
     public static final Usage NONE = new Usage(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, OptionalLong.empty());
 
-    /** So many tokens of the prompt and of the answer, of no special kind. */
+    /**
+     * {@return so many tokens of the prompt and of the answer, of no special kind}
+     *
+     * @param input of the prompt
+     * @param output of the answer
+     */
     public static Usage of(long input, long output) {
         return new Usage(input, 0, 0, 0, 0, 0, output, 0, 0, 0, OptionalLong.empty());
     }
 
-    /** Its tokens, those parts that it tells apart. */
+    /**
+     * {@return its tokens, those parts that it tells apart}
+     *
+     * @param cost how much
+     */
     public static Usage of(Cost cost) {
         return of(cost.input() - cost.cacheRead() - cost.cacheWrite(), cost.output() - cost.reasoning())
                 .withCacheRead(cost.cacheRead())
@@ -45,46 +55,101 @@ public record Usage(
                 .withReasoning(cost.reasoning());
     }
 
+    /**
+     * {@return this with so many plain tokens of the prompt}
+     *
+     * @param tokens how many
+     */
     public Usage withInput(long tokens) {
         return with(Part.INPUT, tokens);
     }
 
+    /**
+     * {@return this with so many tokens that a prompt cache served}
+     *
+     * @param tokens how many
+     */
     public Usage withCacheRead(long tokens) {
         return with(Part.CACHE_READ, tokens);
     }
 
+    /**
+     * {@return this with so many tokens that were written to a prompt cache}
+     *
+     * @param tokens how many
+     */
     public Usage withCacheWrite(long tokens) {
         return with(Part.CACHE_WRITE, tokens);
     }
 
+    /**
+     * {@return this with so many tokens that were written to be kept longer}
+     *
+     * @param tokens how many
+     */
     public Usage withCacheWriteLong(long tokens) {
         return with(Part.CACHE_WRITE_LONG, tokens);
     }
 
+    /**
+     * {@return this with so many tokens of sound in the prompt}
+     *
+     * @param tokens how many
+     */
     public Usage withAudioInput(long tokens) {
         return with(Part.AUDIO_INPUT, tokens);
     }
 
+    /**
+     * {@return this with so many tokens of pictures in the prompt}
+     *
+     * @param tokens how many
+     */
     public Usage withImageInput(long tokens) {
         return with(Part.IMAGE_INPUT, tokens);
     }
 
+    /**
+     * {@return this with so many plain tokens of the answer}
+     *
+     * @param tokens how many
+     */
     public Usage withOutput(long tokens) {
         return with(Part.OUTPUT, tokens);
     }
 
+    /**
+     * {@return this with so many tokens of reasoning}
+     *
+     * @param tokens how many
+     */
     public Usage withReasoning(long tokens) {
         return with(Part.REASONING, tokens);
     }
 
+    /**
+     * {@return this with so many tokens of sound in the answer}
+     *
+     * @param tokens how many
+     */
     public Usage withAudioOutput(long tokens) {
         return with(Part.AUDIO_OUTPUT, tokens);
     }
 
+    /**
+     * {@return this with so many tokens of pictures in the answer}
+     *
+     * @param tokens how many
+     */
     public Usage withImageOutput(long tokens) {
         return with(Part.IMAGE_OUTPUT, tokens);
     }
 
+    /**
+     * {@return this with what its provider says that it cost, in billionths of a dollar}
+     *
+     * @param reported what it said that it cost
+     */
     public Usage withNanoUsd(OptionalLong reported) {
         return of(parts(), reported);
     }
@@ -129,17 +194,22 @@ public record Usage(
         IMAGE_OUTPUT
     }
 
-    /** All of the prompt. */
+    /** {@return all of the prompt} */
     public long allInput() {
         return input + cacheRead + cacheWrite + cacheWriteLong + audioInput + imageInput;
     }
 
-    /** All of the answer. */
+    /** {@return all of the answer} */
     public long allOutput() {
         return output + reasoning + audioOutput + imageOutput;
     }
 
-    /** As a cost, without dollars: every token counts once, and it is told what of them a limit may weigh. */
+    /**
+     * As a cost, without dollars: every token counts once, and it is told what of them a limit may weigh.
+     *
+     * @param requests how many
+     * @return that cost
+     */
     public Cost cost(long requests) {
         long most = Cost.MAX_AMOUNT / 2;
         long allInput = Math.min(most, allInput());

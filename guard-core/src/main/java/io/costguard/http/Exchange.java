@@ -53,7 +53,11 @@ public final class Exchange {
         endsAtTheLatestWith(this);
     }
 
-    /** What the caller reads the answer from: if that is forgotten before the end, the answer is cut there. */
+    /**
+     * What the caller reads the answer from: if that is forgotten before the end, the answer is cut there.
+     *
+     * @param body what the user reads
+     */
     public void endsAtTheLatestWith(Object body) {
         Course watched = course;
         watched.watch(CLEANER.register(body, watched::forgotten));
@@ -72,13 +76,18 @@ public final class Exchange {
     /**
      * The answer begins.
      *
+     * @param status of HTTP
      * @param headers the response's, by name, whatever its case
      */
     public void answered(int status, Function<String, Optional<String>> headers) {
         course.answered(status, headers);
     }
 
-    /** The next bytes of the answer's body, as they came over the wire; the buffer is left as it is. */
+    /**
+     * The next bytes of the answer's body, as they came over the wire; the buffer is left as it is.
+     *
+     * @param body what the user reads
+     */
     public void bytes(ByteBuffer body) {
         course.bytes(body);
     }

@@ -87,12 +87,16 @@ public final class HttpCall {
         this.around = around;
     }
 
-    /** What is said of this call alone, in no header: counts before all that is said otherwise. */
+    /**
+     * What is said of this call alone, in no header: counts before all that is said otherwise.
+     *
+     * @param said attributes, and maybe an answer to a spent budget
+     */
     public void own(CallAttributes said) {
         own = said;
     }
 
-    /** Whether the body is of use: if not, it need not be read. */
+    /** {@return whether the body is of use: if not, it need not be read} */
     public boolean readsBody() {
         return dialect.isPresent();
     }
@@ -100,6 +104,7 @@ public final class HttpCall {
     /**
      * Reads the body of the request.
      *
+     * @param bytes the body
      * @return what is to be sent: {@code bytes} itself, unless the guard asks the provider for something more
      */
     public byte[] body(byte[] bytes) {
@@ -120,7 +125,11 @@ public final class HttpCall {
         }
     }
 
-    /** The body cannot be read, or is longer than {@link #MOST_READ}: it is at least so long. */
+    /**
+     * The body cannot be read, or is longer than {@link #MOST_READ}: it is at least so long.
+     *
+     * @param bytes the body
+     */
     public void unreadBody(long bytes) {
         facts = dialect.map(its -> Estimator.unread(its, bytes)).orElseGet(() -> Estimator.unread(bytes));
     }
@@ -128,8 +137,10 @@ public final class HttpCall {
     /**
      * Asks whether the call may go, and waits for its turn if it may.
      *
+     * @param denials how they are shown
      * @param atMost how long it waits at most, whatever else is said
      * @param givenUp looked at from time to time while it waits
+     * @return how it may go, or what answers in its place
      * @throws CancellationException if it was given up
      * @throws InterruptedException if the thread was interrupted while it waited
      * @throws IOException if it may not, and {@code denials} are thrown
@@ -174,7 +185,13 @@ public final class HttpCall {
         return limiter.admitAsync(call, atMost);
     }
 
-    /** {@link #admit} without holding a thread; fails with what that throws. Cancelled, it gives back what it is granted. */
+    /**
+     * {@link #admit} without holding a thread; fails with what that throws. Cancelled, it gives back what it is granted.
+     *
+     * @param denials how they are shown
+     * @param atMost how long it may take
+     * @return how it may go, or what answers in its place
+     */
     public CompletableFuture<Admittance> admitAsync(Denials denials, Duration atMost) {
         CompletableFuture<Admittance> result = new CompletableFuture<>();
         CompletableFuture<Admission> admission = admissionAsync(atMost);

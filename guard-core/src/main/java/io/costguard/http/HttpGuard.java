@@ -59,7 +59,16 @@ public final class HttpGuard {
     /**
      * One that asks {@code limiter}.
      *
+     * @param limiter decides
+     * @param prices what tokens cost
+     * @param outputs how much output is reserved
+     * @param dialects which wire formats are known
+     * @param providers whose a host is
+     * @param denials how they are shown
+     * @param unknownCalls what becomes of calls that no dialect knows
+     * @param streamUsage whether usage of streams is asked for
      * @param attributesByHeader the attributes that requests say in headers, by the header's name in lower case
+     * @return the guard
      */
     public static HttpGuard of(
             Limiter limiter,
@@ -83,7 +92,12 @@ public final class HttpGuard {
                 new HeaderAttributes(attributesByHeader));
     }
 
-    /** One that lets everything pass, but for the headers that are for a guard alone. */
+    /**
+     * One that lets everything pass, but for the headers that are for a guard alone.
+     *
+     * @param attributesByHeader what is taken out
+     * @return the guard
+     */
     public static HttpGuard off(Map<String, String> attributesByHeader) {
         return new HttpGuard(
                 null,
@@ -97,19 +111,22 @@ public final class HttpGuard {
                 new HeaderAttributes(attributesByHeader));
     }
 
-    /** How denials are shown, unless the adapter was told otherwise. */
+    /** {@return how denials are shown, unless the adapter was told otherwise} */
     public Denials denials() {
         return denials;
     }
 
-    /** The headers that an adapter takes out of every request before it is sent, guarded or not: their names, in lower case. */
+    /** {@return the headers that an adapter takes out of every request before it is sent, guarded or not: their names, in lower case} */
     public Set<String> ownHeaders() {
         return headerAttributes.names();
     }
 
     /**
-     * A call that is about to be sent; empty if it is to be sent without the guard's doing, but for {@link #ownHeaders()}.
+     * {@return a call that is about to be sent; empty if it is to be sent without the guard's doing, but for {@link #ownHeaders()}}
      *
+     * @param method of HTTP
+     * @param scheme {@code http} or {@code https}
+     * @param host of the server
      * @param port -1 for the scheme's own
      * @param path of the URL, decoded
      * @param query of the URL, as it stands there; empty if it has none

@@ -91,15 +91,21 @@ public final class LocalAnswer {
         return new LocalAnswer(402, "denied", message, dialect);
     }
 
+    /** {@return the status} */
     public int status() {
         return status;
     }
 
-    /** Names are in lower case; values are printable ASCII. */
+    /**
+     * Names are in lower case; values are printable ASCII.
+     *
+     * @return the headers
+     */
     public Map<String, String> headers() {
         return Map.copyOf(headers);
     }
 
+    /** {@return the body} */
     public byte[] body() {
         return Arrays.copyOf(body, body.length);
     }

@@ -63,12 +63,25 @@ public final class GuardedHttpClient extends HttpClient {
         this.denials = denials;
     }
 
-    /** A client that guards the calls of {@code client}; {@code client} itself, if this guard guards it already. */
+    /**
+     * A client that guards the calls of {@code client}; {@code client} itself, if this guard guards it already.
+     *
+     * @param client any of Jedis
+     * @param guard whom it asks
+     * @return the client that asks first
+     */
     public static HttpClient wrap(HttpClient client, CostGuard guard) {
         return wrap(client, guard, guard.http().denials());
     }
 
-    /** {@link #wrap(HttpClient, CostGuard)} with its own way to show denials. */
+    /**
+     * {@link #wrap(HttpClient, CostGuard)} with its own way to show denials.
+     *
+     * @param client any of Jedis
+     * @param guard whom it asks
+     * @param denials how they are shown
+     * @return the client that asks first
+     */
     public static HttpClient wrap(HttpClient client, CostGuard guard, Denials denials) {
         if (client instanceof GuardedHttpClient guarded && guarded.guard == guard) {
             return client;
@@ -76,12 +89,23 @@ public final class GuardedHttpClient extends HttpClient {
         return new GuardedHttpClient(client, guard, denials);
     }
 
-    /** A builder of clients whose calls are guarded. */
+    /**
+     * A builder of clients whose calls are guarded.
+     *
+     * @param guard whom it asks
+     * @return a builder of a client that asks first
+     */
     public static HttpClient.Builder newBuilder(CostGuard guard) {
         return newBuilder(guard, guard.http().denials());
     }
 
-    /** {@link #newBuilder(CostGuard)} with its own way to show denials. */
+    /**
+     * {@link #newBuilder(CostGuard)} with its own way to show denials.
+     *
+     * @param guard whom it asks
+     * @param denials how they are shown
+     * @return a builder of a client that asks first
+     */
     public static HttpClient.Builder newBuilder(CostGuard guard, Denials denials) {
         return new GuardedBuilder(HttpClient.newBuilder(), guard, denials);
     }
@@ -351,22 +375,37 @@ public final class GuardedHttpClient extends HttpClient {
 
     // Java 21 and newer; not overrides on 17.
 
+    /** As {@code HttpClient} has it from Java 21 on. */
     public void shutdown() {
         Newer.SHUTDOWN.call(client);
     }
 
+    /**
+     * As {@code HttpClient} has it from Java 21 on.
+     *
+     * @param duration for how long
+     * @return whether it ended in time
+     * @throws InterruptedException if this thread is interrupted while it waits
+     */
     public boolean awaitTermination(Duration duration) throws InterruptedException {
         return Boolean.TRUE.equals(Newer.AWAIT_TERMINATION.callInterruptibly(client, duration));
     }
 
+    /**
+     * As {@code HttpClient} has it from Java 21 on.
+     *
+     * @return whether it has ended
+     */
     public boolean isTerminated() {
         return Boolean.TRUE.equals(Newer.IS_TERMINATED.call(client));
     }
 
+    /** As {@code HttpClient} has it from Java 21 on. */
     public void shutdownNow() {
         Newer.SHUTDOWN_NOW.call(client);
     }
 
+    /** As {@code HttpClient} has it from Java 21 on. */
     public void close() {
         Newer.CLOSE.call(client);
     }

@@ -41,11 +41,21 @@ public final class CostGuardInterceptor implements Interceptor {
     private final CostGuard guard;
     private final Denials denials;
 
+    /**
+     * Shows denials as the guard does.
+     *
+     * @param guard whom it asks
+     */
     public CostGuardInterceptor(CostGuard guard) {
         this(guard, guard.http().denials());
     }
 
-    /** With its own way to show denials. */
+    /**
+     * With its own way to show denials.
+     *
+     * @param guard whom it asks
+     * @param denials how they are shown
+     */
     public CostGuardInterceptor(CostGuard guard, Denials denials) {
         this.guard = guard;
         this.denials = denials;

@@ -19,7 +19,7 @@ import okhttp3.Request;
  * <pre>{@code
  * Call.Factory calls = new GuardedCallFactory(client, guard);
  * calls.newCall(request).enqueue(callback);
- * new Retrofit.Builder().callFactory(calls)
+ * Retrofit retrofit = new Retrofit.Builder().baseUrl(url).callFactory(calls).build();
  * }</pre>
  *
  * <p>Safe for use by many threads, and so are its calls, as far as those of OkHttp are. The client's interceptors, connections,
@@ -49,11 +49,23 @@ public final class GuardedCallFactory implements Call.Factory {
     private final Denials denials;
     private final Set<WaitingCall> unsent = ConcurrentHashMap.newKeySet();
 
+    /**
+     * Shows denials as the guard does.
+     *
+     * @param client any of Jedis
+     * @param guard whom it asks
+     */
     public GuardedCallFactory(OkHttpClient client, CostGuard guard) {
         this(client, guard, guard.http().denials());
     }
 
-    /** With its own way to show denials. */
+    /**
+     * With its own way to show denials.
+     *
+     * @param client any of Jedis
+     * @param guard whom it asks
+     * @param denials how they are shown
+     */
     public GuardedCallFactory(OkHttpClient client, CostGuard guard, Denials denials) {
         OkHttpClient.Builder sending = client.newBuilder();
         sending.interceptors().add(0, new CostGuardInterceptor(guard, denials));

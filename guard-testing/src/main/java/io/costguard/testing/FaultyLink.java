@@ -34,7 +34,7 @@ import java.util.stream.Collectors;
  * <pre>{@code
  * try (FaultyLink link = FaultyLink.to(redis)) {
  *     link.replies().holdNext("EVALSHA");
- *     Future<?> call = ...;                 // through link.url()
+ *     Future<Permit> asked = executor.submit(() -> guard.acquire(call));   // of a guard at link.url()
  *     link.replies().awaitWithheld(1);      // the script has run
  *     ...                                   // the caller gives up
  *     link.replies().pass();                // the reply arrives after all
@@ -63,12 +63,21 @@ public final class FaultyLink implements AutoCloseable {
     private Thread acceptor;
     private boolean closed;
 
-    /** A link to this Redis, or to another one that comes back at the same place. */
+    /**
+     * {@return a link to this Redis, or to another one that comes back at the same place}
+     *
+     * @param redis where it leads
+     */
     public static FaultyLink to(RedisForTests redis) {
         return to(URI.create(redis.url()), AWAIT_AT_MOST);
     }
 
-    /** A link to a server that speaks Redis's protocol, such as a node of a cluster. */
+    /**
+     * {@return a link to a server that speaks Redis's protocol, such as a node of a cluster}
+     *
+     * @param host of the server
+     * @param port of the server
+     */
     public static FaultyLink to(String host, int port) {
         return to(URI.create("redis://" + host + ":" + port), AWAIT_AT_MOST);
     }
@@ -89,25 +98,27 @@ public final class FaultyLink implements AutoCloseable {
         this.acceptor = startAccepting(listener);
     }
 
-    /** The URL of the Redis, user, password and database included, with the link in its place. */
+    /** {@return the URL of the Redis, user, password and database included, with the link in its place} */
     public String url() {
         return uri.toString();
     }
 
+    /** {@return where it listens} */
     public String host() {
         return uri.getHost();
     }
 
+    /** {@return where it listens} */
     public int port() {
         return uri.getPort();
     }
 
-    /** What clients send to the server. */
+    /** {@return what clients send to the server} */
     public Direction requests() {
         return requests;
     }
 
-    /** What the server sends to clients. */
+    /** {@return what the server sends to clients} */
     public Direction replies() {
         return replies;
     }
@@ -263,13 +274,21 @@ public final class FaultyLink implements AutoCloseable {
             while (!held.isEmpty()) deliver(held.remove());
         }
 
-        /** Loses these from now on, and all that is held. */
+        /**
+         * Loses these from now on, and all that is held.
+         *
+         * @param commands such as {@code EVALSHA}; all, if none is named
+         */
         public synchronized void drop(String... commands) {
             loseHeld();
             treat(Treatment.DROP, Integer.MAX_VALUE, commands);
         }
 
-        /** Loses the next of these, and all that is held; then everything passes. */
+        /**
+         * Loses the next of these, and all that is held; then everything passes.
+         *
+         * @param commands such as {@code EVALSHA}; all, if none is named
+         */
         public synchronized void dropNext(String... commands) {
             loseHeld();
             treat(Treatment.DROP, 1, commands);
@@ -278,28 +297,43 @@ public final class FaultyLink implements AutoCloseable {
         /**
          * Holds these from now on, until {@link #pass()}. What follows on the same connection is held too, its end
          * included: a late request reaches the server although its client is gone.
+         *
+         * @param commands such as {@code EVALSHA}; all, if none is named
          */
         public synchronized void hold(String... commands) {
             treat(Treatment.HOLD, Integer.MAX_VALUE, commands);
         }
 
-        /** Holds the next of these, and what follows on its connection. Other connections pass. */
+        /**
+         * Holds the next of these, and what follows on its connection. Other connections pass.
+         *
+         * @param commands such as {@code EVALSHA}; all, if none is named
+         */
         public synchronized void holdNext(String... commands) {
             treat(Treatment.HOLD, 1, commands);
         }
 
-        /** Lets so many of these pass, and loses those that follow: each with its connection, which is reset, so that its client sees it at once. */
+        /**
+         * Lets so many of these pass, and loses those that follow: each with its connection, which is reset, so that its client sees it at once.
+         *
+         * @param passing how many get through before
+         * @param commands such as {@code EVALSHA}; all, if none is named
+         */
         public synchronized void resetAfter(int passing, String... commands) {
             treat(Treatment.RESET, Integer.MAX_VALUE, commands);
             spared = passing;
         }
 
-        /** How many were lost or held since that was last asked for. */
+        /** {@return how many were lost or held since that was last asked for} */
         public synchronized int withheld() {
             return withheld;
         }
 
-        /** How many of these were delivered since the link began. */
+        /**
+         * {@return how many of these were delivered since the link began}
+         *
+         * @param commands such as {@code EVALSHA}; all, if none is named
+         */
         public synchronized int passed(String... commands) {
             Set<String> wanted = upperCase(commands);
             return passed.entrySet().stream()
@@ -308,12 +342,23 @@ public final class FaultyLink implements AutoCloseable {
                     .sum();
         }
 
-        /** Returns when that many of these were delivered since the link began. */
+        /**
+         * Returns when that many of these were delivered since the link began.
+         *
+         * @param count how many
+         * @param commands such as {@code EVALSHA}; all, if none is named
+         * @throws InterruptedException if this thread is interrupted while it waits
+         */
         public synchronized void awaitPassed(int count, String... commands) throws InterruptedException {
             await(() -> passed(commands) >= count, count + " passed " + String.join(", ", commands));
         }
 
-        /** Returns when that many were dropped or held since dropping or holding was last asked for. */
+        /**
+         * Returns when that many were dropped or held since dropping or holding was last asked for.
+         *
+         * @param count how many
+         * @throws InterruptedException if this thread is interrupted while it waits
+         */
         public synchronized void awaitWithheld(int count) throws InterruptedException {
             await(() -> withheld >= count, count + " withheld");
         }

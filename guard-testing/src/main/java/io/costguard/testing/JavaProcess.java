@@ -17,9 +17,11 @@ public final class JavaProcess {
     private JavaProcess() {}
 
     /**
-     * One that runs {@code main} once it is started.
+     * {@return one that runs {@code main} once it is started}
      *
+     * @param main a class with a main method
      * @param options of the JVM, such as {@code -Xmx64m}
+     * @param arguments of the program
      */
     public static ProcessBuilder of(Class<?> main, List<String> options, String... arguments) {
         List<String> command = new ArrayList<>();
@@ -33,8 +35,13 @@ public final class JavaProcess {
     /**
      * Runs {@code main} to its end, and gives what it printed.
      *
+     * @param main a class with a main method
+     * @param options of the JVM
+     * @param arguments of the program
+     * @return what it printed
      * @throws AssertionError with what it printed, if it ends with another status than 0, or not within five minutes
      * @throws IOException if it could not be started
+     * @throws InterruptedException if this thread is interrupted while it waits
      */
     public static String run(Class<?> main, List<String> options, String... arguments)
             throws IOException, InterruptedException {

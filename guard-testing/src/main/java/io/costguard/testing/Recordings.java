@@ -20,7 +20,7 @@ import java.util.OptionalLong;
 public final class Recordings {
     private Recordings() {}
 
-    /** All that are here. */
+    /** {@return all that are here} */
     public static List<Exchange> all() {
         List<List<String>> rows = csv(new String(resource("MANIFEST.csv"), StandardCharsets.UTF_8));
         List<String> names = rows.get(0);
@@ -38,7 +38,11 @@ public final class Recordings {
         return List.copyOf(exchanges);
     }
 
-    /** The one in this folder. */
+    /**
+     * {@return the one in this folder}
+     *
+     * @param folder where the recording is
+     */
     public static Exchange of(String folder) {
         return all().stream()
                 .filter(exchange -> exchange.folder().equals(folder))
@@ -48,23 +52,31 @@ public final class Recordings {
 
     /** One request and its response, with the row of the manifest that tells of it. */
     public record Exchange(Map<String, String> manifest) {
+        /** {@return where it is} */
         public String folder() {
             return value("folder");
         }
 
+        /** {@return whose it is} */
         public String provider() {
             return value("provider");
         }
 
+        /** {@return what was asked} */
         public URI url() {
             return URI.create(value("url"));
         }
 
+        /** {@return the status} */
         public int status() {
             return Integer.parseInt(value("status"));
         }
 
-        /** As recorded; where it was not, what the recording's form says. */
+        /**
+         * As recorded; where it was not, what the recording's form says.
+         *
+         * @return that type
+         */
         public String contentType() {
             String recorded = value("content_type");
             if (!recorded.isEmpty()) {
@@ -79,16 +91,17 @@ public final class Recordings {
             };
         }
 
+        /** {@return whether it came in events} */
         public boolean isStream() {
             return value("streaming").equals("true");
         }
 
-        /** The model as requested. */
+        /** {@return the model as requested} */
         public String model() {
             return value("model");
         }
 
-        /** All tokens of the prompt, those of a prompt cache included; empty where none were reported. */
+        /** {@return all tokens of the prompt, those of a prompt cache included; empty where none were reported} */
         public OptionalLong reportedInput() {
             OptionalLong input = number("expected_input_tokens");
             if (input.isEmpty() || !value("input_includes_cache").equals("false")) {
@@ -99,12 +112,12 @@ public final class Recordings {
                     + number("cache_write_tokens").orElse(0));
         }
 
-        /** Whether the provider reported what was used. */
+        /** {@return whether the provider reported what was used} */
         public boolean isUsageReported() {
             return value("usage_present").equals("true");
         }
 
-        /** All tokens of the answer, reasoning included; empty where none were reported. */
+        /** {@return all tokens of the answer, reasoning included; empty where none were reported} */
         public OptionalLong reportedOutput() {
             OptionalLong output = number("expected_output_tokens");
             if (output.isEmpty() || !value("output_includes_reasoning").equals("false")) {
@@ -114,22 +127,27 @@ public final class Recordings {
                     output.getAsLong() + number("reasoning_tokens").orElse(0));
         }
 
-        /** A figure of the manifest; empty where it has none. */
+        /**
+         * {@return a figure of the manifest; empty where it has none}
+         *
+         * @param column of the table of recordings
+         */
         public OptionalLong number(String column) {
             String text = value(column);
             return text.isEmpty() ? OptionalLong.empty() : OptionalLong.of(Long.parseLong(text));
         }
 
+        /** {@return the request's body} */
         public byte[] request() {
             return resource(folder() + "/request.json");
         }
 
-        /** The body of the response, decoded. */
+        /** {@return the body of the response, decoded} */
         public byte[] response() {
             return resource(folder() + "/" + value("response_file"));
         }
 
-        /** Those of its response's headers that were recorded, by name in lower case. */
+        /** {@return those of its response's headers that were recorded, by name in lower case} */
         public Map<String, String> headers() {
             if (Recordings.class.getResource("wire/" + folder() + "/headers.txt") == null) {
                 return Map.of();
@@ -195,7 +213,12 @@ public final class Recordings {
         return rows;
     }
 
-    /** A body cut into pieces of 1 to {@code longest} bytes, by turns. */
+    /**
+     * {@return a body cut into pieces of 1 to {@code longest} bytes, by turns}
+     *
+     * @param body what is cut
+     * @param longest bytes in a piece at most
+     */
     public static List<byte[]> pieces(byte[] body, int longest) {
         List<byte[]> pieces = new ArrayList<>();
         for (int from = 0, length = 1; from < body.length; from += length, length = length % longest + 1) {

@@ -28,7 +28,10 @@ public final class RedisCluster implements AutoCloseable {
     /**
      * Starts a cluster and returns when each node knows all others, all slots are served, and replicas have what their masters have.
      *
+     * @param masters how many
+     * @param replicasOfEach how many
      * @param serverArguments of each node's command line, such as {@code "--cluster-node-timeout", "1000"}; never {@code --port}
+     * @return the cluster, which is to be closed
      * @throws IllegalStateException if it is not ready within a minute
      */
     public static RedisCluster start(int masters, int replicasOfEach, String... serverArguments) {
@@ -52,12 +55,12 @@ public final class RedisCluster implements AutoCloseable {
         this.nodes = nodes;
     }
 
-    /** The nodes that began as masters, each with an equal range of slots in order; after them, round by round, a replica of each. */
+    /** {@return the nodes that began as masters, each with an equal range of slots in order; after them, round by round, a replica of each} */
     public List<RedisForTests> nodes() {
         return List.copyOf(nodes);
     }
 
-    /** A prefix for the keys of one test, another one at each call, so that tests which use one cluster never meet. */
+    /** {@return a prefix for the keys of one test, another one at each call, so that tests which use one cluster never meet} */
     public String keyPrefix() {
         return "test-" + UUID.randomUUID();
     }

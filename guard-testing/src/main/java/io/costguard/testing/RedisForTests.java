@@ -17,7 +17,8 @@ import org.slf4j.LoggerFactory;
  * CostGuard guard = CostGuard.builder()
  *         .redis(redis.url())
  *         .keyPrefix(redis.keyPrefix())   // tests never meet, and nothing has to be flushed
- *         ...
+ *         .budget(Budget.named("rate").limit(Limit.requests(1).perHour()))
+ *         .build();
  * }</pre>
  *
  * <p>It is the first of these that there is:
@@ -49,7 +50,7 @@ public final class RedisForTests implements AutoCloseable {
     private final String version;
 
     /**
-     * The Redis of all tests in this JVM: one server, started on first use and ended with the JVM. It cannot be
+     * {@return the Redis of all tests in this JVM: one server, started on first use and ended with the JVM} It cannot be
      * disturbed, and closing it does nothing.
      */
     public static synchronized RedisForTests shared() {
@@ -65,6 +66,7 @@ public final class RedisForTests implements AutoCloseable {
      * server at {@code GUARD_REDIS_URL}, and a container only for {@code GUARD_REDIS=docker}.
      *
      * @param serverArguments of the command line, such as {@code "--maxmemory", "100mb"}; never {@code --port}
+     * @return the server, which is to be closed
      */
     public static RedisForTests start(String... serverArguments) {
         return new RedisForTests(new RedisSource(Settings.ofThisJvm()).own(List.of(serverArguments)));
@@ -84,27 +86,37 @@ public final class RedisForTests implements AutoCloseable {
         log.info("Redis for tests: {}, version {}, at {}", server.origin(), version, address);
     }
 
-    /** As a client takes it, such as {@code redis://127.0.0.1:40123}; from {@code GUARD_REDIS_URL} as given there. */
+    /**
+     * As a client takes it, such as {@code redis://127.0.0.1:40123}; from {@code GUARD_REDIS_URL} as given there.
+     *
+     * @return the URL
+     */
     public String url() {
         return server.uri().toString();
     }
 
+    /** {@return where it listens} */
     public String host() {
         return server.uri().getHost();
     }
 
+    /** {@return where it listens} */
     public int port() {
         return Resp.port(server.uri());
     }
 
-    /** As the server has it, such as {@code 7.0.15}; {@code unknown} if it does not tell without a password. */
+    /**
+     * As the server has it, such as {@code 7.0.15}; {@code unknown} if it does not tell without a password.
+     *
+     * @return the version
+     */
     public String version() {
         return version;
     }
 
     /**
-     * A prefix for the keys of one test, another one at each call, so that tests which use one server never meet and
-     * never flush it.
+     * {@return a prefix for the keys of one test, another one at each call, so that tests which use one server never meet and
+     * never flush it}
      */
     public String keyPrefix() {
         return "test-" + UUID.randomUUID();
