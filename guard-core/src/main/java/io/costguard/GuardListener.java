@@ -211,9 +211,9 @@ public interface GuardListener {
         public enum Result {
             /** Redis ran it, and answered. */
             ANSWERED,
-            /** It certainly did not run: Redis refused it, was not reached, or was reached too late. */
+            /** It certainly did not run: Redis refused it, or it came too late. */
             NOT_RUN,
-            /** Nobody knows whether it ran. It is cancelled as soon as that can be done. */
+            /** Nobody knows whether it ran, as no answer came. It is cancelled as soon as that can be done. */
             UNKNOWN
         }
     }

@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.costguard.GuardListener.Batch;
 import io.costguard.testing.FaultyLink;
+import io.costguard.testing.RedisForTests;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -124,15 +125,16 @@ class GuardEventsIT {
     }
 
     @Test
-    void aBatchThatRedisIsNotReachedForIsToldAsNotRun() throws Exception {
-        CostGuard guard = guards.guard(
-                builder -> builder.redis("redis://127.0.0.1:1").decisionTimeout(SOON), budget(bucket(1_000)));
+    void aBatchThatRedisRefusesIsToldAsNotRun() throws Exception {
+        RedisForTests full = guards.opened(RedisForTests.start("--maxmemory", "1"));
+        CostGuard guard = guards.guard(builder -> builder.redis(full.url()), budget(bucket(1_000)));
 
         assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> guard.acquire(tokens(1)));
 
-        assertThat(guards.events.batches)
-                .isNotEmpty()
-                .allSatisfy(batch -> assertThat(batch.result()).isNotEqualTo(Batch.Result.ANSWERED));
+        assertThat(guards.events.batches).singleElement().satisfies(batch -> {
+            assertThat(batch.result()).isEqualTo(Batch.Result.NOT_RUN);
+            assertThat(batch.decisions()).isEqualTo(1);
+        });
         assertThat(guards.events.failedClosed).hasSize(1);
     }
 

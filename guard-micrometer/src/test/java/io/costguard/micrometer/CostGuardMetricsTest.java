@@ -1,9 +1,12 @@
 package io.costguard.micrometer;
 
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
 import io.costguard.Cost;
 import io.costguard.Denial;
 import io.costguard.GuardListener;
@@ -180,6 +183,20 @@ class CostGuardMetricsTest {
     @ValueSource(ints = {0, -1, 10_001})
     void aCapThatIsNoneIsRefused(int values) {
         assertThatIllegalArgumentException().isThrownBy(() -> metrics.maxValues(values));
+    }
+
+    @Test
+    void nothingIsUsedButThePublicApiAndMicrometer() {
+        classes()
+                .that()
+                .resideInAPackage("io.costguard.micrometer")
+                .should()
+                .onlyDependOnClassesThat()
+                .resideInAnyPackage(
+                        "java..", "org.jspecify..", "io.costguard", "io.costguard.micrometer", "io.micrometer.core..")
+                .check(new ClassFileImporter()
+                        .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+                        .importPackages("io.costguard.micrometer"));
     }
 
     private List<Tag> tags() {

@@ -1,9 +1,12 @@
 package io.costguard.opentelemetry;
 
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import com.sun.net.httpserver.HttpServer;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
 import io.costguard.Budget;
 import io.costguard.BudgetExceededException;
 import io.costguard.Cost;
@@ -23,6 +26,7 @@ import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.context.Scope;
 import io.opentelemetry.sdk.metrics.data.HistogramPointData;
 import io.opentelemetry.sdk.metrics.data.MetricData;
+import io.opentelemetry.sdk.metrics.data.MetricDataType;
 import io.opentelemetry.sdk.testing.junit5.OpenTelemetryExtension;
 import io.opentelemetry.sdk.trace.data.EventData;
 import io.opentelemetry.sdk.trace.data.SpanData;
@@ -34,9 +38,13 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
@@ -344,6 +352,80 @@ class CostGuardTelemetryIT {
                 .doesNotContain("acme")
                 .doesNotContain("sk-canary")
                 .doesNotContain(fingerprint.join());
+    }
+
+    // ---------------------------------------------------------------------------------------------------- the page
+
+    @Test
+    void thePageOfTheMetricsHasAllThatIsTold() throws Exception {
+        CostGuard guard = guard(builder -> builder.budget(
+                Budget.named("trial").dryRun().limit(Limit.requests(1).per(LONG))));
+        CostGuard closed = guard(CostGuardTelemetryIT::away);
+        CostGuard opened = guard(builder -> away(builder).whenRedisFails(WhenRedisFails.failOpen()));
+        SpanData span = inSpan(() -> {
+            Permit all = guard.acquire(tokens(1_000));
+            assertThat(guard.tryAcquire(tokens(1))).isEmpty();
+            CompletableFuture<Void> released = CompletableFuture.runAsync(() -> {
+                while (guard.stats().waitingCalls() == 0) {
+                    LockSupport.parkNanos(1_000_000);
+                }
+                all.settle(Cost.requests(1)
+                        .input(2)
+                        .cacheRead(1)
+                        .output(2)
+                        .reasoning(1)
+                        .usd("0.1"));
+            });
+            guard.acquire(tokens(500).whenExhausted(WhenExhausted.waitUpTo(LONG)))
+                    .close();
+            released.get();
+            opened.acquire(tokens(1)).close();
+            assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> closed.acquire(tokens(1)));
+        });
+        String page = Files.readString(Path.of("../docs/metrics.md"));
+
+        Set<String> told = new TreeSet<>();
+        for (EventData event : span.getEvents()) {
+            told.add(event.getName());
+            event.getAttributes().forEach((key, value) -> told.add(key.getKey()));
+        }
+        span.getAttributes().forEach((key, value) -> told.add(key.getKey()));
+        assertThat(told)
+                .hasSizeGreaterThan(15)
+                .allSatisfy(
+                        name -> assertThat(page).contains(name.replaceFirst("gen_ai\\.usage\\.(?!input_tokens)", "`")));
+        Set<String> metrics = new TreeSet<>();
+        for (MetricData metric : TELEMETRY.getMetrics()) {
+            Set<String> attributes = new TreeSet<>();
+            metric.getData()
+                    .getPoints()
+                    .forEach(point ->
+                            point.getAttributes().forEach((key, value) -> attributes.add("`" + key.getKey() + "`")));
+            String instrument = metric.getType() == MetricDataType.HISTOGRAM ? "histogram" : "counter";
+            metrics.add("| `" + metric.getName() + "` | " + instrument + " | `" + metric.getUnit() + "` | "
+                    + String.join(", ", attributes) + " |");
+        }
+        assertThat(page).contains(metrics);
+        assertThat(metrics).hasSize(4);
+    }
+
+    @Test
+    void nothingIsUsedButThePublicApiAndThatOfOpenTelemetry() {
+        classes()
+                .that()
+                .resideInAPackage("io.costguard.opentelemetry")
+                .should()
+                .onlyDependOnClassesThat()
+                .resideInAnyPackage(
+                        "java..",
+                        "org.jspecify..",
+                        "io.costguard",
+                        "io.costguard.opentelemetry",
+                        "io.opentelemetry.api..",
+                        "io.opentelemetry.context..")
+                .check(new ClassFileImporter()
+                        .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+                        .importPackages("io.costguard.opentelemetry"));
     }
 
     // ------------------------------------------------------------------------------------------------------- the parts
