@@ -100,6 +100,20 @@ public interface Ledger extends AutoCloseable {
     /** Lets nobody go at these subjects for so long, in the whole fleet; completes when that is in the ledger. */
     CompletableFuture<?> hold(List<Subject> subjects, Duration hold);
 
+    /** What of this process has not reached it yet, or never will. */
+    default Backlog backlog() {
+        return new Backlog(0, 0, 0);
+    }
+
+    /**
+     * What is on its way.
+     *
+     * @param waiting calls that wait for their turn
+     * @param unsettled settles and other changes of balances
+     * @param givenUp settles that never will be in the ledger, so far
+     */
+    record Backlog(long waiting, long unsettled, long givenUp) {}
+
     /** Returns when all that was settled so far is in the ledger. */
     void flush(long deadlineNanos) throws GuardUnavailableException;
 

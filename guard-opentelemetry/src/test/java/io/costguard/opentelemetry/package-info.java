@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.opentelemetry;
+
+import org.jspecify.annotations.NullMarked;
