@@ -149,7 +149,12 @@ public final class CallAttributes {
         }
     }
 
-    /** What makes calls. */
+    /**
+     * What makes calls.
+     *
+     * @param <T> what it gives
+     * @param <X> what it throws
+     */
     public interface Body<T extends @Nullable Object, X extends Exception> {
         /**
          * Makes them.

@@ -101,6 +101,7 @@ public interface GuardListener {
     /**
      * A call that may go.
      *
+     * @param call which one
      * @param estimate what is charged until it is settled
      * @param left what the limits that it falls under have left; empty where there are none
      * @param waited how long it waited for its turn
@@ -110,6 +111,7 @@ public interface GuardListener {
     /**
      * A call that waits.
      *
+     * @param call which one
      * @param expected what keeps it from going now; {@code retryAfter} is how long it waits at least, by what is known
      */
     record Waiting(GuardedCall call, Denial expected) {}
@@ -117,7 +119,11 @@ public interface GuardListener {
     /**
      * What one limit has left, in its own unit, dollars in nano-dollars.
      *
+     * @param budget the budget's name
      * @param limit the limit's name, like {@code tokens per minute}
+     * @param unit what it counts
+     * @param balance what it has left; below 0 while it is in debt
+     * @param capacity what it can hold
      */
     record Left(String budget, String limit, Unit unit, long balance, long capacity) {
         /** Like {@code $24.99 of 'usd per day'}. */
@@ -130,6 +136,8 @@ public interface GuardListener {
     /**
      * A call that may not go.
      *
+     * @param call which one
+     * @param denial why
      * @param by who denied it
      * @param waited how long it waited in vain; zero if it was denied at once
      */
@@ -169,7 +177,10 @@ public interface GuardListener {
     /**
      * The end of a reservation.
      *
+     * @param call which one
+     * @param estimate what was charged until now
      * @param actual what is charged from now on
+     * @param outcome how it ended
      */
     record Settlement(GuardedCall call, Cost estimate, Cost actual, Outcome outcome) {
         /**
@@ -198,6 +209,7 @@ public interface GuardListener {
     /**
      * No call like this one goes for a while, in the whole fleet: its provider answered 429 and said so, or somebody asked for it.
      *
+     * @param call a call that is held
      * @param hold for how long
      */
     record Hold(GuardedCall call, Duration hold) {}
@@ -207,7 +219,9 @@ public interface GuardListener {
      * Limit#correctedByProvider()}).
      *
      * @param call whose answer said so
+     * @param budget the budget's name
      * @param limit the limit's name, like {@code tokens per minute}
+     * @param unit what it counts
      * @param remaining what the provider said, in the limit's own unit
      */
     record Correction(GuardedCall call, String budget, String limit, Unit unit, long remaining) {}
@@ -216,6 +230,7 @@ public interface GuardListener {
      * Redis lost something, as it does in a failover, a restart or a flush.
      *
      * @param call which found that out
+     * @param lost what it was
      */
     record Regression(GuardedCall call, Lost lost) {
         /** What was lost. */
@@ -236,6 +251,7 @@ public interface GuardListener {
     /**
      * A call that goes uncounted.
      *
+     * @param call which one
      * @param cause why Redis could not decide
      */
     record FailedOpen(GuardedCall call, GuardUnavailableException cause) {}
@@ -269,6 +285,7 @@ public interface GuardListener {
     /**
      * A call that goes by what this process had leased ({@link WhenRedisFails#spendLeased}).
      *
+     * @param call which one
      * @param left what it has left for calls like this one
      * @param cause why Redis could not decide
      */

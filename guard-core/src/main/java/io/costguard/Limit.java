@@ -87,7 +87,11 @@ public final class Limit {
         /** Refills evenly, up to a capacity. */
         record TokenBucket() implements Algorithm {}
 
-        /** Begins anew at each border of the calendar in {@code zone}. */
+        /**
+         * Begins anew at each border of the calendar in {@code zone}.
+         *
+         * @param zone whose calendar
+         */
         record FixedWindow(ZoneId zone) implements Algorithm {}
 
         /** Looks back from now, whenever that is. */
@@ -102,7 +106,11 @@ public final class Limit {
         /** {@return how people call it: {@code minute}} */
         String label();
 
-        /** Always so many microseconds long. */
+        /**
+         * Always so many microseconds long.
+         *
+         * @param micros how many
+         */
         record Span(long micros) implements Window {
             @Override
             public String label() {

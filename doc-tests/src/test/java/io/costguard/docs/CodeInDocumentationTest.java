@@ -31,9 +31,12 @@ class CodeInDocumentationTest {
 
     @Test
     void codeOnPagesCompiles() throws IOException {
-        List<Block> blocks = documentation.blocks("java").stream()
-                .filter(block -> !block.text().startsWith(NOT_COMPILED))
-                .toList();
+        List<Block> blocks = new ArrayList<>();
+        for (Block block : documentation.blocks("java")) {
+            if (!block.text().startsWith(NOT_COMPILED) && !documentation.isExcerptOfSource(block)) {
+                blocks.add(block);
+            }
+        }
 
         assertThat(blocks).hasSizeGreaterThan(20);
         assertThat(Snippet.mistakes(blocks)).isEmpty();
@@ -45,6 +48,22 @@ class CodeInDocumentationTest {
 
         assertThat(blocks).hasSizeGreaterThan(15);
         assertThat(Snippet.mistakes(blocks)).isEmpty();
+    }
+
+    @Test
+    void whatStandsInAnExampleIsCompiledThere() throws IOException {
+        List<Block> there = Documentation.blocks("page.md", """
+                ```java
+                private Demo() { } private int more;
+                ```
+                ```java
+                final class Demo { // whatever
+                    private Demo() {}
+                ```
+                """);
+
+        assertThat(documentation.isExcerptOfSource(there.get(0))).isFalse();
+        assertThat(documentation.isExcerptOfSource(there.get(1))).isTrue();
     }
 
     @Test
@@ -62,11 +81,14 @@ class CodeInDocumentationTest {
                 Documentation.blocks("page.md", "```java\nShare.percent(1)   // good\n\nShare.percnt(1)\n```\n");
         List<Block> continued =
                 Documentation.blocks("page.md", "```java\n.preCheck(Duration.ZERO)\n.preChek(Duration.ZERO)\n```\n");
+        List<Block> member =
+                Documentation.blocks("page.md", "```java\n@Deprecated\nlong n() {\n    return m;\n}\n```\n");
         List<Block> file = Documentation.blocks("page.md", "```java\npublic class A {\n    B b;\n}\n```\n");
 
         assertThat(Snippet.mistakes(statements)).singleElement().asString().startsWith("page.md:4: ");
         assertThat(Snippet.mistakes(expressions)).singleElement().asString().startsWith("page.md:4: ");
         assertThat(Snippet.mistakes(continued)).singleElement().asString().startsWith("page.md:3: ");
+        assertThat(Snippet.mistakes(member)).singleElement().asString().startsWith("page.md:4: ");
         assertThat(Snippet.mistakes(file)).singleElement().asString().startsWith("page.md:3: ");
     }
 

@@ -75,17 +75,36 @@ final class Documentation {
                 .toList();
     }
 
-    /** The blocks in the Javadoc of all modules. */
-    List<Block> blocksOfJavadoc() throws IOException {
-        List<Path> sources;
+    /** Whether a block stands in a source file of the examples, whose module has the SDK that it is about, and compiles it. */
+    boolean isExcerptOfSource(Block block) throws IOException {
+        String excerpt = words(block.text());
+        for (Path source : sources("examples(/[^/]*)?/src/.*")) {
+            if (words(Files.readString(source)).contains(excerpt)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Without comments and spaces. */
+    private static String words(String java) {
+        return java.replaceAll("(?m)(^|\\s)//.*$", "").replaceAll("\\s", "");
+    }
+
+    private List<Path> sources(String path) throws IOException {
         try (Stream<Path> files =
                 Files.find(root, 20, (file, is) -> file.toString().endsWith(".java"))) {
-            sources = files.filter(file -> root.relativize(file).toString().matches("guard-[^/]*/src/main/java/.*"))
+            return files.filter(file ->
+                            root.relativize(file).toString().replace('\\', '/').matches(path))
                     .sorted()
                     .toList();
         }
+    }
+
+    /** The blocks in the Javadoc of all modules. */
+    List<Block> blocksOfJavadoc() throws IOException {
         List<Block> blocks = new ArrayList<>();
-        for (Path source : sources) {
+        for (Path source : sources("guard-[^/]*/src/main/java/.*")) {
             String file = root.relativize(source).toString();
             String java = text(file);
             for (MatchResult found : IN_JAVADOC.matcher(java).results().toList()) {

@@ -24,12 +24,13 @@ import javax.tools.ToolProvider;
 /**
  * A block of code of the documentation as a file that a compiler takes, in which each line has the number that it has on its page. Code that
  * declares a class at its left edge is a whole file, which must have all that it needs. Other code is put into a method: statements as
- * they are; expressions, which have no semicolon, each as an argument; and what begins with a dot is said of a builder. A line that is
+ * they are, members that begin with an annotation beside it; expressions, which have no semicolon, each as an argument; and what begins with a dot is said of a builder. A line that is
  * {@code ...} stands for code of the reader's.
  */
 final class Snippet extends SimpleJavaFileObject {
     private static final Pattern WHOLE_FILE =
             Pattern.compile("(?m)^(public |final |abstract )*(class|record|interface|enum) ");
+    private static final Pattern MEMBERS = Pattern.compile("\\A\\s*@\\w");
     private static final Pattern IMPORT = Pattern.compile("(?m)^import .*;$");
     private static final Pattern OKHTTP =
             Pattern.compile("OkHttp|CostGuardInterceptor|GuardedCallFactory|Retrofit|Request\\.Builder");
@@ -72,10 +73,11 @@ final class Snippet extends SimpleJavaFileObject {
         String code = IMPORT.matcher(text).replaceAll("").replaceAll("(?m)^( *)\\.\\.\\.( *//.*)?$", "$1");
         String imports = IMPORT.matcher(text).results().map(MatchResult::group).collect(Collectors.joining(" "));
         String scope = OKHTTP.matcher(text).find() ? "OkHttp" : "Jdk";
+        String body = MEMBERS.matcher(code).find()
+                ? lines + code
+                : "void code() throws Exception { " + lines + statements(code) + "}";
         return "package io.costguard.docs; " + imports + KNOWN + "abstract class " + name(block) + " extends Scope."
-                + scope
-                + " { static void take(Object value) {} void code() throws Exception { " + lines
-                + statements(code) + "}}";
+                + scope + " { static void take(Object value) {} " + body + "}";
     }
 
     private static String statements(String code) {

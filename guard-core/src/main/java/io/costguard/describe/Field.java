@@ -8,6 +8,7 @@ import java.util.OptionalLong;
  * A value in a JSON document, at a path that somebody asked for.
  *
  * @param path as it was asked for
+ * @param kind what it is
  * @param value the string, or the number, or {@code true}, {@code false}, {@code null} as written. Of a file ({@link JsonPaths#andFiles}), the
  *     document itself from where the string begins to where it ends, escapes and all; then its {@code toString()} is the string
  */

@@ -12,6 +12,7 @@ import java.util.regex.Pattern;
  * "Graphics Interchange Format", "WebP Container Specification", "ISO 32000" (PDF) and "Multimedia Programming Interface and Data
  * Specifications" (WAV). Immutable.
  *
+ * @param kind what it is
  * @param width of a picture, in pixels; 0 if it is not known
  * @param height likewise
  * @param amount of a PDF its pages, of sound its milliseconds, of text its tokens, of all else its bytes

@@ -36,7 +36,13 @@ public final class OutputHistory {
     private final Shelf shelf;
     private final Executor aside;
 
-    /** Calls whose answers are alike. */
+    /**
+     * Calls whose answers are alike.
+     *
+     * @param provider to whom
+     * @param model of which model
+     * @param path of the URL
+     */
     public record Kind(String provider, String model, String path) {}
 
     /** Where a fleet keeps what it learned. May throw what it likes: then nothing is kept. */
@@ -58,7 +64,7 @@ public final class OutputHistory {
     }
 
     /**
-     *
+     * Begins with what the fleet has learned.
      *
      * @param percent of answers for which what it tells is to be enough
      * @param shelf where it is kept, for the whole fleet

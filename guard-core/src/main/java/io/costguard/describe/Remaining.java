@@ -13,6 +13,9 @@ import java.util.regex.Pattern;
 
 /**
  * What a provider's own limit of a unit had left, by the headers of an answer, at the earliest when its call was sent.
+ *
+ * @param unit what that limit counts
+ * @param amount how much
  */
 public record Remaining(Unit unit, long amount) {
     private static final BigDecimal LONGEST_NANOS =

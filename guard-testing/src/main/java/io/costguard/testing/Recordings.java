@@ -50,7 +50,11 @@ public final class Recordings {
                 .orElseThrow(() -> new IllegalArgumentException("no recording '" + folder + "'"));
     }
 
-    /** One request and its response, with the row of the manifest that tells of it. */
+    /**
+     * One request and its response, with the row of the manifest that tells of it.
+     *
+     * @param manifest that row
+     */
     public record Exchange(Map<String, String> manifest) {
         /** {@return where it is} */
         public String folder() {
