@@ -341,6 +341,26 @@ public final class CostGuard implements AutoCloseable {
         }
     }
 
+    /** The budgets in force, as they were said last. */
+    public List<Budget> budgets() {
+        return Objects.requireNonNull(budgets.get());
+    }
+
+    /** Whether it lets everything go, uncounted: {@link Builder#switchedOff}, or {@code costguard.enabled=false}. */
+    public boolean isSwitchedOff() {
+        return limiter == null;
+    }
+
+    /**
+     * Asks Redis whether it answers, and whether this guard may do there what it needs; changes nothing there. For probes of health.
+     *
+     * @return what its user lacks, with the line that gives it; nothing where it lacks nothing, or the guard is switched off
+     * @throws GuardUnavailableException if Redis did not answer in time, or only by an error; it says why, and what to do where that is known
+     */
+    public Optional<String> lackingRights() throws GuardUnavailableException {
+        return limiter == null ? Optional.empty() : limiter.lackingRights();
+    }
+
     private static List<Budget> leased(List<Budget> budgets, Duration lease) {
         return budgets.stream().map(budget -> budget.leased(lease)).toList();
     }
@@ -470,6 +490,7 @@ public final class CostGuard implements AutoCloseable {
         private byte[] fingerprintKey = DEFAULT_FINGERPRINT_KEY;
         private final List<GuardListener> listeners = new ArrayList<>();
         private @Nullable RegionalShares regions;
+        private boolean switchedOff;
         private LongSupplier nanoTime = System::nanoTime;
 
         private Builder() {}
@@ -693,6 +714,12 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
+        /** As {@code costguard.enabled=false}: the guard lets everything go, uncounted, and asks no Redis. */
+        public Builder switchedOff() {
+            this.switchedOff = true;
+            return this;
+        }
+
         /** One more listener. */
         public Builder listener(GuardListener listener) {
             listeners.add(listener);
@@ -707,7 +734,7 @@ public final class CostGuard implements AutoCloseable {
         public CostGuard build() {
             PriceList known = check();
             AtomicReference<List<Budget>> current = new AtomicReference<>(List.copyOf(budgets));
-            if (!isEnabled()) {
+            if (switchedOff || !isEnabled()) {
                 log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
                 return new CostGuard(
                         null, HttpGuard.off(Map.copyOf(attributesByHeader)), known, current, lease, null, null);

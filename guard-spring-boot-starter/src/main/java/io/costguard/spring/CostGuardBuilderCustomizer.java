@@ -1,0 +1,11 @@
+package io.costguard.spring;
+
+import io.costguard.CostGuard;
+
+/** A bean that says more of the guard than properties can. It is called after they were, in the order of such beans. */
+@FunctionalInterface
+public interface CostGuardBuilderCustomizer {
+
+    /** Says it to {@code builder}. */
+    void customize(CostGuard.Builder builder);
+}
