@@ -12,7 +12,9 @@ import io.costguard.limit.Fingerprint;
 import io.costguard.limit.InForce;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Limiter;
+import io.costguard.limit.Listeners;
 import io.costguard.limit.LoggingListener;
+import io.costguard.limit.NearLimits;
 import io.costguard.limit.Region;
 import io.costguard.limit.Reservation;
 import io.costguard.limit.SharedBudgets;
@@ -405,6 +407,11 @@ public final class CostGuard implements AutoCloseable {
         return limiter == null ? List.of() : limiter.leased(call);
     }
 
+    /** What this process has under way. Does not ask Redis. */
+    public GuardStats stats() {
+        return limiter == null ? new GuardStats(0, 0, 0, 0) : limiter.stats();
+    }
+
     /** Returns when all that was settled so far is in Redis. */
     public void flush() throws GuardUnavailableException {
         if (limiter != null) {
@@ -489,6 +496,9 @@ public final class CostGuard implements AutoCloseable {
         private Providers providers = Providers.bundled();
         private byte[] fingerprintKey = DEFAULT_FINGERPRINT_KEY;
         private final List<GuardListener> listeners = new ArrayList<>();
+        /** 1 is never near. */
+        private double nearLimit = 1;
+
         private @Nullable RegionalShares regions;
         private boolean switchedOff;
         private LongSupplier nanoTime = System::nanoTime;
@@ -720,7 +730,24 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
-        /** One more listener. */
+        /**
+         * Has it told when so much of a limit is used, by a call that went from this process: {@link GuardListener#onNearLimit}, and a line of
+         * the log. Of each subject and limit once, and again after its use fell below nine tenths of that, and rose again. Without this, nothing
+         * is.
+         *
+         * @param share of what the limit can hold, above 0 and below 1, such as {@code 0.8}
+         */
+        public Builder nearLimit(double share) {
+            if (!(share > 0 && share < 1)) {
+                throw new IllegalArgumentException(
+                        "nearLimit must be a share of what limits can hold, above 0 and below 1, such as 0.8, not "
+                                + share);
+            }
+            this.nearLimit = share;
+            return this;
+        }
+
+        /** One more listener: all of them are told. */
         public Builder listener(GuardListener listener) {
             listeners.add(listener);
             return this;
@@ -741,10 +768,11 @@ public final class CostGuard implements AutoCloseable {
             }
             tellOfUnknownProviders();
             Redis redis = redis();
-            List<GuardListener> told = new ArrayList<>(listeners);
-            told.add(0, new LoggingListener(current::get));
-            CostGuard guard =
-                    guard(known, current, redis, keyPrefix, new RedisLedger(redis, keyPrefix, decisionTimeout), told);
+            List<GuardListener> all = new ArrayList<>(listeners);
+            all.add(0, new LoggingListener(current::get));
+            Listeners told = told(all, System::nanoTime);
+            Ledger ledger = new RedisLedger(redis, keyPrefix, decisionTimeout, told);
+            CostGuard guard = guard(known, current, redis, keyPrefix, ledger, told);
             watch.accept(guard);
             return guard;
         }
@@ -765,13 +793,18 @@ public final class CostGuard implements AutoCloseable {
             }
             Redis redis = redis();
             String prefix = keyPrefix + ":virtual-" + UUID.randomUUID();
+            Ledger ledger = new VirtualLedger(redis, prefix, time, decisionTimeout);
             return guard(
                     known,
                     new AtomicReference<>(List.copyOf(budgets)),
                     redis,
                     prefix,
-                    new VirtualLedger(redis, prefix, time, decisionTimeout),
-                    listeners);
+                    ledger,
+                    told(listeners, ledger::nanoTime));
+        }
+
+        private Listeners told(List<GuardListener> all, LongSupplier time) {
+            return new Listeners(all, nearLimit < 1 ? new NearLimits(nearLimit, time) : null);
         }
 
         /** Not an error: what is no HTTP call may say any provider, and so may a dialect of the user's own. */
@@ -800,7 +833,7 @@ public final class CostGuard implements AutoCloseable {
                 Redis redis,
                 String prefix,
                 Ledger ledger,
-                List<GuardListener> told) {
+                Listeners told) {
             Fingerprint fingerprint = new Fingerprint(fingerprintKey);
             Limiter limiter = new Limiter(
                     new Subjects(
@@ -816,7 +849,7 @@ public final class CostGuard implements AutoCloseable {
                     whenRedisFails,
                     decisionTimeout,
                     preCheck,
-                    told.toArray(GuardListener[]::new));
+                    told);
             OutputHistory learned = new OutputHistory(
                     outputs.percent(),
                     new RedisShelf(redis, prefix, fingerprint, decisionTimeout),

@@ -8,6 +8,9 @@ import java.util.OptionalDouble;
  * Told what becomes of calls. Metrics are listeners.
  *
  * <p>Called on the thread on which it happened: be quick. A listener that throws is reported once, and the call goes on.
+ *
+ * <p>A reservation that is granted, or spent of what was leased, is told with a {@link GuardedCall} of its own, and settled with the same
+ * object: so what is known of it may be kept in a map with weak keys, as a call is equal to itself alone.
  */
 public interface GuardListener {
 
@@ -19,6 +22,9 @@ public interface GuardListener {
 
     /** A call may not go. */
     default void onDenied(Denied event) {}
+
+    /** A limit has little left, told once ({@link CostGuard.Builder#nearLimit}). */
+    default void onNearLimit(NearLimit event) {}
 
     /** A reservation came to its end. */
     default void onSettled(Settlement event) {}
@@ -35,8 +41,14 @@ public interface GuardListener {
     /** Redis could not decide, and the call goes uncounted. */
     default void onFailedOpen(FailedOpen event) {}
 
+    /** Redis could not decide, and the call does not go. */
+    default void onFailedClosed(FailedClosed event) {}
+
     /** Redis could not decide, and the call goes by what was leased beforehand. */
     default void onSpentLeased(SpentLeased event) {}
+
+    /** Redis was asked, and answered or not. */
+    default void onBatch(Batch event) {}
 
     /**
      * A call that may go.
@@ -84,6 +96,25 @@ public interface GuardListener {
             CAPACITY,
             /** The script, for a budget that is a dry run: the call went all the same. */
             DRY_RUN
+        }
+    }
+
+    /**
+     * A limit of which so much is used that it was to be told.
+     *
+     * @param call that went, and left so much
+     * @param limit the limit's name, like {@code tokens per minute}
+     * @param balance what is left, in the limit's own unit, dollars in nano-dollars; below 0 while in debt
+     * @param capacity what there is when nothing is used
+     */
+    record NearLimit(GuardedCall call, String budget, String limit, Unit unit, long balance, long capacity) {
+        /** Like {@code budget 'money': $4.99 of $25.00 left of 'usd per day'}. */
+        @Override
+        public String toString() {
+            String left = balance < 0
+                    ? "nothing and " + unit.format(-balance) + " of debt, of " + unit.format(capacity) + ","
+                    : unit.format(balance) + " of " + unit.format(capacity);
+            return "budget '" + budget + "': " + left + " left of '" + limit + "'";
         }
     }
 
@@ -160,6 +191,32 @@ public interface GuardListener {
      * @param cause why Redis could not decide
      */
     record FailedOpen(GuardedCall call, GuardUnavailableException cause) {}
+
+    /**
+     * A call that does not go, as nobody decided ({@link WhenRedisFails#failClosed}), or what was leased does not cover it.
+     *
+     * @param cause what its caller is told
+     */
+    record FailedClosed(GuardedCall call, GuardUnavailableException cause) {}
+
+    /**
+     * What this process asked Redis in one step: calls that ask at the same time, and settles, go together.
+     *
+     * @param decisions how many decisions it asked for, those of calls that wait, and the heartbeats of their lines, included
+     * @param settles how many settles, renewals and other changes of balances
+     * @param took how long it took until there was an answer, or none could come in time any more; sent again meanwhile, if need be
+     */
+    record Batch(int decisions, int settles, Duration took, Result result) {
+        /** What became of it. */
+        public enum Result {
+            /** Redis ran it, and answered. */
+            ANSWERED,
+            /** It certainly did not run: Redis refused it, was not reached, or was reached too late. */
+            NOT_RUN,
+            /** Nobody knows whether it ran. It is cancelled as soon as that can be done. */
+            UNKNOWN
+        }
+    }
 
     /**
      * A call that goes by what this process had leased ({@link WhenRedisFails#spendLeased}).

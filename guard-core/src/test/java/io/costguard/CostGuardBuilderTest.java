@@ -47,6 +47,15 @@ class CostGuardBuilderTest {
         assertThat(Logged.by(() -> builder().budget(BUDGET).build().close())).doesNotContain("no budget");
     }
 
+    @ParameterizedTest
+    @ValueSource(doubles = {0, 1, -0.1, 80, Double.NaN, Double.POSITIVE_INFINITY})
+    void aShareAtWhichNoLimitIsNearIsRefused(double share) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder().nearLimit(share))
+                .withMessage("nearLimit must be a share of what limits can hold, above 0 and below 1, such as 0.8, not "
+                        + share);
+    }
+
     @Test
     @ResourceLock(Resources.SYSTEM_ERR)
     void aBudgetForAProviderThatNoCallHasIsToldWithThoseThatThereAre() {

@@ -13,7 +13,10 @@ public final class Recorder implements GuardListener {
     public final List<Denied> denials = new CopyOnWriteArrayList<>();
     public final List<Settlement> settlements = new CopyOnWriteArrayList<>();
     public final List<FailedOpen> failedOpen = new CopyOnWriteArrayList<>();
+    public final List<FailedClosed> failedClosed = new CopyOnWriteArrayList<>();
     public final List<SpentLeased> spentLeased = new CopyOnWriteArrayList<>();
+    public final List<NearLimit> nearLimits = new CopyOnWriteArrayList<>();
+    public final List<Batch> batches = new CopyOnWriteArrayList<>();
 
     @Override
     public void onGranted(Grant event) {
@@ -58,5 +61,20 @@ public final class Recorder implements GuardListener {
     @Override
     public void onSpentLeased(SpentLeased event) {
         spentLeased.add(event);
+    }
+
+    @Override
+    public void onFailedClosed(FailedClosed event) {
+        failedClosed.add(event);
+    }
+
+    @Override
+    public void onNearLimit(NearLimit event) {
+        nearLimits.add(event);
+    }
+
+    @Override
+    public void onBatch(Batch event) {
+        batches.add(event);
     }
 }

@@ -110,6 +110,20 @@ public interface Ledger extends AutoCloseable {
         return Optional.empty();
     }
 
+    /** What of this process has not reached it yet, or never will. */
+    default Backlog backlog() {
+        return new Backlog(0, 0, 0);
+    }
+
+    /**
+     * What is on its way.
+     *
+     * @param waiting calls that wait for their turn
+     * @param unsettled settles and other changes of balances
+     * @param givenUp settles that never will be in the ledger, so far
+     */
+    record Backlog(long waiting, long unsettled, long givenUp) {}
+
     /** Returns when all that was settled so far is in the ledger. */
     void flush(long deadlineNanos) throws GuardUnavailableException;
 

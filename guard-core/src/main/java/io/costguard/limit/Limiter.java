@@ -3,9 +3,9 @@ package io.costguard.limit;
 import io.costguard.Budget;
 import io.costguard.Cost;
 import io.costguard.Denial;
-import io.costguard.GuardListener;
 import io.costguard.GuardListener.Denied.By;
 import io.costguard.GuardListener.Regression.Lost;
+import io.costguard.GuardStats;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
@@ -28,6 +28,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -51,6 +52,8 @@ public final class Limiter implements AutoCloseable {
     private final Duration timeout;
     private final Listeners listeners;
     private final Outage outage;
+    /** Reservations that have not ended. */
+    private final LongAdder open = new LongAdder();
     /** Null where nothing is leased. */
     private final @Nullable Slices slices;
 
@@ -66,7 +69,7 @@ public final class Limiter implements AutoCloseable {
             WhenRedisFails whenRedisFails,
             Duration timeout,
             Duration preCheck,
-            GuardListener... listeners) {
+            Listeners listeners) {
         Askings askings = new Askings(subjects, prices, fingerprint);
         this.inForce = new AskingsInForce(askings, () -> false, askings);
         this.preCheck = new PreCheck(preCheck, ledger::nanoTime);
@@ -75,7 +78,7 @@ public final class Limiter implements AutoCloseable {
         this.whenExhausted = whenExhausted;
         this.whenRedisFails = whenRedisFails;
         this.timeout = timeout;
-        this.listeners = new Listeners(List.of(listeners));
+        this.listeners = listeners;
         this.slices = whenRedisFails
                 .slice()
                 .map(share -> new Slices(ledger, share, timeout))
@@ -484,6 +487,12 @@ public final class Limiter implements AutoCloseable {
         return ledger.look(List.of(newcomer), deadline()).get(0);
     }
 
+    /** What this process has under way. */
+    public GuardStats stats() {
+        Ledger.Backlog backlog = ledger.backlog();
+        return new GuardStats(open.sum(), backlog.waiting(), backlog.unsettled(), backlog.givenUp());
+    }
+
     /** Returns when all that has ended so far is in the ledger. */
     public void flush() throws GuardUnavailableException {
         ledger.flush(deadline());
@@ -586,11 +595,23 @@ public final class Limiter implements AutoCloseable {
             return spent(slices, call, cause);
         }
         if (whenRedisFails != WhenRedisFails.failOpen()) {
-            throw cause;
+            throw closed(call, cause);
         }
         GuardedCall shown = askings().identified(call);
         listeners.failedOpen(shown, cause);
         return new Admission.Granted(Reservation.uncounted(shown, pieces));
+    }
+
+    private GuardUnavailableException closed(GuardedCall call, GuardUnavailableException cause) {
+        if (listeners.anybodyHears()) {
+            try {
+                listeners.failedClosed(askings().identified(call), cause);
+            } catch (RuntimeException e) {
+                // What the guard failed at may be just that.
+                cause.addSuppressed(e);
+            }
+        }
+        return cause;
     }
 
     private Admission spent(Slices slices, GuardedCall call, GuardUnavailableException cause)
@@ -601,12 +622,19 @@ public final class Limiter implements AutoCloseable {
         } catch (RuntimeException e) {
             // What the guard failed at may be just that.
             cause.addSuppressed(e);
-            throw cause;
+            throw closed(call, cause);
         }
-        Slices.Spending spending = slices.spend(asking.claims(), cause);
+        Slices.Spending spending;
+        try {
+            spending = slices.spend(asking.claims(), cause);
+        } catch (GuardUnavailableException e) {
+            throw closed(call, e);
+        }
         List<Subject> subjects = asking.claims().stream().map(Claim::subject).toList();
-        listeners.spentLeased(asking.call(), slices.of(subjects), cause);
-        return new Admission.Granted(Reservation.of(asking.call(), spending, this));
+        GuardedCall own = ofItsOwn(asking.call());
+        listeners.spentLeased(own, slices.of(subjects), cause);
+        open.increment();
+        return new Admission.Granted(Reservation.of(own, spending, this));
     }
 
     /** What this process holds for calls like this one, for when the ledger is away. */
@@ -621,7 +649,14 @@ public final class Limiter implements AutoCloseable {
     }
 
     private Reservation reservation(Asking asking, Verdict.Granted granted, Duration waited) {
-        return Reservation.of(asking.callOf(granted.pieces()), granted, this, waited);
+        Reservation reservation = Reservation.of(ofItsOwn(asking.callOf(granted.pieces())), granted, this, waited);
+        open.increment();
+        return reservation;
+    }
+
+    /** By which listeners know one reservation from others of calls alike. */
+    private GuardedCall ofItsOwn(GuardedCall call) {
+        return listeners.anybodyHears() ? call.cost(call.cost()) : call;
     }
 
     private Admission refused(Asking asking, Denial denial, By by, Duration waited) {
@@ -636,6 +671,7 @@ public final class Limiter implements AutoCloseable {
 
     /** Ends a reservation: what it was charged becomes what it used. */
     void end(Reservation reservation, Cost actual, Outcome outcome) {
+        open.decrement();
         Cost kept = outcome.givesTokensBack() ? actual : reservation.estimate();
         List<Ledger.Settled> settled = new ArrayList<>(reservation.charges().size());
         for (Charge charge : reservation.charges()) {

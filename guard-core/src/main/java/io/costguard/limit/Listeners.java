@@ -15,28 +15,49 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Tells all listeners what becomes of calls. None of them can break one, and no event is made that nobody hears. */
-final class Listeners {
+public final class Listeners {
     private static final Logger log = LoggerFactory.getLogger(GuardListener.class);
 
     private final List<GuardListener> listeners;
     /** The log hears of what is new about denials; anybody else hears everything. */
     private final boolean anybodyHears;
 
+    /** Null where nobody wants to know. */
+    private final @Nullable NearLimits nearLimits;
+
     private final AtomicBoolean reported = new AtomicBoolean();
 
-    Listeners(List<GuardListener> listeners) {
-        this.listeners = listeners;
+    public Listeners(List<GuardListener> listeners, @Nullable NearLimits nearLimits) {
+        this.listeners = List.copyOf(listeners);
         this.anybodyHears = listeners.stream().anyMatch(listener -> !(listener instanceof LoggingListener));
+        this.nearLimits = nearLimits;
+    }
+
+    public static Listeners of(GuardListener... listeners) {
+        return new Listeners(List.of(listeners), null);
+    }
+
+    /** Whether it is of use to tell what happens all the time. */
+    public boolean anybodyHears() {
+        return anybodyHears;
     }
 
     void granted(GuardedCall call, List<Charge> charges, Duration waited) {
         if (anybodyHears) {
             GuardListener.Grant event = new GuardListener.Grant(call, call.cost(), left(charges), waited);
             tell(listener -> listener.onGranted(event));
+        }
+        if (nearLimits != null) {
+            nearLimits.look(charges, (subject, limit, balance) -> {
+                GuardListener.NearLimit event = new GuardListener.NearLimit(
+                        call, subject.budget().name(), limit.name(), limit.unit(), balance, limit.capacity());
+                tell(listener -> listener.onNearLimit(event));
+            });
         }
     }
 
@@ -80,6 +101,20 @@ final class Listeners {
     void failedOpen(GuardedCall call, GuardUnavailableException cause) {
         GuardListener.FailedOpen event = new GuardListener.FailedOpen(call, cause);
         tell(listener -> listener.onFailedOpen(event));
+    }
+
+    void failedClosed(GuardedCall call, GuardUnavailableException cause) {
+        GuardListener.FailedClosed event = new GuardListener.FailedClosed(call, cause);
+        tell(listener -> listener.onFailedClosed(event));
+    }
+
+    /** Tells nobody anything where {@link #anybodyHears} says so. */
+    public void batch(int decisions, int settles, long tookNanos, GuardListener.Batch.Result result) {
+        if (anybodyHears) {
+            GuardListener.Batch event =
+                    new GuardListener.Batch(decisions, settles, Duration.ofNanos(tookNanos), result);
+            tell(listener -> listener.onBatch(event));
+        }
     }
 
     void spentLeased(GuardedCall call, List<Slice> left, GuardUnavailableException cause) {

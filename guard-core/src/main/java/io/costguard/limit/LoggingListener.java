@@ -4,6 +4,7 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.costguard.Budget;
 import io.costguard.GuardListener;
+import io.costguard.GuardedCall;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What an operator must not miss: the first denial of a subject in a minute, and the first loss. */
+/** What an operator must not miss: the first denial of a subject in a minute, the first loss, and limits that have little left. */
 public final class LoggingListener implements GuardListener {
     private static final Logger log = LoggerFactory.getLogger("io.costguard.CostGuard");
 
@@ -22,7 +23,8 @@ public final class LoggingListener implements GuardListener {
             .build();
     private final Supplier<List<Budget>> budgets;
 
-    private record Subject(String budget, List<@Nullable String> values, Denied.By by) {}
+    /** @param what was told of it: who denied it, or that this limit has little left */
+    private record Subject(String budget, List<@Nullable String> values, Object what) {}
 
     /** @param budgets those that there are when it is asked */
     public LoggingListener(Supplier<List<Budget>> budgets) {
@@ -34,19 +36,29 @@ public final class LoggingListener implements GuardListener {
         if (event.by() == Denied.By.PRE_CHECK) {
             return; // it repeats a denial that was told a moment ago
         }
-        String budget = event.denial().budget();
-        List<@Nullable String> values = new ArrayList<>();
-        budgets.get().stream()
-                .filter(each -> each.name().equals(budget))
-                .flatMap(each -> each.countedPer().stream())
-                .forEach(attribute -> values.add(event.call().attributes().get(attribute)));
-        if (told.asMap().putIfAbsent(new Subject(budget, values, event.by()), true) == null) {
+        if (isFirst(event.call(), event.denial().budget(), event.by())) {
             String verb = event.by() == Denied.By.DRY_RUN ? "would have been denied (dry run)" : "denied";
             String why = new Admission.Refused(event.denial(), event.by(), event.waited())
                     .exception()
                     .getMessage();
             log.warn("{} {}: {}; not repeated for a minute", event.call(), verb, why);
         }
+    }
+
+    @Override
+    public void onNearLimit(NearLimit event) {
+        if (isFirst(event.call(), event.budget(), event.limit())) {
+            log.warn("{}, after {}; not repeated before its use has fallen and risen again", event, event.call());
+        }
+    }
+
+    private boolean isFirst(GuardedCall call, String budget, Object what) {
+        List<@Nullable String> values = new ArrayList<>();
+        budgets.get().stream()
+                .filter(each -> each.name().equals(budget))
+                .flatMap(each -> each.countedPer().stream())
+                .forEach(attribute -> values.add(call.attributes().get(attribute)));
+        return told.asMap().putIfAbsent(new Subject(budget, values, what), true) == null;
     }
 
     @Override

@@ -7,6 +7,7 @@ import io.costguard.limit.Claim;
 import io.costguard.limit.InForce;
 import io.costguard.limit.LatestBudgets;
 import io.costguard.limit.Ledger;
+import io.costguard.limit.Listeners;
 import io.costguard.limit.Patience;
 import io.costguard.limit.Standing;
 import io.costguard.limit.Subject;
@@ -32,6 +33,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
@@ -64,6 +66,9 @@ public final class RedisLedger implements Ledger {
     /** Of all slots. */
     final AtomicInteger unsettled = new AtomicInteger();
 
+    final Listeners listeners;
+    private final LongAdder givenUp = new LongAdder();
+
     private final Redis redis;
     private final Script script;
     private final ServerClock clock;
@@ -81,12 +86,24 @@ public final class RedisLedger implements Ledger {
     private final AtomicBoolean closing = new AtomicBoolean();
     private volatile boolean closed;
 
-    /** @param timeout how long a decision may take */
+    /**
+     * @param timeout how long a decision may take
+     * @param listeners told of each batch
+     */
+    public RedisLedger(Redis redis, String keyPrefix, Duration timeout, Listeners listeners) {
+        this(redis, Script.load(SCRIPT), keyPrefix, timeout, listeners);
+    }
+
     public RedisLedger(Redis redis, String keyPrefix, Duration timeout) {
         this(redis, Script.load(SCRIPT), keyPrefix, timeout);
     }
 
     RedisLedger(Redis redis, Script script, String keyPrefix, Duration timeout) {
+        this(redis, script, keyPrefix, timeout, Listeners.of());
+    }
+
+    private RedisLedger(Redis redis, Script script, String keyPrefix, Duration timeout, Listeners listeners) {
+        this.listeners = listeners;
         this.redis = redis;
         this.script = script;
         this.timeoutNanos = timeout.toNanos();
@@ -435,6 +452,11 @@ public final class RedisLedger implements Ledger {
     }
 
     @Override
+    public Backlog backlog() {
+        return new Backlog(waiters.count(), unsettled.get(), givenUp.sum());
+    }
+
+    @Override
     public void flush(long deadlineNanos) throws GuardUnavailableException {
         for (Slot slot : slots.values()) {
             for (Slot.Settling settling : slot.unsettled()) {
@@ -489,8 +511,9 @@ public final class RedisLedger implements Ledger {
                 && unsettled.get() == 0;
     }
 
-    static void giveUp(int count, String why) {
+    void giveUp(int count, String why) {
         if (count > 0) {
+            givenUp.add(count);
             log.warn(
                     "settles given up: {} ({}); what they would have given back stays charged, and what they would have charged is not",
                     count,

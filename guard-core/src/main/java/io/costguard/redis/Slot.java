@@ -1,5 +1,6 @@
 package io.costguard.redis;
 
+import io.costguard.GuardListener.Batch.Result;
 import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
 import io.costguard.limit.Claim;
@@ -499,7 +500,9 @@ final class Slot {
             release(lane);
             return true;
         }
-        begunNanos = clock.nanoTime();
+        long begun = clock.nanoTime();
+        long endedNanos;
+        begunNanos = begun;
         wakeNextLeader();
         Batch.Reply reply;
         boolean settlesElsewhere = unsettled.size() > cargo.settles.size();
@@ -511,7 +514,8 @@ final class Slot {
                 lane.renew();
             }
             reply = sender.send(Batch.Mode.RUN, lane, cargo.batch, deadlineNanos);
-            lane.advance(clock.nanoTime());
+            endedNanos = clock.nanoTime();
+            lane.advance(endedNanos);
         } catch (NotRunException e) {
             settlesApart |= !cargo.settles.isEmpty();
             cargo.settles.forEach(this::enqueue);
@@ -523,10 +527,12 @@ final class Slot {
                 }
             }
             release(lane);
+            tellOfFailure(cargo, begun, Result.NOT_RUN);
             return false;
         } catch (UnknownOutcomeException e) {
             failAll(cargo, e);
             toPump(lane, cargo);
+            tellOfFailure(cargo, begun, Result.UNKNOWN);
             return false;
         } catch (Throwable e) {
             failAll(cargo, e);
@@ -538,7 +544,18 @@ final class Slot {
         answer(cargo, reply.results(), settlesElsewhere);
         waiters.told(reply.wakes(), clock);
         wakeNextLeader();
+        tell(cargo, endedNanos - begun, Result.ANSWERED);
         return true;
+    }
+
+    private void tellOfFailure(Cargo cargo, long begun, Result result) {
+        if (ledger.listeners.anybodyHears()) {
+            tell(cargo, clock.nanoTime() - begun, result);
+        }
+    }
+
+    private void tell(Cargo cargo, long tookNanos, Result result) {
+        ledger.listeners.batch(cargo.asks.size(), cargo.settles.size(), tookNanos, result);
     }
 
     /** Of a batch that may have run: those who can be told already. */
@@ -741,7 +758,7 @@ final class Slot {
     }
 
     private void giveUp(Collection<Settling> settlings, String why) {
-        RedisLedger.giveUp((int) settlings.stream().filter(Settling::isMissed).count(), why);
+        ledger.giveUp((int) settlings.stream().filter(Settling::isMissed).count(), why);
         settlings.forEach(settling -> fail(settling, why));
     }
 

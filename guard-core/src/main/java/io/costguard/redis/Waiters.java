@@ -190,6 +190,11 @@ final class Waiters {
         }
     }
 
+    /** How many wait. */
+    int count() {
+        return waiting.size();
+    }
+
     /** Whether all that were to leave have left, and nobody can still be let go. */
     boolean areGone() {
         return unanswered.isEmpty() && leaving.isEmpty();

@@ -23,6 +23,7 @@ import io.costguard.limit.Cardinality;
 import io.costguard.limit.Fingerprint;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Limiter;
+import io.costguard.limit.Listeners;
 import io.costguard.limit.Subjects;
 import io.costguard.redis.Redis;
 import io.costguard.redis.RedisLedger;
@@ -224,7 +225,7 @@ class FaultsOfOurOwnIT {
                 policy,
                 Duration.ofSeconds(5),
                 Duration.ZERO,
-                events);
+                Listeners.of(events));
         return new HttpCall(
                 limiter,
                 new Estimator(prices),

@@ -230,7 +230,7 @@ class LimiterTest {
                 WhenRedisFails.failClosed(),
                 Duration.ofMillis(500),
                 Duration.ofMinutes(1),
-                listener);
+                Listeners.of(listener));
     }
 
     private static BudgetExceededException refused(Admission admission) {

@@ -99,6 +99,25 @@ class LoggingListenerTest {
                 .doesNotContain("fingerprint-of-the-key");
     }
 
+    @Test
+    void aLimitThatHasLittleLeftIsSaidOnceAMinuteOfEachSubjectAndLimit() {
+        assertThat(Logged.by(() -> {
+                    for (int i = 0; i < 100; i++) {
+                        listener.onNearLimit(near("gpt-4o", "tokens per minute"));
+                    }
+                    listener.onNearLimit(near("gpt-4.1", "tokens per minute"));
+                    listener.onNearLimit(near("gpt-4o", "usd per day"));
+                }))
+                .hasLineCount(3)
+                .contains("WARN", "budget 'b': 20 of 100 left of 'tokens per minute', after call", "gpt-4o")
+                .doesNotContain("fingerprint-of-the-key");
+    }
+
+    private static GuardListener.NearLimit near(String model, String limit) {
+        GuardedCall call = GuardedCall.of(model).with("apiKey", "fingerprint-of-the-key");
+        return new GuardListener.NearLimit(call, "b", limit, Unit.TOKENS, 20, 100);
+    }
+
     private static GuardListener.Denied denied(String model, By by) {
         return new GuardListener.Denied(
                 GuardedCall.of(model).with("apiKey", "fingerprint-of-the-key"), DENIAL, by, Duration.ZERO);

@@ -2,7 +2,6 @@ package io.costguard.redis;
 
 import io.costguard.Budget;
 import io.costguard.Cost;
-import io.costguard.GuardListener;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
@@ -13,6 +12,7 @@ import io.costguard.limit.Admission;
 import io.costguard.limit.Cardinality;
 import io.costguard.limit.Fingerprint;
 import io.costguard.limit.Limiter;
+import io.costguard.limit.Listeners;
 import io.costguard.limit.Subjects;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -75,7 +75,7 @@ final class FleetWorker {
                 WhenRedisFails.failClosed(),
                 TIMEOUT,
                 Duration.ZERO,
-                new GuardListener() {});
+                Listeners.of());
     }
 
     private static void work(Limiter limiter, Random random, int pairs) {

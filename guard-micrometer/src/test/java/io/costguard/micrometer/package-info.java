@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.micrometer;
+
+import org.jspecify.annotations.NullMarked;
