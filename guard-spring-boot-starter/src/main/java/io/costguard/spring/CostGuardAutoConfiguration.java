@@ -99,6 +99,7 @@ public class CostGuardAutoConfiguration {
         set("decision-timeout", properties.decisionTimeout(), builder::decisionTimeout);
         set("pre-check", properties.preCheck(), builder::preCheck);
         set("lease", properties.lease(), builder::lease);
+        set("near-limit", properties.nearLimit(), builder::nearLimit);
         set("cardinality-limit", properties.cardinalityLimit(), builder::cardinalityLimit);
         set(
                 "prices",

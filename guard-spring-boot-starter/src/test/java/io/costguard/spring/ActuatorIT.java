@@ -57,12 +57,13 @@ class ActuatorIT {
     private static String yaml(String url, String whenRedisFails) {
         return """
                 costguard:
+                  metrics.tags: [tenant]
                   redis: %s
                   when-redis-fails: %s
                   budgets:
                     - {name: tenants, models: [gpt-4o*], where: {tenant: ['*']}, per: [tenant], limits: [{requests: 5, per: day}]}
                 management:
-                  endpoints.web.exposure.include: health, costguard
+                  endpoints.web.exposure.include: health, costguard, metrics
                   endpoint.health.show-details: always
                 """.formatted(url, whenRedisFails);
     }
@@ -159,6 +160,17 @@ class ActuatorIT {
         String path = "costguard/gpt-4o?attribute=tenant%3Dacme&attribute=" + attribute.replace("=", "%3D");
         assertThat(post(path, body.replace('\'', '"')).statusCode()).isEqualTo(400);
         assertThat(guard.status(CALL).get(0).balance()).isEqualTo(4);
+    }
+
+    @Test
+    void whatBecomesOfCallsIsInTheMetrics() throws Exception {
+        guard.acquire(CALL).close();
+
+        assertThat(get(application, "metrics/costguard.decisions?tag=outcome:granted&tag=tenant:acme")
+                        .body())
+                .contains("\"statistic\":\"COUNT\"");
+        assertThat(get(application, "metrics/costguard.reservations.open").statusCode())
+                .isEqualTo(200);
     }
 
     @Test

@@ -225,6 +225,7 @@ class ApplicationIT {
                   pre-check: 0
                   lease: 5m
                   cardinality-limit: 10
+                  near-limit: 0.8
                   attributes.header.tenant: X-Tenant
                 """.indent(0);
         try (ConfigurableApplicationContext application = Applications.silent(folder, yaml(settings), Watching.class)) {

@@ -15,6 +15,8 @@ import org.springframework.context.annotation.Configuration;
 
 /** Applications as users have them: a class, and an application.yaml. */
 final class Applications {
+    static final String YAML = "application.yaml";
+
     private Applications() {}
 
     @Configuration(proxyBeanMethods = false)
@@ -27,23 +29,24 @@ final class Applications {
 
     /** One that serves HTTP on a free port. */
     static ConfigurableApplicationContext serving(Path folder, String yaml) throws IOException {
-        return run(WebApplicationType.SERVLET, folder, yaml, List.of(Any.class));
+        return run(WebApplicationType.SERVLET, folder, YAML, yaml, List.of(Any.class));
     }
 
     static ConfigurableApplicationContext silent(Path folder, String yaml, Class<?>... sources) throws IOException {
         List<Class<?>> all = new ArrayList<>(List.of(sources));
         all.add(Any.class);
-        return run(WebApplicationType.NONE, folder, yaml, all);
+        return run(WebApplicationType.NONE, folder, YAML, yaml, all);
     }
 
     /** One with a guard alone, which is the quickest. */
-    static ConfigurableApplicationContext small(Path folder, String yaml) throws IOException {
-        return run(WebApplicationType.NONE, folder, yaml, List.of(NothingElse.class));
+    static ConfigurableApplicationContext small(Path folder, String name, String properties) throws IOException {
+        return run(WebApplicationType.NONE, folder, name, properties, List.of(NothingElse.class));
     }
 
     private static ConfigurableApplicationContext run(
-            WebApplicationType type, Path folder, String yaml, List<Class<?>> sources) throws IOException {
-        Files.writeString(folder.resolve("application.yaml"), yaml);
+            WebApplicationType type, Path folder, String name, String properties, List<Class<?>> sources)
+            throws IOException {
+        Files.writeString(folder.resolve(name), properties);
         SpringApplication application = new SpringApplication(sources.toArray(Class<?>[]::new));
         application.setWebApplicationType(type);
         application.setBannerMode(Banner.Mode.OFF);

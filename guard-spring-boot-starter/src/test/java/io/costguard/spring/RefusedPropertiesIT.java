@@ -17,7 +17,9 @@ class RefusedPropertiesIT {
     Path folder;
 
     private String printedAfter(String yaml) {
-        assertThatThrownBy(() -> Applications.small(folder, yaml).close()).isInstanceOf(RuntimeException.class);
+        assertThatThrownBy(() ->
+                        Applications.small(folder, Applications.YAML, yaml).close())
+                .isInstanceOf(RuntimeException.class);
         return Failure.last();
     }
 
@@ -69,6 +71,7 @@ class RefusedPropertiesIT {
                 "decision-timeout: 1ms                        | costguard.decision-timeout: decisionTimeout must be from",
                 "pre-check: 2m                                | costguard.pre-check: preCheck must be from",
                 "lease: 1ms                                   | costguard.lease: lease must be from",
+                "near-limit: 80                               | costguard.near-limit: nearLimit must be a share",
                 "cardinality-limit: 0                         | costguard.cardinality-limit: cardinalityLimit must be from 1",
                 "when-exhausted: {wait-up-to: 0s}             | costguard.when-exhausted.wait-up-to: waitUpTo needs a time above 0",
                 "when-exhausted: {leaving: 20}                | costguard.when-exhausted.leaving: is for calls that wait; set",
