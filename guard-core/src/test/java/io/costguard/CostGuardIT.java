@@ -565,7 +565,8 @@ class CostGuardIT {
 
     @Test
     void aGuardThatIsBuiltSwitchedOffLetsEverythingPassWithoutRedis() throws Exception {
-        CostGuard guard = guards.guard(builder -> builder.redis("redis://127.0.0.1:1").switchedOff(), budget(TOKENS));
+        CostGuard guard =
+                guards.guard(builder -> builder.redis("redis://127.0.0.1:1").switchedOff(), budget(TOKENS));
 
         guard.acquire(tokens(5_000)).settle(Cost.requests(1));
         assertThat(guard.isSwitchedOff()).isTrue();

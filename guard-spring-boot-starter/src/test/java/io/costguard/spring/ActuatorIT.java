@@ -195,7 +195,7 @@ class ActuatorIT {
     @Test
     void theHealthCanBeSwitchedOff(@TempDir Path other) throws Exception {
         String yaml = yaml(redis.url(), "fail-closed") + "  health.costguard.enabled: false\n";
-        try (ConfigurableApplicationContext without = Applications.silent(other, yaml)) {
+        try (ConfigurableApplicationContext without = Applications.whole(other, yaml)) {
             assertThat(without.containsBean(CostGuardActuatorAutoConfiguration.OfHealth.INDICATOR))
                     .isFalse();
         }

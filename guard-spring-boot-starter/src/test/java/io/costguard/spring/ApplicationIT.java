@@ -103,7 +103,7 @@ class ApplicationIT {
 
     @Test
     void fiveLinesKeepCallsInsideABudget() throws Exception {
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml())) {
+        try (ConfigurableApplicationContext application = Applications.whole(folder, yaml())) {
             HttpClient client = guarded(application);
 
             assertThat(send(client, call()).statusCode()).isEqualTo(200);
@@ -119,7 +119,7 @@ class ApplicationIT {
 
     @Test
     void aCallByOkHttpIsGuardedByTheInterceptor() throws Exception {
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml())) {
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml())) {
             OkHttpClient client = new OkHttpClient.Builder()
                     .addInterceptor(application.getBean(CostGuardInterceptor.class))
                     .build();
@@ -152,7 +152,7 @@ class ApplicationIT {
 
     @Test
     void onlyWhoAsksForItByNameIsGivenTheGuardedHttpClient() throws Exception {
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml(), Asking.class)) {
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml(), Asking.class)) {
             assertThat(application.getBean(Asking.class).isGivenAny).isFalse();
             assertThat(application.getBean(Asking.class).isGivenTheGuarded).isTrue();
         }
@@ -160,7 +160,7 @@ class ApplicationIT {
 
     @Test
     void springsOwnClientsAreLeftAloneUnlessThatIsAskedFor() throws Exception {
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml())) {
+        try (ConfigurableApplicationContext application = Applications.whole(folder, yaml())) {
             callWithRestClient(application);
 
             assertThat(balance(application.getBean(CostGuard.class))).isEqualTo(2);
@@ -170,7 +170,7 @@ class ApplicationIT {
     @Test
     void springsOwnClientsAreGuardedWhereThatIsAskedFor() throws Exception {
         try (ConfigurableApplicationContext application =
-                Applications.silent(folder, yaml("  http-clients.enabled: true"), WebClients.class)) {
+                Applications.whole(folder, yaml("  http-clients.enabled: true"), WebClients.class)) {
             CostGuard guard = application.getBean(CostGuard.class);
             callWithRestClient(application);
             assertThat(balance(guard)).isEqualTo(1);
@@ -228,7 +228,7 @@ class ApplicationIT {
                   near-limit: 0.8
                   attributes.header.tenant: X-Tenant
                 """.indent(0);
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml(settings), Watching.class)) {
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml(settings), Watching.class)) {
             CostGuard guard = application.getBean(CostGuard.class);
             HttpResponse<String> answer = send(guarded(application), call().header("X-Tenant", "acme"));
 
@@ -267,7 +267,7 @@ class ApplicationIT {
 
     @Test
     void allListenersAreTold() throws Exception {
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml(), Watching.class)) {
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml(), Watching.class)) {
             application.getBean(CostGuard.class).acquire(CALL).release();
 
             assertThat(application.getBean(Watching.class).granted).hasSize(2);
@@ -285,7 +285,7 @@ class ApplicationIT {
     @Test
     void aCustomizerSaysMoreThanProperties() throws Exception {
         try (ConfigurableApplicationContext application =
-                Applications.silent(folder, yaml("  denials: answer"), Customizing.class)) {
+                Applications.small(folder, yaml("  denials: answer"), Customizing.class)) {
             assertThat(application.getBean(CostGuard.class).http().denials()).isEqualTo(Denials.THROW);
         }
     }
@@ -300,7 +300,7 @@ class ApplicationIT {
 
     @Test
     void aGuardOfTheUsersOwnIsTheOnlyOne() throws Exception {
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml(), OwnGuard.class)) {
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml(), OwnGuard.class)) {
             assertThat(application.getBeansOfType(CostGuard.class)).containsOnlyKeys("own");
         }
     }
@@ -308,7 +308,7 @@ class ApplicationIT {
     @Test
     void theGuardIsClosedWithItsApplication() throws Exception {
         CostGuard guard;
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml())) {
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml())) {
             guard = application.getBean(CostGuard.class);
         }
 
@@ -321,7 +321,7 @@ class ApplicationIT {
     void redisIsWhereSpringDataHasIt() throws Exception {
         String yaml = yaml("spring.data.redis: {host: " + redis.host() + ", port: " + redis.port() + "}")
                 .replace("redis: " + redis.url(), "enabled: true");
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml)) {
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml)) {
             assertThat(balance(application.getBean(CostGuard.class))).isEqualTo(2);
         }
     }
@@ -340,7 +340,7 @@ class ApplicationIT {
     void aClientOfTheUsersOwnGoesBeforeWhatSpringDataHas() throws Exception {
         String yaml = yaml("spring.data.redis.url: redis://localhost:1")
                 .replace("redis: " + redis.url(), "decision-timeout: 30s");
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml, OwnClient.class)) {
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml, OwnClient.class)) {
             assertThat(balance(application.getBean(CostGuard.class))).isEqualTo(2);
         }
     }
@@ -348,7 +348,7 @@ class ApplicationIT {
     @Test
     void aGuardThatIsNotEnabledLetsAllGoWithoutARedis() throws Exception {
         String yaml = yaml().replace("redis: " + redis.url(), "enabled: false");
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml)) {
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml)) {
             for (int i = 0; i < 3; i++) {
                 assertThat(send(guarded(application), call()).statusCode()).isEqualTo(200);
             }
@@ -361,7 +361,7 @@ class ApplicationIT {
                 folder.resolve("budgets.json"),
                 "{\"budgets\": [{\"name\": \"file\", \"limits\": [{\"tokens\": 7, \"per\": \"day\"}]}]}");
         String yaml = "costguard: {redis: '" + redis.url() + "', budgets-file: '" + file + "'}";
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml)) {
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml)) {
             assertThat(application.getBean(CostGuard.class).budgets())
                     .extracting(io.costguard.Budget::name)
                     .containsExactly("file");
@@ -375,7 +375,7 @@ class ApplicationIT {
                 "{\"my-own\": {\"input_cost_per_token\": 1, \"output_cost_per_token\": 1}}");
         String yaml = "costguard: {redis: '" + redis.url() + "', prices: 'file:" + file
                 + "', budgets: [{name: b, models: [my-own, gpt-4o], limits: [{usd: 1, per: day}]}]}";
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml)) {
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml)) {
             assertThat(application.getBean(CostGuard.class).budgets()).hasSize(1);
         }
     }
@@ -422,7 +422,7 @@ class ApplicationIT {
                     - {name: provider, limits: [{tokens: 10, per: hour, corrected-by-provider: true}]}
                     - {name: all, per: [], limits: [{requests: 10, per: month}]}
                 """;
-        try (ConfigurableApplicationContext application = Applications.silent(folder, yaml)) {
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml)) {
             assertThat(application.getBean(CostGuard.class).budgets())
                     .usingRecursiveComparison()
                     .withEqualsForType((one, other) -> one.pattern().equals(other.pattern()), Pattern.class)

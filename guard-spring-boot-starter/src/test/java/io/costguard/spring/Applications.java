@@ -32,15 +32,25 @@ final class Applications {
         return run(WebApplicationType.SERVLET, folder, YAML, yaml, List.of(Any.class));
     }
 
-    static ConfigurableApplicationContext silent(Path folder, String yaml, Class<?>... sources) throws IOException {
-        List<Class<?>> all = new ArrayList<>(List.of(sources));
-        all.add(Any.class);
-        return run(WebApplicationType.NONE, folder, YAML, yaml, all);
+    /** One that has all that Spring Boot makes of this class path. */
+    static ConfigurableApplicationContext whole(Path folder, String yaml, Class<?>... sources) throws IOException {
+        return run(WebApplicationType.NONE, folder, YAML, yaml, and(Any.class, sources));
     }
 
     /** One with a guard alone, which is the quickest. */
+    static ConfigurableApplicationContext small(Path folder, String yaml, Class<?>... sources) throws IOException {
+        return run(WebApplicationType.NONE, folder, YAML, yaml, and(NothingElse.class, sources));
+    }
+
+    /** {@link #small} with properties in a file of that name. */
     static ConfigurableApplicationContext small(Path folder, String name, String properties) throws IOException {
         return run(WebApplicationType.NONE, folder, name, properties, List.of(NothingElse.class));
+    }
+
+    private static List<Class<?>> and(Class<?> last, Class<?>... first) {
+        List<Class<?>> all = new ArrayList<>(List.of(first));
+        all.add(last);
+        return all;
     }
 
     private static ConfigurableApplicationContext run(

@@ -17,9 +17,7 @@ class RefusedPropertiesIT {
     Path folder;
 
     private String printedAfter(String yaml) {
-        assertThatThrownBy(() ->
-                        Applications.small(folder, Applications.YAML, yaml).close())
-                .isInstanceOf(RuntimeException.class);
+        assertThatThrownBy(() -> Applications.small(folder, yaml).close()).isInstanceOf(RuntimeException.class);
         return Failure.last();
     }
 
