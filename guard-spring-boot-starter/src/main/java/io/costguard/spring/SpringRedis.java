@@ -2,6 +2,7 @@ package io.costguard.spring;
 
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.bind.BindResult;
@@ -26,7 +27,7 @@ record SpringRedis(
 
     record Sentinel(@Nullable String master) {}
 
-    record Cluster(@Nullable String nodes) {}
+    record Cluster(@Nullable List<String> nodes) {}
 
     /**
      * The URL of the server, if there is one.

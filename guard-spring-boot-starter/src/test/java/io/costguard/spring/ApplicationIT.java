@@ -236,10 +236,53 @@ class ApplicationIT {
             assertThat(guard.http().denials()).isEqualTo(Denials.THROW);
             assertThat(application.getBean(Watching.class).granted.get(0).call().attributes())
                     .containsEntry("tenant", "acme");
+
+            application.getBean(Watching.class).granted.clear();
+            send(guarded(application), HttpRequest.newBuilder(URI.create(provider.url() + "/unknown")));
+            assertThat(application.getBean(Watching.class).granted).isEmpty();
         }
     }
 
-    /** A listener, as a user has one. */
+    @Test
+    void aCallWaitsWhereThatIsSaid() throws Exception {
+        String yaml = """
+                costguard:
+                  redis: %s
+                  key-prefix: %s
+                  when-exhausted.wait-up-to: 1m
+                  budgets:
+                    - {name: calls, limits: [{requests: 5, per: second, burst: 1}]}
+                """.formatted(redis.url(), keyPrefix);
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml)) {
+            CostGuard guard = application.getBean(CostGuard.class);
+            guard.acquire(CALL).close();
+
+            assertThat(guard.acquire(CALL).waited()).isPositive();
+        }
+    }
+
+    @Test
+    void aCallGoesWithoutRedisWhereThatIsSaid() throws Exception {
+        String yaml = yaml("  when-redis-fails: fail-open").replace(redis.url(), "redis://localhost:1");
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml)) {
+            assertThat(application.getBean(CostGuard.class).tryAcquire(CALL)).isPresent();
+        }
+    }
+
+    @Test
+    void aSliceIsLeasedWhereThatIsSaid() throws Exception {
+        String yaml = yaml("  when-redis-fails: spend-leased", "  leased-share: 50");
+        try (ConfigurableApplicationContext application = Applications.small(folder, yaml)) {
+            CostGuard guard = application.getBean(CostGuard.class);
+            guard.acquire(CALL).release();
+
+            while (guard.leased(CALL).stream().noneMatch(slice -> slice.leased() > 0)) {
+                Thread.onSpinWait();
+            }
+        }
+    }
+
+    /** Listeners, as a user has them. */
     @Configuration(proxyBeanMethods = false)
     static class Watching {
         final List<GuardListener.Grant> granted = new CopyOnWriteArrayList<>();

@@ -43,7 +43,8 @@ class DocumentIT {
                 folder.resolve("budgets.yaml"), "budgets: [{name: b, limits: [{requests: 1, per: day}]}]");
         String text = block.group(2)
                 .replace("file:prices.json", prices.toUri().toString())
-                .replace("budgets.yaml", budgets.toString());
+                .replace("budgets.yaml", budgets.toString())
+                .replace("redis.example.com", "localhost");
         boolean isComplete = text.contains("budgets");
         String name = "application." + block.group(1);
         try (ConfigurableApplicationContext application =

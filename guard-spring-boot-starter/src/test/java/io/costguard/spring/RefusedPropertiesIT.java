@@ -117,6 +117,14 @@ class RefusedPropertiesIT {
     }
 
     @Test
+    void anApplicationThatIsLazyIsRefusedAtItsStartToo() {
+        assertThat(printedAfter("""
+                        spring.main.lazy-initialization: true
+                        costguard: {redis: 'redis://localhost:1', budgets: [{name: b}]}
+                        """)).contains("costguard.budgets[0]: budget 'b' has no limit");
+    }
+
+    @Test
     void theLineIsNamedAndWhatToDo() {
         assertThat(printedAfter("""
                         costguard:
