@@ -56,6 +56,8 @@ public final class BudgetFile {
     /**
      * The budgets of what was read: the value of {@code budgets}, wherever it comes from.
      *
+     * @param read a list, which knows where each of its values stands
+     * @return the budgets, in their order
      * @throws IllegalArgumentException that says at which place what is wrong, and what to do
      */
     public static List<Budget> budgets(LocatedJson read) {

@@ -343,12 +343,12 @@ public final class CostGuard implements AutoCloseable {
         }
     }
 
-    /** The budgets in force, as they were said last. */
+    /** {@return the budgets in force, as they were said last} */
     public List<Budget> budgets() {
         return Objects.requireNonNull(budgets.get());
     }
 
-    /** Whether it lets everything go, uncounted: {@link Builder#switchedOff}, or {@code costguard.enabled=false}. */
+    /** {@return whether it lets everything go, uncounted: {@link Builder#switchedOff}, or {@code costguard.enabled=false}} */
     public boolean isSwitchedOff() {
         return limiter == null;
     }
@@ -724,7 +724,11 @@ public final class CostGuard implements AutoCloseable {
             return this;
         }
 
-        /** As {@code costguard.enabled=false}: the guard lets everything go, uncounted, and asks no Redis. */
+        /**
+         * As {@code costguard.enabled=false}: the guard lets everything go, uncounted, and asks no Redis.
+         *
+         * @return this
+         */
         public Builder switchedOff() {
             this.switchedOff = true;
             return this;

@@ -19,6 +19,8 @@ import org.springframework.context.annotation.Import;
 @ConditionalOnClass(Endpoint.class)
 @ConditionalOnBean(CostGuard.class)
 public class CostGuardActuatorAutoConfiguration {
+    /** Made by Spring. */
+    public CostGuardActuatorAutoConfiguration() {}
 
     @Bean
     @ConditionalOnAvailableEndpoint

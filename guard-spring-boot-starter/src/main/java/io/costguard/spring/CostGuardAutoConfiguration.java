@@ -43,6 +43,9 @@ public class CostGuardAutoConfiguration {
     /** The name of a {@link HttpClient} that is guarded. It is injected by that name alone. */
     public static final String HTTP_CLIENT = "costGuardHttpClient";
 
+    /** Made by Spring. */
+    public CostGuardAutoConfiguration() {}
+
     /** Not lazily, so that a bad budget keeps the application from starting. */
     @Bean(destroyMethod = "close")
     @Lazy(false)

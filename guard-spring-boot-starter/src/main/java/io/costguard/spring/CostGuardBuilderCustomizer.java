@@ -6,6 +6,10 @@ import io.costguard.CostGuard;
 @FunctionalInterface
 public interface CostGuardBuilderCustomizer {
 
-    /** Says it to {@code builder}. */
+    /**
+     * Says it.
+     *
+     * @param builder to which it is said
+     */
     void customize(CostGuard.Builder builder);
 }

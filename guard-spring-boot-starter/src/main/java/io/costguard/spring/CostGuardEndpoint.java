@@ -30,7 +30,17 @@ public class CostGuardEndpoint {
         this.guard = guard;
     }
 
-    /** A budget, as it is said. */
+    /**
+     * A budget, as it is said.
+     *
+     * @param name what it is called
+     * @param per the attributes that it is counted per
+     * @param limits its limits, like {@code 500 requests per minute}
+     * @param assumedOutput output tokens that are reserved for a request that sets no cap
+     * @param clampToCapacity whether a call above the capacity of a limit goes when that is full
+     * @param dryRun whether it only reports
+     * @param text all of it in a line
+     */
     public record BudgetView(
             String name,
             List<String> per,
@@ -40,7 +50,19 @@ public class CostGuardEndpoint {
             boolean dryRun,
             String text) {}
 
-    /** A balance, in the unit of its limit, dollars in nano-dollars; times in ISO 8601. */
+    /**
+     * A balance, in the unit of its limit, dollars in nano-dollars.
+     *
+     * @param budget the budget's name
+     * @param limit the limit's name, like {@code tokens per minute}
+     * @param unit what it counts
+     * @param balance what is left, below 0 while in debt
+     * @param capacity what there is when nothing is used
+     * @param waiting how many calls wait for it
+     * @param timeToFull how long until nothing is used, if nobody asks
+     * @param newcomerWait how long this limit would keep such a call waiting, at least
+     * @param text all of it in a line
+     */
     public record LimitView(
             String budget,
             String limit,
@@ -52,10 +74,19 @@ public class CostGuardEndpoint {
             Duration newcomerWait,
             String text) {}
 
-    /** The budgets in force. */
+    /**
+     * The budgets in force.
+     *
+     * @param enabled whether calls are guarded
+     * @param budgets in their order
+     */
     public record Budgets(boolean enabled, List<BudgetView> budgets) {}
 
-    /** How the limits stand that a call falls under. */
+    /**
+     * How the limits stand that a call falls under.
+     *
+     * @param limits budget by budget
+     */
     public record Statuses(List<LimitView> limits) {}
 
     /** What is done by hand. */
@@ -66,6 +97,7 @@ public class CostGuardEndpoint {
         HOLD
     }
 
+    /** {@return the budgets in force} */
     @ReadOperation
     public Budgets budgets() {
         return new Budgets(
@@ -84,7 +116,14 @@ public class CostGuardEndpoint {
                 budget.toString());
     }
 
-    /** How the limits stand that such a call falls under. Charges nothing. */
+    /**
+     * How the limits stand that such a call falls under. Charges nothing.
+     *
+     * @param model the call's model, of which slashes are parts
+     * @param attribute attributes of the call, like {@code tenant=acme}
+     * @return one of each limit
+     * @throws GuardUnavailableException if Redis does not answer in time
+     */
     @ReadOperation
     public Statuses status(@Selector(match = Match.ALL_REMAINING) String[] model, @Nullable List<String> attribute)
             throws GuardUnavailableException {
@@ -106,7 +145,16 @@ public class CostGuardEndpoint {
                 status.toString());
     }
 
-    /** Resets what such a call falls under, or holds such calls, in the whole fleet; answers with how it stands then. */
+    /**
+     * Resets what such a call falls under, or holds such calls, in the whole fleet.
+     *
+     * @param model the call's model, of which slashes are parts
+     * @param action what is to be done
+     * @param duration for how long calls are held
+     * @param attribute attributes of the call, like {@code tenant=acme}
+     * @return how it stands then
+     * @throws GuardUnavailableException if Redis does not answer in time
+     */
     @WriteOperation
     public Statuses change(
             @Selector(match = Match.ALL_REMAINING) String[] model,

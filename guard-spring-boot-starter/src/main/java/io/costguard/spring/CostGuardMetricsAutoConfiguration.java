@@ -22,6 +22,8 @@ import org.springframework.context.annotation.Bean;
 @ConditionalOnBean({MeterRegistry.class, CostGuard.class})
 @ConditionalOnProperty(prefix = CostGuardProperties.PREFIX, name = "metrics.enabled", matchIfMissing = true)
 public class CostGuardMetricsAutoConfiguration {
+    /** Made by Spring. */
+    public CostGuardMetricsAutoConfiguration() {}
 
     @Bean
     @ConditionalOnMissingBean

@@ -191,7 +191,12 @@ public record CostGuardProperties(
             @Nullable BigDecimal output,
             @Nullable BigDecimal reasoning) {
 
-        /** Those of a provider: what a property of this type means that is a text. */
+        /**
+         * What a property of this type means that is a text.
+         *
+         * @param provider anthropic, openAi or gemini
+         * @return as that provider counts
+         */
         public static Weights of(String provider) {
             return new Weights(provider, null, null, null, null);
         }

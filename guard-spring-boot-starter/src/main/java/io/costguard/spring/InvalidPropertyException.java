@@ -7,6 +7,7 @@ public final class InvalidPropertyException extends IllegalArgumentException {
     @Serial
     private static final long serialVersionUID = 1L;
 
+    /** Its name. */
     private final String property;
 
     InvalidPropertyException(String property, String what, Throwable cause) {
@@ -19,7 +20,7 @@ public final class InvalidPropertyException extends IllegalArgumentException {
         this.property = property;
     }
 
-    /** Like {@code costguard.budgets[0].limits[1]}. */
+    /** {@return its name, like {@code costguard.budgets[0].limits[1]}} */
     public String property() {
         return property;
     }
