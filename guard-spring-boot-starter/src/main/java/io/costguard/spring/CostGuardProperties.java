@@ -66,6 +66,12 @@ public record CostGuardProperties(
 
     static final String PREFIX = "costguard";
 
+    /** Without what may be secret: the URL of Redis may have a password. */
+    @Override
+    public String toString() {
+        return "properties of " + PREFIX + ", with " + budgets.size() + " budgets";
+    }
+
     /**
      * What becomes of a call whose budget is spent.
      *

@@ -29,6 +29,12 @@ record SpringRedis(
 
     record Cluster(@Nullable List<String> nodes) {}
 
+    /** Without the password. */
+    @Override
+    public String toString() {
+        return PREFIX;
+    }
+
     /**
      * The URL of the server, if there is one.
      *
@@ -59,7 +65,8 @@ record SpringRedis(
             String scheme = Boolean.TRUE.equals(ssl.enabled()) ? "rediss" : "redis";
             return Optional.of(new URI(scheme, credentials, host, port, "/" + database, null, null).toString());
         } catch (URISyntaxException e) {
-            throw new InvalidPropertyException(PREFIX + ".host", "not the name of a host: '" + host + "'", e);
+            // Not with the cause, which repeats the password.
+            throw new InvalidPropertyException(PREFIX + ".host", "not the name of a host: '" + host + "'");
         }
     }
 }

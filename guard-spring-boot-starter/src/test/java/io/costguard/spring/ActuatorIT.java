@@ -74,7 +74,12 @@ class ActuatorIT {
     }
 
     private static HttpResponse<String> post(String path, String body) throws IOException, InterruptedException {
-        HttpRequest request = HttpRequest.newBuilder(uri(application, path))
+        return post(application, path, body);
+    }
+
+    private static HttpResponse<String> post(ConfigurableApplicationContext to, String path, String body)
+            throws IOException, InterruptedException {
+        HttpRequest request = HttpRequest.newBuilder(uri(to, path))
                 .header("Content-Type", "application/json")
                 .POST(HttpRequest.BodyPublishers.ofString(body))
                 .build();
@@ -193,11 +198,17 @@ class ActuatorIT {
     }
 
     @Test
-    void theHealthCanBeSwitchedOff(@TempDir Path other) throws Exception {
-        String yaml = yaml(redis.url(), "fail-closed") + "  health.costguard.enabled: false\n";
-        try (ConfigurableApplicationContext without = Applications.whole(other, yaml)) {
-            assertThat(without.containsBean(CostGuardActuatorAutoConfiguration.OfHealth.INDICATOR))
-                    .isFalse();
+    void whatAnOperatorForbidsIsNotThere(@TempDir Path other) throws Exception {
+        String yaml = yaml(redis.url(), "fail-closed")
+                + """
+                  health.costguard.enabled: false
+                  endpoint.costguard.access: read-only
+                """;
+        try (ConfigurableApplicationContext strict = Applications.serving(other, yaml)) {
+            assertThat(get(strict, "health/costguard").statusCode()).isEqualTo(404);
+            assertThat(post(strict, "costguard/gpt-4o", "{\"action\": \"reset\"}").statusCode())
+                    .isEqualTo(405);
+            assertThat(get(strict, "costguard/gpt-4o").statusCode()).isEqualTo(200);
         }
     }
 

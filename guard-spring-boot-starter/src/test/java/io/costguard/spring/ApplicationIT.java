@@ -20,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.regex.Pattern;
@@ -227,7 +228,7 @@ class ApplicationIT {
                   cardinality-limit: 10
                   near-limit: 0.8
                   attributes.header.tenant: X-Tenant
-                """.indent(0);
+                """;
         try (ConfigurableApplicationContext application = Applications.small(folder, yaml(settings), Watching.class)) {
             CostGuard guard = application.getBean(CostGuard.class);
             HttpResponse<String> answer = send(guarded(application), call().header("X-Tenant", "acme"));
@@ -276,7 +277,9 @@ class ApplicationIT {
             CostGuard guard = application.getBean(CostGuard.class);
             guard.acquire(CALL).release();
 
+            Instant end = Instant.now().plusSeconds(60);
             while (guard.leased(CALL).stream().noneMatch(slice -> slice.leased() > 0)) {
+                assertThat(Instant.now()).isBefore(end);
                 Thread.onSpinWait();
             }
         }
