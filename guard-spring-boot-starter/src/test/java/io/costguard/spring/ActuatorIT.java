@@ -58,6 +58,7 @@ class ActuatorIT {
         return """
                 costguard:
                   metrics.tags: [tenant]
+                  decision-timeout: 20s
                   redis: %s
                   when-redis-fails: %s
                   budgets:
@@ -199,14 +200,14 @@ class ActuatorIT {
 
     @Test
     void whatAnOperatorForbidsIsNotThere(@TempDir Path other) throws Exception {
-        String yaml = yaml(redis.url(), "fail-closed")
-                + """
+        String yaml = yaml(redis.url(), "fail-closed") + """
                   health.costguard.enabled: false
                   endpoint.costguard.access: read-only
                 """;
         try (ConfigurableApplicationContext strict = Applications.serving(other, yaml)) {
             assertThat(get(strict, "health/costguard").statusCode()).isEqualTo(404);
-            assertThat(post(strict, "costguard/gpt-4o", "{\"action\": \"reset\"}").statusCode())
+            assertThat(post(strict, "costguard/gpt-4o", "{\"action\": \"reset\"}")
+                            .statusCode())
                     .isEqualTo(405);
             assertThat(get(strict, "costguard/gpt-4o").statusCode()).isEqualTo(200);
         }

@@ -73,6 +73,7 @@ class ApplicationIT {
                 costguard:
                   redis: %s
                   key-prefix: %s
+                  decision-timeout: 20s
                   budgets:
                     - {name: calls, per: [model], limits: [{requests: 2, per: day}]}
                 """.formatted(redis.url(), keyPrefix) + String.join("\n", more);
@@ -222,7 +223,6 @@ class ApplicationIT {
                   denials: throw
                   unknown-calls: pass-through
                   stream-usage: true
-                  decision-timeout: 20s
                   pre-check: 0
                   lease: 5m
                   cardinality-limit: 10
@@ -250,6 +250,7 @@ class ApplicationIT {
                 costguard:
                   redis: %s
                   key-prefix: %s
+                  decision-timeout: 20s
                   when-exhausted.wait-up-to: 1m
                   budgets:
                     - {name: calls, limits: [{requests: 5, per: second, burst: 1}]}
@@ -264,7 +265,9 @@ class ApplicationIT {
 
     @Test
     void aCallGoesWithoutRedisWhereThatIsSaid() throws Exception {
-        String yaml = yaml("  when-redis-fails: fail-open").replace(redis.url(), "redis://localhost:1");
+        String yaml = yaml("  when-redis-fails: fail-open")
+                .replace(redis.url(), "redis://localhost:1")
+                .replace("20s", "100ms");
         try (ConfigurableApplicationContext application = Applications.small(folder, yaml)) {
             assertThat(application.getBean(CostGuard.class).tryAcquire(CALL)).isPresent();
         }
@@ -385,7 +388,7 @@ class ApplicationIT {
     @Test
     void aClientOfTheUsersOwnGoesBeforeWhatSpringDataHas() throws Exception {
         String yaml = yaml("spring.data.redis.url: redis://localhost:1")
-                .replace("redis: " + redis.url(), "decision-timeout: 30s");
+                .replace("redis: " + redis.url(), "enabled: true");
         try (ConfigurableApplicationContext application = Applications.small(folder, yaml, OwnClient.class)) {
             assertThat(balance(application.getBean(CostGuard.class))).isEqualTo(2);
         }
