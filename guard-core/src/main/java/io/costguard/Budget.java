@@ -272,8 +272,21 @@ public final class Budget {
         return new Budget(name, where, per, shares, assumedOutput, modes);
     }
 
-    /** @throws IllegalArgumentException where the limits make no sense */
+    /** @throws IllegalArgumentException where the limits make no sense, or a model has no price */
     void check(PriceList prices) {
+        checkLimits();
+        if (limits.stream().anyMatch(limit -> limit.unit() == Unit.USD)) {
+            checkPrices(prices);
+        }
+    }
+
+    /** Itself, if its limits make sense, whatever the prices. */
+    Budget checked() {
+        checkLimits();
+        return this;
+    }
+
+    private void checkLimits() {
         if (limits.isEmpty()) {
             throw new IllegalArgumentException("budget '" + name + "' has no limit; add one with limit(..)");
         }
@@ -292,9 +305,6 @@ public final class Budget {
                 throw new IllegalArgumentException(
                         "budget '" + name + "': a provider tells what is left for a model and a key, so"
                                 + " a limit that is corrected by it needs .per(\"model\", \"apiKey\")");
-            }
-            if (limit.unit() == Unit.USD) {
-                checkPrices(prices);
             }
         }
     }

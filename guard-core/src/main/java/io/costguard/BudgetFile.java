@@ -43,24 +43,37 @@ public final class BudgetFile {
                 ? LocatedJson.readYaml(name, text)
                 : LocatedJson.read(name, 1, text);
         List<Budget> budgets = new ArrayList<>();
-        Set<String> names = new HashSet<>();
         read.members("a file of budgets").forEach((member, value) -> {
             if (!member.equals("budgets")) {
                 throw value.bad("unknown member '" + member + "'; there is 'budgets'");
             }
-            for (LocatedJson each : value.elements("'budgets'")) {
-                Budget budget = budget(each);
-                if (!names.add(budget.name())) {
-                    throw each.bad("two budgets have the name '" + budget.name() + "'");
-                }
-                if (budget.limits().isEmpty()) {
-                    throw each.bad("budget '" + budget.name() + "' has no limit; add one to its 'limits'");
-                }
-                budgets.add(budget);
-            }
+            budgets.addAll(budgets(value));
         });
         if (budgets.isEmpty()) {
             throw new IllegalArgumentException(file + ": there are no budgets in it");
+        }
+        return budgets;
+    }
+
+    /**
+     * The budgets of what was read: the value of {@code budgets}, wherever it comes from.
+     *
+     * @param read a list, which knows where each of its values stands
+     * @return the budgets, in their order
+     * @throws IllegalArgumentException that says at which place what is wrong, and what to do
+     */
+    public static List<Budget> budgets(LocatedJson read) {
+        List<Budget> budgets = new ArrayList<>();
+        Set<String> names = new HashSet<>();
+        for (LocatedJson each : read.elements("'budgets'")) {
+            Budget budget = budget(each);
+            if (!names.add(budget.name())) {
+                throw each.bad("two budgets have the name '" + budget.name() + "'");
+            }
+            if (budget.limits().isEmpty()) {
+                throw each.bad("budget '" + budget.name() + "' has no limit; add one to its 'limits'");
+            }
+            budgets.add(made(each, budget::checked));
         }
         return budgets;
     }
@@ -100,7 +113,7 @@ public final class BudgetFile {
                 Budget limited = budget;
                 Set<String> names = new HashSet<>();
                 for (LocatedJson each : value.elements(what)) {
-                    Limit limit = made(each, () -> limit(each));
+                    Limit limit = made(each, () -> limit(each).checked());
                     if (!names.add(limit.name())) {
                         throw each.bad("the budget has two limits of " + limit.name() + "; keep the smaller one");
                     }
@@ -149,8 +162,8 @@ public final class BudgetFile {
             limit = limit.fixedWindow(zone.parsed("'zone'", "Europe/Berlin", ZoneId::of));
         }
         if (burst != null) {
-            limit = burst.value() instanceof String dollars
-                    ? limit.burst(dollars)
+            limit = limit.unit() == Unit.USD
+                    ? limit.burst(burst.decimal("'burst'"))
                     : limit.burst(burst.count("'burst'"));
         }
         if (weights != null) {

@@ -387,6 +387,26 @@ public final class CostGuard implements AutoCloseable {
         }
     }
 
+    /** {@return the budgets in force, as they were said last} */
+    public List<Budget> budgets() {
+        return Objects.requireNonNull(budgets.get());
+    }
+
+    /** {@return whether it lets everything go, uncounted: {@link Builder#switchedOff}, or {@code costguard.enabled=false}} */
+    public boolean isSwitchedOff() {
+        return limiter == null;
+    }
+
+    /**
+     * Asks Redis whether it answers, and whether this guard may do there what it needs; changes nothing there. For probes of health.
+     *
+     * @return what its user lacks, with the line that gives it; nothing where it lacks nothing, or the guard is switched off
+     * @throws GuardUnavailableException if Redis did not answer in time, or only by an error; it says why, and what to do where that is known
+     */
+    public Optional<String> lackingRights() throws GuardUnavailableException {
+        return limiter == null ? Optional.empty() : limiter.lackingRights();
+    }
+
     private static List<Budget> leased(List<Budget> budgets, Duration lease) {
         return budgets.stream().map(budget -> budget.leased(lease)).toList();
     }
@@ -531,6 +551,7 @@ public final class CostGuard implements AutoCloseable {
         private double nearLimit = 1;
 
         private @Nullable RegionalShares regions;
+        private boolean switchedOff;
         private LongSupplier nanoTime = System::nanoTime;
 
         private Builder() {}
@@ -841,6 +862,16 @@ public final class CostGuard implements AutoCloseable {
         }
 
         /**
+         * As {@code costguard.enabled=false}: the guard lets everything go, uncounted, and asks no Redis.
+         *
+         * @return this
+         */
+        public Builder switchedOff() {
+            this.switchedOff = true;
+            return this;
+        }
+
+        /**
          * Has it told when so much of a limit is used, by a call that went from this process: {@link GuardListener#onNearLimit}, and a line of
          * the log. Of each subject and limit once, and again after its use fell below nine tenths of that, and rose again. Without this, nothing
          * is.
@@ -878,7 +909,7 @@ public final class CostGuard implements AutoCloseable {
         public CostGuard build() {
             PriceList known = check();
             AtomicReference<List<Budget>> current = new AtomicReference<>(List.copyOf(budgets));
-            if (!isEnabled()) {
+            if (switchedOff || !isEnabled()) {
                 log.warn("the guard is switched off (costguard.enabled=false): calls go unguarded");
                 return new CostGuard(
                         null, HttpGuard.off(Map.copyOf(attributesByHeader)), known, current, lease, null, null);

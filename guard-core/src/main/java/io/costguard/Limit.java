@@ -546,6 +546,12 @@ public final class Limit {
         return isShort ? "" : " (token bucket)";
     }
 
+    /** Itself, if it makes sense. */
+    Limit checked() {
+        check();
+        return this;
+    }
+
     /** @throws IllegalArgumentException where algorithm, window and burst do not go together */
     void check() {
         if (isInFlight() && (burstGiven || !(algorithm instanceof Algorithm.InFlight))) {

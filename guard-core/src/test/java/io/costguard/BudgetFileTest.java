@@ -127,6 +127,9 @@ class BudgetFileTest {
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day'}]}, {'name': 'b' | two budgets have the name 'b'",
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'coolDown': '5m'}] | 'coolDown' must be like PT10M, not '5m'",
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'coolDown': 'PT0S'}] | a cool-down must be from a millisecond",
+                "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'burst': 9}]     | 5 tokens per day: a burst needs a token bucket",
+                "'name': 'b', 'limits': [{'tokens': 5, 'per': 'hour', 'burst': '9'}]  | 'burst' must be a whole number from 0, not '9'",
+                "'name': 'b', 'per': [], 'limits': [{'tokens': 5, 'per': 'hour', 'correctedByProvider': true}] | a provider tells what is left for a model and a key",
                 "'name': 'b', 'limits': [{'tokens': 5, 'per': 'day', 'bursts': 5}]    | unknown member 'bursts' of a limit"
             })
     void whatIsWrongIsSaidWithItsLineAndColumn(String budget, String said) throws IOException {
@@ -136,6 +139,14 @@ class BudgetFileTest {
                 .isThrownBy(() -> BudgetFile.read(file))
                 .withMessageMatching("(?s).*" + Pattern.quote("budgets.json:3:") + "[0-9]+: .*")
                 .withMessageContaining(said);
+    }
+
+    @Test
+    void aBurstOfDollarsMayBeANumber() throws IOException {
+        Path file = file(
+                "{\"budgets\": [{\"name\": \"b\", \"limits\": [{\"usd\": 2.5, \"per\": \"hour\", \"burst\": 1.25}]}]}");
+
+        assertThat(BudgetFile.read(file).get(0).limits().get(0).capacity()).isEqualTo(1_250_000_000L);
     }
 
     @Test

@@ -564,6 +564,27 @@ class CostGuardIT {
     }
 
     @Test
+    void aGuardThatIsBuiltSwitchedOffLetsEverythingPassWithoutRedis() throws Exception {
+        CostGuard guard =
+                guards.guard(builder -> builder.redis("redis://127.0.0.1:1").switchedOff(), budget(TOKENS));
+
+        guard.acquire(tokens(5_000)).settle(Cost.requests(1));
+        assertThat(guard.isSwitchedOff()).isTrue();
+        assertThat(guard.lackingRights()).isEmpty();
+    }
+
+    @Test
+    void theBudgetsInForceAreThoseSaidLast() {
+        CostGuard guard = guards.guard(budget(TOKENS));
+        Budget later = Budget.named("later").limit(Limit.requests(1).perDay());
+
+        guard.update(List.of(later));
+
+        assertThat(guard.budgets()).containsExactly(later);
+        assertThat(guard.isSwitchedOff()).isFalse();
+    }
+
+    @Test
     void aCallIsToldWhatIsSaidOfItsThread() throws Exception {
         Budget tenants = Budget.named("tenants")
                 .where("tenant", "acme")

@@ -4,6 +4,7 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -99,6 +100,15 @@ public interface Ledger extends AutoCloseable {
 
     /** Lets nobody go at these subjects for so long, in the whole fleet; completes when that is in the ledger. */
     CompletableFuture<?> hold(List<Subject> subjects, Duration hold);
+
+    /**
+     * What this process may not do there and needs, and what gives it; changes nothing.
+     *
+     * @throws GuardUnavailableException where it does not answer
+     */
+    default Optional<String> lackingRights() throws GuardUnavailableException {
+        return Optional.empty();
+    }
 
     /** What of this process has not reached it yet, or never will. */
     default Backlog backlog() {

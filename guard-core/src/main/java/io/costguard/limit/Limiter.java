@@ -498,6 +498,11 @@ public final class Limiter implements AutoCloseable {
         ledger.flush(deadline());
     }
 
+    /** What this process may not do in the ledger and needs. */
+    public Optional<String> lackingRights() throws GuardUnavailableException {
+        return ledger.lackingRights();
+    }
+
     /** The output tokens to reserve for a call like this one, when its request sets no cap. */
     public long assumedOutput(GuardedCall call) {
         long most = 0;

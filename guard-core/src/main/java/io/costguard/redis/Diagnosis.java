@@ -1,5 +1,6 @@
 package io.costguard.redis;
 
+import io.costguard.GuardUnavailableException;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -41,26 +42,51 @@ final class Diagnosis {
 
     /** Asks a Redis that answers, if only by an error. */
     void examine(byte[] unusedKey, long timeoutNanos) {
-        byte[] channel = (keyPrefix + ":turn:").getBytes(StandardCharsets.US_ASCII);
         try {
-            byte[] elsewhere = (keyPrefix + ":{elsewhere}").getBytes(StandardCharsets.US_ASCII);
-            List<byte[]> keys = redis.isOfCluster() ? List.of(unusedKey) : List.of(unusedKey, elsewhere);
-            byte[] reply = PROBE.runWhole(redis, keys, channel, timeoutNanos);
-            String[] lines = new String(reply, StandardCharsets.US_ASCII).split("\n", -1);
-            String forbidden = lines[0];
-            String policy = lines[1];
-            if (!policy.isEmpty() && !policy.equals("noeviction")) {
+            Probed probed = probe(unusedKey, timeoutNanos);
+            if (!probed.policy().isEmpty() && !probed.policy().equals("noeviction")) {
                 log.warn(
                         "Redis evicts keys when it is full, and balances with them, which are full again then: set"
                                 + " maxmemory-policy noeviction in the place of {}",
-                        policy);
+                        probed.policy());
             }
-            if (!forbidden.isEmpty()) {
-                log.error("this guard's user may not do in Redis what it needs ({}): {}", forbidden, rights());
-            }
+            lacking(probed).ifPresent(log::error);
         } catch (JedisException e) {
             tell(e);
         }
+    }
+
+    /**
+     * What this guard's user may not do in Redis, and what gives it.
+     *
+     * @throws GuardUnavailableException where Redis does not answer, or only by an error
+     */
+    Optional<String> lackingRights(byte[] unusedKey, long timeoutNanos) throws GuardUnavailableException {
+        try {
+            return lacking(probe(unusedKey, timeoutNanos));
+        } catch (JedisException e) {
+            throw new GuardUnavailableException(
+                    reason(e) + advice(e).map(advice -> "; " + advice).orElse(""), e);
+        }
+    }
+
+    /** What the probe told: commands, and maxmemory-policy; blank for nothing. */
+    private record Probed(String forbidden, String policy) {}
+
+    private Probed probe(byte[] unusedKey, long timeoutNanos) {
+        byte[] channel = (keyPrefix + ":turn:").getBytes(StandardCharsets.US_ASCII);
+        byte[] elsewhere = (keyPrefix + ":{elsewhere}").getBytes(StandardCharsets.US_ASCII);
+        List<byte[]> keys = redis.isOfCluster() ? List.of(unusedKey) : List.of(unusedKey, elsewhere);
+        byte[] reply = PROBE.runWhole(redis, keys, channel, timeoutNanos);
+        String[] lines = new String(reply, StandardCharsets.US_ASCII).split("\n", -1);
+        return new Probed(lines[0], lines[1]);
+    }
+
+    private Optional<String> lacking(Probed probed) {
+        return probed.forbidden().isEmpty()
+                ? Optional.empty()
+                : Optional.of("this guard's user may not do in Redis what it needs (" + probed.forbidden() + "): "
+                        + rights());
     }
 
     /** Whether a node of a cluster answered to a client that takes it for a server of its own. */

@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
@@ -77,6 +78,8 @@ public final class RedisLedger implements Ledger {
     @SuppressWarnings("ArrayAsKeyOfSetOrMap") // it is their identity that tells
     private final Map<long[], CompletableFuture<Void>> renewing = new ConcurrentHashMap<>();
 
+    private final Diagnosis diagnosis;
+    private final Lane none;
     private final AcrossSlots across;
     private final AtomicInteger undecidedAcross = new AtomicInteger();
     private volatile LatestBudgets latest = LatestBudgets.NONE;
@@ -114,7 +117,14 @@ public final class RedisLedger implements Ledger {
         this.leases = new Leases(new RenewerOfLeases(), clock);
         this.across = new AcrossSlots(new AskerOfSlots());
         String lanes = keyPrefix + ":{lane-" + client + "}";
-        slot(lanes, lanes).connect(new Lane(lanes, clock.nanoTime()), new Diagnosis(redis, keyPrefix));
+        this.none = new Lane(lanes, clock.nanoTime());
+        this.diagnosis = new Diagnosis(redis, keyPrefix);
+        slot(lanes, lanes).connect(none, diagnosis);
+    }
+
+    @Override
+    public Optional<String> lackingRights() throws GuardUnavailableException {
+        return diagnosis.lackingRights(none.key(), timeoutNanos);
     }
 
     // ------------------------------------------------------------------------------------------------------ the slots

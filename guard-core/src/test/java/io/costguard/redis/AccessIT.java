@@ -174,6 +174,27 @@ class AccessIT {
     }
 
     @Test
+    void whoAsksIsToldWhichRightsAreLackingNow() throws Exception {
+        try (CostGuard guard = guard(url(), "costguard")) {
+            assertThat(guard.lackingRights()).isEmpty();
+
+            admin.sendCommand(Protocol.Command.ACL, "SETUSER", "costguard", "-zadd");
+
+            assertThat(guard.lackingRights().orElse("")).contains("(ZADD)", lineOfTheDocs());
+        }
+    }
+
+    @Test
+    void whoAsksForRightsOfARedisThatRefusesIsToldWhatToDo() {
+        try (CostGuard guard = guard(url().replace("password", "wrong"), "costguard")) {
+            assertThatExceptionOfType(GuardUnavailableException.class)
+                    .isThrownBy(guard::lackingRights)
+                    .withMessageContaining("WRONGPASS")
+                    .withMessageEndingWith("; the user or the password is not right");
+        }
+    }
+
+    @Test
     void aGuardThatDoesNotTrustItsServerSaysWhatToDo() {
         try (Topology tls = Topology.untrustedTls()) {
             assertThat(saidAtStartOf(tls.guard(), "javax.net.ssl.trustStore"))

@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.spring;
+
+import org.jspecify.annotations.NullMarked;
