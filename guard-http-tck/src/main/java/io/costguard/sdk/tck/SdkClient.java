@@ -56,10 +56,16 @@ public interface SdkClient extends Closeable {
         }
     }
 
-    /** Events that the SDK tells. Safe for use by many threads. */
+    /**
+     * Events that the SDK tells, one at a time: whoever tells one is kept until the next is wanted, or gives the stream up himself, as a
+     * handler does that has seen enough. (From another thread, an SDK's {@code close()} may wait for whoever reads.)
+     */
     final class ToldEvents implements Events {
         private final BlockingQueue<Told> told = new LinkedBlockingQueue<>();
+        private final BlockingQueue<Wish> wishes = new LinkedBlockingQueue<>();
         private final Closeable stream;
+        private volatile boolean isGivenUp;
+        private boolean isKept;
 
         private sealed interface Told {
             record Event() implements Told {}
@@ -69,13 +75,32 @@ public interface SdkClient extends Closeable {
             record Failure(Throwable cause) implements Told {}
         }
 
+        private enum Wish {
+            NEXT,
+            CLOSE
+        }
+
         /** @param stream which tells no more once it is closed */
         public ToldEvents(Closeable stream) {
             this.stream = stream;
         }
 
+        /** Tells an event; called by the SDK's thread. */
         public void event() {
+            if (isGivenUp) {
+                return;
+            }
             told.add(new Told.Event());
+            try {
+                if (wishes.take() == Wish.CLOSE) {
+                    isGivenUp = true;
+                    stream.close();
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            } catch (IOException e) {
+                failed(e);
+            }
         }
 
         public void end() {
@@ -88,16 +113,20 @@ public interface SdkClient extends Closeable {
 
         @Override
         public boolean next() throws Exception {
+            if (isKept) {
+                wishes.add(Wish.NEXT);
+            }
             Told next = told.take();
             if (next instanceof Told.Failure failure) {
                 throw new IllegalStateException("the stream failed", failure.cause());
             }
-            return next instanceof Told.Event;
+            isKept = next instanceof Told.Event;
+            return isKept;
         }
 
         @Override
-        public void close() throws IOException {
-            stream.close();
+        public void close() {
+            wishes.add(Wish.CLOSE);
         }
     }
 }

@@ -191,7 +191,8 @@ public abstract class SdkContract {
         try (Stage stage = new Stage(Answer.of(streamed(), firstPart(streamed().response()), rest))) {
             CostGuard guard = stage.guard(ledger());
 
-            try (SdkClient.Events events = stage.client(guard, mode).stream(streamed().model())) {
+            try (SdkClient.Events events =
+                    stage.client(guard, mode).stream(streamed().model())) {
                 assertThat(events.next()).isTrue();
                 assertThat(stage.settlements).isEmpty();
                 rest.countDown();
@@ -216,7 +217,8 @@ public abstract class SdkContract {
         try (Stage stage = new Stage(Answer.of(streamed(), firstPart(streamed().response()), never))) {
             CostGuard guard = stage.guard(ledger());
 
-            try (SdkClient.Events events = stage.client(guard, mode).stream(streamed().model())) {
+            try (SdkClient.Events events =
+                    stage.client(guard, mode).stream(streamed().model())) {
                 assertThat(events.next()).isTrue();
             }
 
@@ -227,9 +229,7 @@ public abstract class SdkContract {
                     .isLessThan(settled.estimate().output());
             assertThat(charged(guard))
                     .containsExactly(
-                            1L,
-                            settled.actual().input(),
-                            settled.actual().output());
+                            1L, settled.actual().input(), settled.actual().output());
         }
     }
 
@@ -238,8 +238,8 @@ public abstract class SdkContract {
     void aCallWaitsForItsTurnAndGoes(Mode mode) throws Exception {
         try (Stage stage = new Stage(Answer.of(answer()))) {
             CostGuard guard = stage.guard(stage.builder()
-                    .budget(Budget.named("one").per().limit(Limit.requests(1).perDay()))
-                    .whenExhausted(WhenExhausted.waitUpTo(Duration.ofMinutes(2))));
+                    .budget(Budget.named("one").per().limit(Limit.requests(1).perMinute()))
+                    .whenExhausted(WhenExhausted.waitUpTo(Duration.ofMinutes(5))));
             Permit other = guard.acquire(GuardedCall.of("another"));
             SdkClient client = stage.client(guard, mode);
 
@@ -258,20 +258,17 @@ public abstract class SdkContract {
     void eachAttemptOfACallIsAReservationOfItsOwnAfterTheOneBeforeWasSettled(Mode mode) throws Exception {
         try (Stage stage = new Stage(Answer.error(429), Answer.error(500), Answer.of(answer()))) {
             // Its provider says when to come back, which nobody else may do earlier.
-            CostGuard guard = stage.guard(stage.builder()
-                    .budget(ledger())
-                    .whenExhausted(WhenExhausted.waitUpTo(Duration.ofMinutes(2))));
+            CostGuard guard = stage.guard(
+                    stage.builder().budget(ledger()).whenExhausted(WhenExhausted.waitUpTo(Duration.ofMinutes(2))));
             SdkClient client = stage.client(guard, mode);
 
             Throwable failure = catchThrowable(() -> client.call(answer().model()));
 
-            List<Outcome> outcomes =
-                    switch (retries()) {
-                        case ABOVE_THE_GUARD -> List.of(
-                                Outcome.REFUNDED, Outcome.ESTIMATE_KEPT, Outcome.REPORTED);
-                        case BELOW_THE_GUARD -> List.of(Outcome.REPORTED);
-                        case NONE -> List.of(Outcome.REFUNDED);
-                    };
+            List<Outcome> outcomes = switch (retries()) {
+                case ABOVE_THE_GUARD -> List.of(Outcome.REFUNDED, Outcome.ESTIMATE_KEPT, Outcome.REPORTED);
+                case BELOW_THE_GUARD -> List.of(Outcome.REPORTED);
+                case NONE -> List.of(Outcome.REFUNDED);
+            };
             if (retries() == Retries.NONE) {
                 assertThat(own(failure)).isInstanceOf(thrownOn(Refusal.PASSING));
             } else {
@@ -300,7 +297,10 @@ public abstract class SdkContract {
     void theApiKeyIsNotToldToRedis(Mode mode) throws Exception {
         try (Leaks leaks = Leaks.watch(redis);
                 Stage stage = new Stage(Answer.of(answer()))) {
-            stage.client(stage.guard(Budget.named("keyed").limit(Limit.requests(9).perDay())), mode)
+            stage.client(
+                            stage.guard(Budget.named("keyed")
+                                    .limit(Limit.requests(9).perDay())),
+                            mode)
                     .call(answer().model());
             GuardListener.Settlement settled = stage.settled();
 
@@ -329,27 +329,30 @@ public abstract class SdkContract {
     private Attempts attempts(Refusal refusal, Mode mode) throws Exception {
         AttemptCounter counter = new AttemptCounter();
         try (Stage stage = new Stage()) {
-            CostGuard guard =
-                    switch (refusal) {
-                        case PASSING -> busy(stage, stage.builder().dialect(counter));
-                        case WAITED_IN_VAIN -> busy(
-                                stage,
-                                stage.builder()
-                                        .dialect(counter)
-                                        .whenExhausted(WhenExhausted.waitUpTo(Duration.ofMillis(10))));
-                        case THROWN -> busy(
-                                stage, stage.builder().dialect(counter).denials(Denials.throwException()));
-                        case LASTING -> spent(stage, stage.builder().dialect(counter));
-                        case UNAVAILABLE -> stage.guard(stage.builder()
-                                .redis("redis://127.0.0.1:" + closedPort())
-                                .decisionTimeout(Duration.ofMillis(20))
-                                .dialect(counter));
-                    };
+            CostGuard guard = switch (refusal) {
+                case PASSING -> busy(stage, stage.builder().dialect(counter));
+                case WAITED_IN_VAIN ->
+                    busy(
+                            stage,
+                            stage.builder()
+                                    .dialect(counter)
+                                    .whenExhausted(WhenExhausted.waitUpTo(Duration.ofMillis(10))));
+                case THROWN -> busy(stage, stage.builder().dialect(counter).denials(Denials.throwException()));
+                case LASTING -> spent(stage, stage.builder().dialect(counter));
+                case UNAVAILABLE ->
+                    stage.guard(stage.builder()
+                            .redis("redis://127.0.0.1:" + closedPort())
+                            .decisionTimeout(Duration.ofMillis(20))
+                            .budget(ledger())
+                            .dialect(counter));
+            };
             SdkClient client = stage.client(guard, mode);
 
             Throwable thrown = catchThrowable(() -> client.call(answer().model()));
 
-            assertThat(thrown).as("what a caller gets of a call that is %s", refusal).isNotNull();
+            assertThat(thrown)
+                    .as("what a caller gets of a call that is %s", refusal)
+                    .isNotNull();
             assertThat(stage.provider.asked()).isZero();
             return new Attempts(counter.attempts(), own(thrown));
         }
@@ -368,7 +371,8 @@ public abstract class SdkContract {
 
     /** Denies everything for a long time. */
     private static CostGuard spent(Stage stage, CostGuard.Builder builder) throws Exception {
-        CostGuard guard = stage.guard(builder.budget(Budget.named("spent").per().limit(Limit.requests(1).per(Duration.ofDays(366)))));
+        CostGuard guard = stage.guard(builder.budget(
+                Budget.named("spent").per().limit(Limit.requests(1).per(Duration.ofDays(366)))));
         stage.open.push(guard.acquire(GuardedCall.of("another"))::close);
         return guard;
     }
@@ -446,7 +450,8 @@ public abstract class SdkContract {
         return Set.copyOf(counts.values()).size() == 1
                 ? String.valueOf(counts.values().iterator().next())
                 : counts.entrySet().stream()
-                        .map(each -> each.getValue() + " " + each.getKey().name().toLowerCase(Locale.ROOT))
+                        .map(each ->
+                                each.getValue() + " " + each.getKey().name().toLowerCase(Locale.ROOT))
                         .collect(Collectors.joining(", "));
     }
 
@@ -547,13 +552,7 @@ public abstract class SdkContract {
         }
 
         Map<String, String> environment(String redisUrl) {
-            return Map.of(
-                    "REDIS_URL",
-                    redisUrl,
-                    "BASE_URL",
-                    provider.uri().toString(),
-                    "API_KEY",
-                    apiKey);
+            return Map.of("REDIS_URL", redisUrl, "BASE_URL", provider.uri().toString(), "API_KEY", apiKey);
         }
 
         CostGuard guard(CostGuard.Builder builder) {

@@ -65,7 +65,8 @@ final class SdkDocs {
     /** The Java of the section whose heading is this name: each block without comments and spaces. */
     List<String> javaOf(String name) throws IOException {
         String text = Files.readString(file);
-        Matcher section = Pattern.compile("^## " + Pattern.quote(name) + "$(.*?)(?=^## |\\z)", Pattern.MULTILINE | Pattern.DOTALL)
+        Matcher section = Pattern.compile(
+                        "^## " + Pattern.quote(name) + "$(.*?)(?=^## |\\z)", Pattern.MULTILINE | Pattern.DOTALL)
                 .matcher(text);
         return section.find()
                 ? Pattern.compile("^```java$(.*?)^```$", Pattern.MULTILINE | Pattern.DOTALL)

@@ -30,7 +30,14 @@ public final class OpenAiProgram {
                     .model("gpt-4o-mini")
                     .addUserMessage("Say hello.")
                     .build();
-            return client.chat().completions().create(question).choices().get(0).message().content().orElse("");
+            return client.chat()
+                    .completions()
+                    .create(question)
+                    .choices()
+                    .get(0)
+                    .message()
+                    .content()
+                    .orElse("");
         }
     }
 

@@ -112,7 +112,8 @@ class OpenAiIT extends SdkContract {
     private record Async(OpenAIClient client) implements SdkClient {
         @Override
         public String call(String model) throws Exception {
-            return text(client.async().chat().completions().create(question(model)).get());
+            return text(
+                    client.async().chat().completions().create(question(model)).get());
         }
 
         @Override
