@@ -158,7 +158,7 @@ public abstract class SdkContract {
 
     /** How much of the body of {@link #streamed} holds the first event, and not the last. */
     protected int firstPart(byte[] body) {
-        return body.length / 2;
+        return body.length * 3 / 4;
     }
 
     // --- a call
