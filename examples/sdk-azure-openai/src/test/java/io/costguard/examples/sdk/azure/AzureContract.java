@@ -44,7 +44,13 @@ abstract class AzureContract extends SdkContract {
 
     @Override
     protected Exchange streamed() {
-        return Recordings.of("openai-chat-stream-include-usage");
+        return Recordings.of("openai-chat-stream-tools-include-usage");
+    }
+
+    /** Its client on OkHttp reads by 4 KB. */
+    @Override
+    protected int firstPart(byte[] body) {
+        return 5_000;
     }
 
     @Override

@@ -34,6 +34,12 @@ class WebClientIT extends SpringContract {
         return EnumSet.of(Mode.ASYNC);
     }
 
+    /** Spring's connector tells java.net.http of no cancel. */
+    @Override
+    protected Set<Mode> cancellingModes() {
+        return EnumSet.noneOf(Mode.class);
+    }
+
     @Override
     protected Program program() {
         return new Program(WebClientProgram.class, WebClientProgram::run);
