@@ -101,6 +101,9 @@ public abstract class AdapterContract {
     /** Of what is once enough, where the same adapter is tested on several versions of its client. */
     static final String EVERY_WIRE = "every-wire";
 
+    /** Of what is the guard's own doing and takes long: once two clients are tested for it, a third need not be. */
+    static final String CORE = "core";
+
     /** Of an answer that is larger than the heap. */
     private static final int HUGE_MEGABYTES = Integer.getInteger("costguard.hugeMegabytes", 256);
 
@@ -278,6 +281,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag(CORE)
     void whatSuchCallsUsedOfLateIsWhatIsReservedInTheWholeFleet(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         long choices = CHAT.number("request_n").orElseThrow();
@@ -584,6 +588,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag(CORE)
     void aRunOfAnAgentSpendsNoMoreThanItMay(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         long cents = 1_000_000_000L / 100;
@@ -634,6 +639,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @CsvSource({"SYNC, 200", "ASYNC, 200", "SYNC, 500", "ASYNC, 429"})
+    @Tag(CORE)
     void whatAnAnswerSaysThatIsLeftCorrectsTheBalanceOfTheFleet(Mode mode, int status) throws Exception {
         PROVIDER.stubFor(post(anyUrl())
                 .willReturn(replay(CHAT)
@@ -662,6 +668,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag(CORE)
     void aCachedPromptCountsAsItsLimitWeighsIt(Mode mode) throws Exception {
         Exchange cached = Recordings.of("anthropic-messages-cache-read");
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(cached)));
@@ -682,6 +689,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag(CORE)
     void whatAProviderHasLeftIsInItsOwnWeights(Mode mode) throws Exception {
         Exchange cached = Recordings.of("anthropic-messages-cache-read");
         PROVIDER.stubFor(post(anyUrl())
@@ -705,6 +713,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @CsvSource({"SYNC, 200", "ASYNC, 200", "SYNC, 401", "ASYNC, 401"})
+    @Tag(CORE)
     void outputThatACallAskedForStaysChargedAsItsLimitWeighsItUnlessTheCallWasRefused(Mode mode, int status)
             throws Exception {
         ResponseDefinitionBuilder answer = replay(MESSAGES);
@@ -873,6 +882,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag(CORE)
     void aCallIsSentByWhatWasLeasedWhenRedisCannotDecideAndIsNotOnceThatIsSpent(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         FaultyLink link = opened(FaultyLink.to(redis));

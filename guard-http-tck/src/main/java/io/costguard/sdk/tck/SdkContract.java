@@ -401,7 +401,7 @@ public abstract class SdkContract {
     void aDenialIsTheSdksOwnError(Refusal refusal, Mode mode) throws Exception {
         Throwable thrown = measured(refusal, mode).thrown();
 
-        assertThat(thrown).isInstanceOf(thrownOn(refusal));
+        assertThat(thrown).isExactlyInstanceOf(thrownOn(refusal));
         if (refusal == Refusal.THROWN) {
             assertThat(thrown)
                     .satisfiesAnyOf(
