@@ -102,6 +102,9 @@ public abstract class AdapterContract {
     /** Of what is once enough, where the same adapter is tested on several versions of its client. */
     static final String EVERY_WIRE = "every-wire";
 
+    /** Of what is the guard's own doing and takes long: once two clients are tested for it, a third need not be. */
+    static final String CORE = "core";
+
     /** Of an answer that is larger than the heap. */
     private static final int HUGE_MEGABYTES = Integer.getInteger("costguard.hugeMegabytes", 256);
 
@@ -293,6 +296,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag(CORE)
     void whatSuchCallsUsedOfLateIsWhatIsReservedInTheWholeFleet(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         long choices = CHAT.number("request_n").orElseThrow();
@@ -601,6 +605,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag(CORE)
     void aRunOfAnAgentSpendsNoMoreThanItMay(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         long cents = 1_000_000_000L / 100;
@@ -651,6 +656,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @CsvSource({"SYNC, 200", "ASYNC, 200", "SYNC, 500", "ASYNC, 429"})
+    @Tag(CORE)
     void whatAnAnswerSaysThatIsLeftCorrectsTheBalanceOfTheFleet(Mode mode, int status) throws Exception {
         PROVIDER.stubFor(post(anyUrl())
                 .willReturn(replay(CHAT)
@@ -679,6 +685,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag(CORE)
     void aCachedPromptCountsAsItsLimitWeighsIt(Mode mode) throws Exception {
         Exchange cached = Recordings.of("anthropic-messages-cache-read");
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(cached)));
@@ -699,6 +706,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag(CORE)
     void whatAProviderHasLeftIsInItsOwnWeights(Mode mode) throws Exception {
         Exchange cached = Recordings.of("anthropic-messages-cache-read");
         PROVIDER.stubFor(post(anyUrl())
@@ -722,6 +730,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @CsvSource({"SYNC, 200", "ASYNC, 200", "SYNC, 401", "ASYNC, 401"})
+    @Tag(CORE)
     void outputThatACallAskedForStaysChargedAsItsLimitWeighsItUnlessTheCallWasRefused(Mode mode, int status)
             throws Exception {
         ResponseDefinitionBuilder answer = replay(MESSAGES);
@@ -890,6 +899,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag(CORE)
     void aCallIsSentByWhatWasLeasedWhenRedisCannotDecideAndIsNotOnceThatIsSpent(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         FaultyLink link = opened(FaultyLink.to(redis));
