@@ -169,6 +169,11 @@ public abstract class SdkContract {
     /** The SDK's own error that its caller gets. */
     protected abstract Class<? extends Throwable> thrownOn(Refusal refusal);
 
+    /** In that mode, where it is another. */
+    protected Class<? extends Throwable> thrownOn(Refusal refusal, Mode mode) {
+        return thrownOn(refusal);
+    }
+
     protected abstract Program program();
 
     /** How much of the body of {@link #streamed} holds the first event, and not the last. */
@@ -421,7 +426,7 @@ public abstract class SdkContract {
     void aDenialIsTheSdksOwnError(Refusal refusal, Mode mode) throws Exception {
         Throwable thrown = measured(refusal, mode).thrown();
 
-        assertThat(thrown).isExactlyInstanceOf(thrownOn(refusal));
+        assertThat(thrown).isExactlyInstanceOf(thrownOn(refusal, mode));
         if (refusal == Refusal.THROWN) {
             assertThat(thrown)
                     .satisfiesAnyOf(
@@ -479,8 +484,10 @@ public abstract class SdkContract {
     private String errors() {
         Map<String, Set<String>> byError = new LinkedHashMap<>();
         for (Refusal refusal : Refusal.values()) {
-            byError.computeIfAbsent(thrownOn(refusal).getSimpleName(), error -> new LinkedHashSet<>())
-                    .add(refusal.called);
+            for (Mode mode : modes()) {
+                byError.computeIfAbsent(thrownOn(refusal, mode).getSimpleName(), error -> new LinkedHashSet<>())
+                        .add(refusal.called);
+            }
         }
         return byError.entrySet().stream()
                 .map(error -> "`" + error.getKey() + "` (" + String.join(", ", error.getValue()) + ")")

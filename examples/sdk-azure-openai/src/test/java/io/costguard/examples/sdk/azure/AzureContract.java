@@ -6,12 +6,14 @@ import com.azure.ai.openai.models.ChatCompletions;
 import com.azure.ai.openai.models.ChatCompletionsOptions;
 import com.azure.core.exception.HttpResponseException;
 import com.azure.core.http.HttpClient;
+import io.costguard.BudgetExceededException;
 import io.costguard.CostGuard;
 import io.costguard.sdk.tck.Program;
 import io.costguard.sdk.tck.SdkClient;
 import io.costguard.sdk.tck.SdkContract;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.util.EnumSet;
 import java.util.Set;
@@ -60,7 +62,12 @@ abstract class AzureContract extends SdkContract {
 
     @Override
     protected Class<? extends Throwable> thrownOn(Refusal refusal) {
-        return refusal == Refusal.THROWN ? RuntimeException.class : HttpResponseException.class;
+        return refusal == Refusal.THROWN ? UncheckedIOException.class : HttpResponseException.class;
+    }
+
+    @Override
+    protected Class<? extends Throwable> thrownOn(Refusal refusal, Mode mode) {
+        return refusal == Refusal.THROWN && mode == Mode.ASYNC ? BudgetExceededException.class : thrownOn(refusal);
     }
 
     @Override

@@ -46,8 +46,9 @@ class RestClientIT extends SpringContract {
     @Override
     protected Class<? extends Throwable> thrownOn(Refusal refusal) {
         return switch (refusal) {
-            case PASSING, WAITED_IN_VAIN, LASTING -> HttpClientErrorException.class;
-            case UNAVAILABLE -> HttpServerErrorException.class;
+            case PASSING, WAITED_IN_VAIN -> HttpClientErrorException.TooManyRequests.class;
+            case LASTING -> HttpClientErrorException.class;
+            case UNAVAILABLE -> HttpServerErrorException.ServiceUnavailable.class;
             case THROWN -> ResourceAccessException.class;
         };
     }

@@ -47,7 +47,12 @@ class WebClientIT extends SpringContract {
 
     @Override
     protected Class<? extends Throwable> thrownOn(Refusal refusal) {
-        return refusal == Refusal.THROWN ? WebClientRequestException.class : WebClientResponseException.class;
+        return switch (refusal) {
+            case PASSING, WAITED_IN_VAIN -> WebClientResponseException.TooManyRequests.class;
+            case LASTING -> WebClientResponseException.class;
+            case UNAVAILABLE -> WebClientResponseException.ServiceUnavailable.class;
+            case THROWN -> WebClientRequestException.class;
+        };
     }
 
     @Override
