@@ -92,9 +92,7 @@ abstract class AzureContract extends SdkContract {
 
         @Override
         public Events stream(String model) {
-            return Events.of(builder.buildClient()
-                    .getChatCompletionsStream(model, question())
-                    .stream());
+            return Events.of(builder.buildClient().getChatCompletionsStream(model, question()).stream());
         }
     }
 

@@ -47,8 +47,7 @@ public final class BedrockProgram {
         }
     }
 
-    static BedrockRuntimeClient client(
-            String baseUrl, String apiKey, SdkHttpClient.Builder<?> http, CostGuard guard) {
+    static BedrockRuntimeClient client(String baseUrl, String apiKey, SdkHttpClient.Builder<?> http, CostGuard guard) {
         return configured(BedrockRuntimeClient.builder(), baseUrl, apiKey)
                 .httpClientBuilder(GuardedSdkHttpClient.newBuilder(http, guard))
                 .build();

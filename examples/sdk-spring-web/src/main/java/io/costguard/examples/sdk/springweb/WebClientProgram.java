@@ -31,7 +31,8 @@ public final class WebClientProgram {
             return Objects.requireNonNull(client.post()
                     .uri("/v1/chat/completions")
                     .contentType(MediaType.APPLICATION_JSON)
-                    .bodyValue("{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"user\",\"content\":\"Say hello.\"}]}")
+                    .bodyValue(
+                            "{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"user\",\"content\":\"Say hello.\"}]}")
                     .retrieve()
                     .bodyToMono(String.class)
                     .block());

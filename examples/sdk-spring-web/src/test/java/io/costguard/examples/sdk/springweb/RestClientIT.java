@@ -68,8 +68,7 @@ class RestClientIT extends SpringContract {
 
         @Override
         public String call(String model) {
-            return Objects.requireNonNull(
-                    asking(question(model)).retrieve().body(String.class));
+            return Objects.requireNonNull(asking(question(model)).retrieve().body(String.class));
         }
 
         @Override
