@@ -148,8 +148,10 @@ final class GuardedClient implements HttpClient {
     }
 
     private Optional<HttpCall> begin(HttpRequest request) {
-        URI uri = URI.create(
-                (request.baseUrl() == null ? request.toBuilder().baseUrl(ANTHROPIC).build() : request).url());
+        URI uri = URI.create((request.baseUrl() == null
+                        ? request.toBuilder().baseUrl(ANTHROPIC).build()
+                        : request)
+                .url());
         return guard.http()
                 .begin(
                         request.method().name(),
@@ -175,7 +177,9 @@ final class GuardedClient implements HttpClient {
     private HttpRequest withoutOwnHeaders(HttpRequest request) {
         return guard.http().ownHeaders().isEmpty()
                 ? request
-                : request.toBuilder().removeAllHeaders(guard.http().ownHeaders()).build();
+                : request.toBuilder()
+                        .removeAllHeaders(guard.http().ownHeaders())
+                        .build();
     }
 
     private static Duration longestWait(RequestOptions options) {

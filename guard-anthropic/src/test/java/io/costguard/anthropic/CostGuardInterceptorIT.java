@@ -80,8 +80,8 @@ class CostGuardInterceptorIT extends AdapterContract {
         @Override
         public Answer send(Sent request) throws IOException, InterruptedException {
             try {
-                return answer(
-                        guarded.executeAsync(request(request), RequestOptions.none()).get());
+                return answer(guarded.executeAsync(request(request), RequestOptions.none())
+                        .get());
             } catch (ExecutionException e) {
                 if (e.getCause() instanceof AnthropicIoException io) {
                     throw cause(io);
