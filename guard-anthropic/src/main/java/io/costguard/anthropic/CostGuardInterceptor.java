@@ -21,8 +21,8 @@ import io.costguard.http.HttpCall;
  * {@link HttpCall#MOST_READ}. An async call that waits for its budgets holds no thread. A call waits no longer than the SDK's own time for a
  * request. What is thrown ({@link Denials#throwException()}) is the cause of an {@code AnthropicIoException}, as the SDK has it.
  *
- * <p>The SDK shows calls to Bedrock, Vertex AI and other places to its interceptors as calls to Anthropic, whose credentials it does not show
- * there: such calls have the provider {@code anthropic} and an empty {@code apiKey}.
+ * <p>By its documentation, the SDK shows calls to Bedrock, Vertex AI and other places to its interceptors as calls to Anthropic, and adds
+ * their credentials below: expect such calls to have the provider {@code anthropic} and an empty {@code apiKey}.
  */
 public final class CostGuardInterceptor implements Interceptor {
     private final CostGuard guard;

@@ -30,9 +30,6 @@ import org.jspecify.annotations.Nullable;
 
 /** The SDK's HTTP client, guarded. */
 final class GuardedClient implements HttpClient {
-    /** Where a request goes that does not say so itself. */
-    private static final String ANTHROPIC = "https://api.anthropic.com";
-
     private final HttpClient client;
     private final CostGuard guard;
     private final Denials denials;
@@ -148,8 +145,7 @@ final class GuardedClient implements HttpClient {
     }
 
     private Optional<HttpCall> begin(HttpRequest request) {
-        URI uri = URI.create(
-                (request.baseUrl() == null ? request.toBuilder().baseUrl(ANTHROPIC).build() : request).url());
+        URI uri = URI.create(request.url());
         return guard.http()
                 .begin(
                         request.method().name(),
@@ -175,7 +171,9 @@ final class GuardedClient implements HttpClient {
     private HttpRequest withoutOwnHeaders(HttpRequest request) {
         return guard.http().ownHeaders().isEmpty()
                 ? request
-                : request.toBuilder().removeAllHeaders(guard.http().ownHeaders()).build();
+                : request.toBuilder()
+                        .removeAllHeaders(guard.http().ownHeaders())
+                        .build();
     }
 
     private static Duration longestWait(RequestOptions options) {

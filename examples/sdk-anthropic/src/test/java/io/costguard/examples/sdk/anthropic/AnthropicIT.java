@@ -3,13 +3,13 @@ package io.costguard.examples.sdk.anthropic;
 import com.anthropic.client.AnthropicClient;
 import com.anthropic.core.http.AsyncStreamResponse;
 import com.anthropic.core.http.StreamResponse;
-import com.anthropic.errors.ServiceUnavailableException;
 import com.anthropic.errors.AnthropicIoException;
-import com.anthropic.errors.RateLimitException;
 import com.anthropic.errors.PaymentRequiredException;
+import com.anthropic.errors.RateLimitException;
+import com.anthropic.errors.ServiceUnavailableException;
 import com.anthropic.models.messages.Message;
-import com.anthropic.models.messages.RawMessageStreamEvent;
 import com.anthropic.models.messages.MessageCreateParams;
+import com.anthropic.models.messages.RawMessageStreamEvent;
 import io.costguard.CostGuard;
 import io.costguard.sdk.tck.Program;
 import io.costguard.sdk.tck.SdkClient;
@@ -99,8 +99,7 @@ class AnthropicIT extends SdkContract {
         @Override
         @SuppressWarnings("MustBeClosed") // the events close it
         public Events stream(String model) {
-            StreamResponse<RawMessageStreamEvent> response =
-                    client.messages().createStreaming(question(model));
+            StreamResponse<RawMessageStreamEvent> response = client.messages().createStreaming(question(model));
             return Events.of(response.stream().iterator(), response::close);
         }
 
@@ -113,8 +112,7 @@ class AnthropicIT extends SdkContract {
     private record Async(AnthropicClient client) implements SdkClient {
         @Override
         public String call(String model) throws Exception {
-            return text(
-                    client.async().messages().create(question(model)).get());
+            return text(client.async().messages().create(question(model)).get());
         }
 
         @Override

@@ -92,8 +92,8 @@ class RetrofitIT extends SdkContract {
     private record Async(Chat chat, String key) implements SdkClient {
         @Override
         public String call(String model) throws Exception {
-            return RetrofitProgram.text(chat.askAsync(key, RetrofitProgram.question(model, false))
-                    .get());
+            return RetrofitProgram.text(
+                    chat.askAsync(key, RetrofitProgram.question(model, false)).get());
         }
 
         @Override
