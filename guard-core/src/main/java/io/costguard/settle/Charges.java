@@ -46,18 +46,21 @@ public final class Charges {
         Metered metered = ending instanceof Ending.Cut cut ? cut.metered() : ((Ending.Answered) ending).metered();
         Set<ServiceTier> served = metered.tier().map(Set::of).orElse(tiers);
         Function<Usage, OptionalLong> price = usage -> prices.nanoUsd(provider, model, served, usage);
-        if (ending instanceof Ending.Cut cut) {
-            return isRefused(cut.status(), cut.metered(), dialect.get())
-                    ? refunded(estimate)
-                    : larger(cut.metered(), estimate, price);
+        if (ending instanceof Ending.Cut cut && isSuccess(cut.status())) {
+            return larger(metered, estimate, price);
         }
-        Ending.Answered answered = (Ending.Answered) ending;
-        return answered(answered.status(), answered.metered(), estimate, dialect.get(), price);
+        // Who is told of an error need not read all that is said of it: SDKs that try again close it unread.
+        int status = ending instanceof Ending.Cut cut ? cut.status() : ((Ending.Answered) ending).status();
+        return answered(status, metered, estimate, dialect.get(), price);
+    }
+
+    private static boolean isSuccess(int status) {
+        return status >= 200 && status < 300;
     }
 
     private static Charged answered(
             int status, Metered metered, Cost estimate, Dialect dialect, Function<Usage, OptionalLong> price) {
-        boolean success = status >= 200 && status < 300;
+        boolean success = isSuccess(status);
         if (success && !metered.error().isEmpty()) {
             return larger(metered, estimate, price);
         }

@@ -244,6 +244,16 @@ class ChargesTest {
                 .isEqualTo(Cost.requests(1).input(1_000).output(3).usd("0.00253"));
     }
 
+    @ParameterizedTest
+    @CsvSource({"429, REFUNDED", "402, INPUT_KEPT", "500, ESTIMATE_KEPT", "503, REFUNDED"})
+    void anErrorThatIsClosedUnreadIsChargedByItsStatus(int status, Outcome outcome) {
+        Ending unread = new Ending.Cut(status, metered(Optional.empty(), 0, "", Metered.State.PARTIAL));
+
+        assertThat(charges.of(unread, ESTIMATE, OPENAI, "openai", MODEL, STANDARD)
+                        .outcome())
+                .isEqualTo(outcome);
+    }
+
     private Charged error(int status, String error, Optional<Dialect> dialect) {
         return answered(status, metered(Optional.empty(), 0, error, Metered.State.COMPLETE), dialect);
     }

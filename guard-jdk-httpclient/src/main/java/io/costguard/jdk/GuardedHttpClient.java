@@ -6,6 +6,7 @@ import io.costguard.Denials;
 import io.costguard.http.Admittance;
 import io.costguard.http.Exchange;
 import io.costguard.http.HttpCall;
+import io.costguard.http.StagedFuture;
 import java.io.IOException;
 import java.net.Authenticator;
 import java.net.ConnectException;
@@ -25,10 +26,8 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Future;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLParameters;
@@ -160,7 +159,7 @@ public final class GuardedHttpClient extends HttpClient {
             return sending.send(withoutOwnHeaders(request), handler);
         }
         HttpCall call = begun.get();
-        Cancellable<HttpResponse<T>> result = new Cancellable<>();
+        StagedFuture<HttpResponse<T>> result = new StagedFuture<>();
         result.follow(
                 read(request, call),
                 readable -> result.follow(call.admitAsync(denials, longestWait(request)), admittance -> {
@@ -183,7 +182,7 @@ public final class GuardedHttpClient extends HttpClient {
                     }
                     CompletableFuture<?> unused = sent.whenComplete((response, failure) -> {
                         if (failure != null) {
-                            failed(exchange, readable, unwrapped(failure));
+                            failed(exchange, readable, StagedFuture.unwrapped(failure));
                         }
                     });
                     result.follow(sent, response -> {
@@ -233,24 +232,14 @@ public final class GuardedHttpClient extends HttpClient {
             call.unreadBody(length);
             return CompletableFuture.completedFuture(withoutOwnHeaders(request));
         }
-        return RequestBody.read(body.get(), HttpCall.MOST_READ)
-                .thenApply(read ->
-                        sent(request).method(request.method(), told(read, call)).build());
-    }
-
-    /** Tells {@code call} what was read; gives what is to be sent. */
-    private static RequestBody told(RequestBody read, HttpCall call) {
-        if (read.extent() == RequestBody.Extent.ALL) {
-            return read.with(call.body(read.prefix()));
-        }
-        call.unreadBody(read.prefix().length);
-        return read;
+        return RequestBody.read(body.get(), call)
+                .thenApply(read -> sent(request).method(request.method(), read).build());
     }
 
     /** Says whether a call that failed can have reached the provider: not without its body, if it has one that is known. */
     private static void failed(Exchange exchange, HttpRequest request, Throwable failure) {
-        boolean neverSent = request.bodyPublisher().orElse(null) instanceof RequestBody body
-                ? body.withdraw()
+        boolean neverSent = request.bodyPublisher().orElse(null) instanceof RequestBody sent
+                ? sent.body().withdraw()
                 : failure instanceof ConnectException
                         || failure instanceof HttpConnectTimeoutException
                         || failure instanceof SSLHandshakeException;
@@ -265,7 +254,7 @@ public final class GuardedHttpClient extends HttpClient {
         try {
             return future.get();
         } catch (ExecutionException e) {
-            Throwable cause = unwrapped(e);
+            Throwable cause = StagedFuture.unwrapped(e);
             if (cause instanceof IOException io) {
                 throw io;
             } else if (cause instanceof Error error) {
@@ -274,50 +263,6 @@ public final class GuardedHttpClient extends HttpClient {
                 throw unchecked;
             }
             throw new IOException(cause);
-        }
-    }
-
-    private static Throwable unwrapped(Throwable failure) {
-        Throwable cause = failure.getCause();
-        boolean wrapped = failure instanceof CompletionException || failure instanceof ExecutionException;
-        return wrapped && cause != null ? unwrapped(cause) : failure;
-    }
-
-    /** What the user holds of an asynchronous call: cancelling it cancels the stage that the call is at. */
-    private static final class Cancellable<T> extends CompletableFuture<T> {
-        private volatile @Nullable Future<?> stage;
-
-        /** What to do with the outcome of a stage. */
-        private interface Step<S> {
-            void take(S outcome);
-        }
-
-        <S> void follow(CompletableFuture<S> next, Step<S> step) {
-            stage = next;
-            if (isCancelled()) {
-                next.cancel(true);
-            }
-            CompletableFuture<?> unused = next.whenComplete((outcome, failure) -> {
-                if (failure != null) {
-                    completeExceptionally(unwrapped(failure));
-                    return;
-                }
-                try {
-                    step.take(outcome);
-                } catch (RuntimeException | Error e) {
-                    completeExceptionally(e);
-                }
-            });
-        }
-
-        @Override
-        public boolean cancel(boolean mayInterruptIfRunning) {
-            boolean cancelled = super.cancel(mayInterruptIfRunning);
-            Future<?> current = stage;
-            if (cancelled && current != null) {
-                current.cancel(true);
-            }
-            return cancelled;
         }
     }
 

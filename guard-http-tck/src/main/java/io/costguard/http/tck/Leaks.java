@@ -19,7 +19,7 @@ import redis.clients.jedis.Jedis;
 import redis.clients.jedis.JedisMonitor;
 
 /** Everything that leaves the guard by any other way than the guarded call itself: to Redis, the logs, listeners and exceptions. */
-final class Leaks implements GuardListener, AutoCloseable {
+public final class Leaks implements GuardListener, AutoCloseable {
     private final Jedis jedis;
     private final PrintStream err = System.err;
     private final PrintStream out = System.out;
@@ -34,7 +34,7 @@ final class Leaks implements GuardListener, AutoCloseable {
     }
 
     /** Watches from now on. */
-    static Leaks watch(RedisForTests redis) throws InterruptedException {
+    public static Leaks watch(RedisForTests redis) throws InterruptedException {
         Leaks leaks = new Leaks(redis);
         CountDownLatch monitoring = new CountDownLatch(1);
         Thread monitor = new Thread(() -> leaks.monitor(monitoring), "monitor");
@@ -111,7 +111,7 @@ final class Leaks implements GuardListener, AutoCloseable {
     }
 
     /** Fails where {@code value} was sent to Redis, or is kept there under {@code prefix}. */
-    void assertRedisKnowsNothingOf(String value, String prefix) {
+    public void assertRedisKnowsNothingOf(String value, String prefix) {
         assertThat(kept(prefix)).contains(prefix).doesNotContain(value);
         assertThat(String.join("\n", commands)).contains(prefix).doesNotContain(value);
     }

@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.bedrock;
+
+import org.jspecify.annotations.NullMarked;
