@@ -145,7 +145,7 @@ class CostGuardMetricsTest {
         CostGuardMetrics few = metrics.tags("tenant", "user").maxValues(10);
         for (int i = 0; i < 20_000; i++) {
             GuardedCall call =
-                    GuardedCall.of("m" + i % 50).with("tenant", "t" + i % 70).with("user", "u" + i + "x".repeat(1_000));
+                    GuardedCall.of("m" + i % 12).with("tenant", "t" + i % 13).with("user", "u" + i % 17);
             few.onGranted(granted(call, Duration.ZERO));
             few.onDenied(denied(call, By.REDIS));
         }
@@ -153,6 +153,10 @@ class CostGuardMetricsTest {
         int aCombination = 9;
         assertThat(registry.getMeters()).hasSizeLessThan((100 + 1) * aCombination + (100 + 1) + 20);
         assertThat(registry.find("costguard.decisions").tag("outcome", "granted").counters().stream()
+                        .mapToDouble(counter -> counter.count())
+                        .sum())
+                .isEqualTo(20_000);
+        assertThat(registry.find("costguard.denials").tag("by", "redis").counters().stream()
                         .mapToDouble(counter -> counter.count())
                         .sum())
                 .isEqualTo(20_000);
