@@ -331,7 +331,7 @@ class BedrockRuntimeIT {
 
     @Test
     void aBodyThatIsCancelledIsSettledWhateverTheClientMakesOfIt() throws Exception {
-        GuardedSdkAsyncHttpClient.wrap(new SilentClient(), roomy())
+        CompletableFuture<Void> unused = GuardedSdkAsyncHttpClient.wrap(new SilentClient(), roomy())
                 .execute(AsyncExecuteRequest.builder()
                         .request(SdkHttpRequest.builder()
                                 .method(SdkHttpMethod.POST)
@@ -350,13 +350,14 @@ class BedrockRuntimeIT {
         public CompletableFuture<Void> execute(AsyncExecuteRequest request) {
             request.responseHandler()
                     .onHeaders(SdkHttpResponse.builder().statusCode(200).build());
-            request.responseHandler().onStream(subscriber -> subscriber.onSubscribe(new Subscription() {
-                @Override
-                public void request(long count) {}
+            request.responseHandler()
+                    .onStream(subscriber -> subscriber.onSubscribe(new Subscription() {
+                        @Override
+                        public void request(long count) {}
 
-                @Override
-                public void cancel() {}
-            }));
+                        @Override
+                        public void cancel() {}
+                    }));
             return new CompletableFuture<>();
         }
 
