@@ -24,11 +24,14 @@ import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
 import io.costguard.testing.RedisForTests;
 import java.net.URI;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -44,6 +47,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.reactivestreams.FlowAdapters;
+import org.reactivestreams.Publisher;
 import org.reactivestreams.Subscriber;
 import org.reactivestreams.Subscription;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
@@ -53,7 +58,14 @@ import software.amazon.awssdk.core.async.SdkPublisher;
 import software.amazon.awssdk.core.exception.ApiCallTimeoutException;
 import software.amazon.awssdk.http.Protocol;
 import software.amazon.awssdk.http.SdkHttpClient;
+import software.amazon.awssdk.http.SdkHttpMethod;
+import software.amazon.awssdk.http.SdkHttpRequest;
+import software.amazon.awssdk.http.SdkHttpResponse;
 import software.amazon.awssdk.http.apache5.Apache5HttpClient;
+import software.amazon.awssdk.http.async.AsyncExecuteRequest;
+import software.amazon.awssdk.http.async.SdkAsyncHttpClient;
+import software.amazon.awssdk.http.async.SdkAsyncHttpResponseHandler;
+import software.amazon.awssdk.http.async.SdkHttpContentPublisher;
 import software.amazon.awssdk.http.nio.netty.NettyNioAsyncHttpClient;
 import software.amazon.awssdk.http.nio.netty.SdkEventLoopGroup;
 import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
@@ -315,6 +327,82 @@ class BedrockRuntimeIT {
         assertThat(settled.actual().output())
                 .isPositive()
                 .isLessThan(settled.estimate().output());
+    }
+
+    @Test
+    void aBodyThatIsCancelledIsSettledWhateverTheClientMakesOfIt() throws Exception {
+        CompletableFuture<Void> unused = GuardedSdkAsyncHttpClient.wrap(new SilentClient(), roomy())
+                .execute(AsyncExecuteRequest.builder()
+                        .request(SdkHttpRequest.builder()
+                                .method(SdkHttpMethod.POST)
+                                .uri(INVOKE_STREAM.url())
+                                .build())
+                        .requestContentPublisher(new EmptyPublisher())
+                        .responseHandler(new CancellingHandler())
+                        .build());
+
+        assertThat(settled().outcome()).isEqualTo(Outcome.COUNTED);
+    }
+
+    /** Begins an answer, and leaves it at that. */
+    private static final class SilentClient implements SdkAsyncHttpClient {
+        @Override
+        public CompletableFuture<Void> execute(AsyncExecuteRequest request) {
+            request.responseHandler()
+                    .onHeaders(SdkHttpResponse.builder().statusCode(200).build());
+            request.responseHandler()
+                    .onStream(subscriber -> subscriber.onSubscribe(new Subscription() {
+                        @Override
+                        public void request(long count) {}
+
+                        @Override
+                        public void cancel() {}
+                    }));
+            return new CompletableFuture<>();
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    private static final class CancellingHandler implements SdkAsyncHttpResponseHandler {
+        @Override
+        public void onHeaders(SdkHttpResponse headers) {}
+
+        @Override
+        public void onStream(Publisher<ByteBuffer> stream) {
+            stream.subscribe(new Subscriber<>() {
+                @Override
+                public void onSubscribe(Subscription subscription) {
+                    subscription.cancel();
+                }
+
+                @Override
+                public void onNext(ByteBuffer bytes) {}
+
+                @Override
+                public void onError(Throwable failure) {}
+
+                @Override
+                public void onComplete() {}
+            });
+        }
+
+        @Override
+        public void onError(Throwable failure) {}
+    }
+
+    private static final class EmptyPublisher implements SdkHttpContentPublisher {
+        @Override
+        public Optional<Long> contentLength() {
+            return Optional.of(0L);
+        }
+
+        @Override
+        public void subscribe(Subscriber<? super ByteBuffer> subscriber) {
+            SdkPublisher.adapt(FlowAdapters.<ByteBuffer>toPublisher(BodyPublishers.noBody()))
+                    .subscribe(subscriber);
+        }
     }
 
     @Test
