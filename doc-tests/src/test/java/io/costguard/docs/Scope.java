@@ -5,6 +5,8 @@ import io.costguard.CostGuard;
 import io.costguard.Decision;
 import io.costguard.GuardedCall;
 import io.costguard.testing.RedisForTests;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.opentelemetry.api.OpenTelemetry;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -44,6 +46,9 @@ abstract class Scope {
     LongAdder nanoUsd;
     ExecutorService executor;
     Agent agent;
+    MeterRegistry registry;
+    OpenTelemetry openTelemetry;
+    HttpClient costGuardHttpClient;
 
     /** Makes calls in a loop, which may not end. */
     interface Agent {

@@ -24,13 +24,13 @@ import javax.tools.ToolProvider;
 /**
  * A block of code of the documentation as a file that a compiler takes, in which each line has the number that it has on its page. Code that
  * declares a class at its left edge is a whole file, which must have all that it needs. Other code is put into a method: statements as
- * they are, members that begin with an annotation beside it; expressions, which have no semicolon, each as an argument; and what begins with a dot is said of a builder. A line that is
+ * they are, members that begin with an annotation or are a method beside it; expressions, which have no semicolon, each as an argument; and what begins with a dot is said of a builder. A line that is
  * {@code ...} stands for code of the reader's.
  */
 final class Snippet extends SimpleJavaFileObject {
     private static final Pattern WHOLE_FILE =
             Pattern.compile("(?m)^(public |final |abstract )*(class|record|interface|enum) ");
-    private static final Pattern MEMBERS = Pattern.compile("\\A\\s*@\\w");
+    private static final Pattern MEMBERS = Pattern.compile("\\A\\s*(@\\w|\\w+ \\w+\\([^)]*\\)( throws \\w+)? \\{)");
     private static final Pattern IMPORT = Pattern.compile("(?m)^import .*;$");
     private static final Pattern OKHTTP =
             Pattern.compile("OkHttp|CostGuardInterceptor|GuardedCallFactory|Retrofit|Request\\.Builder");
@@ -42,8 +42,12 @@ final class Snippet extends SimpleJavaFileObject {
                     "io.costguard.describe.*",
                     "io.costguard.examples.*",
                     "io.costguard.jdk.*",
+                    "io.costguard.micrometer.*",
                     "io.costguard.okhttp.*",
+                    "io.costguard.opentelemetry.*",
+                    "io.costguard.spring.*",
                     "io.costguard.testing.*",
+                    "java.io.IOException",
                     "java.net.URI",
                     "java.net.http.*",
                     "java.nio.file.*",
@@ -51,6 +55,9 @@ final class Snippet extends SimpleJavaFileObject {
                     "java.util.*",
                     "java.util.concurrent.*",
                     "okhttp3.*",
+                    "org.springframework.context.annotation.Bean",
+                    "org.springframework.http.client.JdkClientHttpRequestFactory",
+                    "org.springframework.web.client.RestClient",
                     "retrofit2.Retrofit")
             .map(name -> "import " + name + "; ")
             .collect(Collectors.joining());

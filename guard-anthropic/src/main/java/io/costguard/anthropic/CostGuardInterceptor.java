@@ -10,6 +10,10 @@ import io.costguard.http.HttpCall;
  * Guards the calls of an {@code AnthropicClient}, sync and async.
  *
  * <pre>{@code
+ * import com.anthropic.client.AnthropicClient;
+ * import com.anthropic.client.okhttp.AnthropicOkHttpClient;
+ * import io.costguard.anthropic.CostGuardInterceptor;
+ *
  * AnthropicClient client = AnthropicOkHttpClient.builder()
  *     .fromEnv()
  *     .addInterceptor(new CostGuardInterceptor(guard))

@@ -26,6 +26,11 @@ import software.amazon.awssdk.utils.AttributeMap;
  * An asynchronous HTTP client of the AWS SDK, version 2, that guards the calls of another.
  *
  * <pre>{@code
+ * import io.costguard.bedrock.GuardedSdkAsyncHttpClient;
+ * import software.amazon.awssdk.http.async.SdkAsyncHttpClient;
+ * import software.amazon.awssdk.http.nio.netty.NettyNioAsyncHttpClient;
+ * import software.amazon.awssdk.services.bedrockruntime.BedrockRuntimeAsyncClient;
+ *
  * BedrockRuntimeAsyncClient.builder()
  *     .httpClientBuilder(GuardedSdkAsyncHttpClient.newBuilder(NettyNioAsyncHttpClient.builder(), guard))
  *     .build();

@@ -24,6 +24,11 @@ import software.amazon.awssdk.utils.AttributeMap;
  * An HTTP client of the AWS SDK, version 2, that guards the calls of another.
  *
  * <pre>{@code
+ * import io.costguard.bedrock.GuardedSdkHttpClient;
+ * import software.amazon.awssdk.http.SdkHttpClient;
+ * import software.amazon.awssdk.http.apache5.Apache5HttpClient;
+ * import software.amazon.awssdk.services.bedrockruntime.BedrockRuntimeClient;
+ *
  * BedrockRuntimeClient.builder()
  *     .httpClientBuilder(GuardedSdkHttpClient.newBuilder(Apache5HttpClient.builder(), guard))
  *     .build();
