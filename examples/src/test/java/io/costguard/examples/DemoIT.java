@@ -16,7 +16,7 @@ class DemoIT {
 
     @Test
     void theLedgerOfTwoProcessesIsTheProvidersBill() throws IOException, InterruptedException {
-        Process demo = start("--redis", RedisForTests.shared().url(), "--calls", "3");
+        Process demo = start("--redis", RedisForTests.shared().url(), "--calls", "3", "--headless");
 
         String said = new String(demo.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
 
