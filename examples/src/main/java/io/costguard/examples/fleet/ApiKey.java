@@ -33,7 +33,11 @@ public enum ApiKey {
         return "Bearer " + secret;
     }
 
-    /** @throws IllegalArgumentException if no team is called so */
+    /**
+     * The one of a team.
+     *
+     * @throws IllegalArgumentException if none is called so
+     */
     public static ApiKey of(String team) {
         for (ApiKey key : values()) {
             if (key.team.equals(team)) {

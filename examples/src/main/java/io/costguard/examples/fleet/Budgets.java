@@ -9,7 +9,7 @@ import java.util.List;
 /**
  * What every process of the fleet agrees on, as far as it can be changed while it runs.
  *
- * @param requests of a model and key, in 20 s
+ * @param requests of a model and key, in 40 s
  * @param tokens of a model and key, in a minute
  * @param inFlight calls of a model and key at once
  * @param centsPerMinute of all calls together
@@ -32,13 +32,16 @@ public record Budgets(int requests, int tokens, int inFlight, int centsPerMinute
         }
     }
 
-    /** The budget that has one balance for everything, and never keeps a call from going: what was used, by the ledger. */
+    /**
+     * The budget that has one balance for everything, and keeps no call from going: what was used, by the ledger. A dry run, as of those
+     * nothing is leased, and what is leased looks as if it were used.
+     */
     public static final String BILL = "bill";
 
     public List<Budget> list() {
         return List.of(
                 Budget.named("rate")
-                        .limit(Limit.requests(requests).per(Duration.ofSeconds(20)))
+                        .limit(Limit.requests(requests).per(Duration.ofSeconds(40)))
                         .limit(Limit.tokens(tokens).perMinute())
                         .limit(Limit.concurrentCalls(inFlight)),
                 Budget.named("money")
@@ -50,6 +53,7 @@ public record Budgets(int requests, int tokens, int inFlight, int centsPerMinute
                         .limit(Limit.usd(dollars(centsPerRun)).perDay().slidingWindow()),
                 Budget.named(BILL)
                         .per()
+                        .dryRun()
                         .limit(Limit.requests(10_000_000).perMonth())
                         .limit(Limit.inputTokens(1_000_000_000).perMonth())
                         .limit(Limit.outputTokens(1_000_000_000).perMonth())
@@ -62,7 +66,7 @@ public record Budgets(int requests, int tokens, int inFlight, int centsPerMinute
 
     @Override
     public String toString() {
-        return "for each model and key " + requests + " requests per 20 s, " + String.format("%,d", tokens)
+        return "for each model and key " + requests + " requests per 40 s, " + String.format("%,d", tokens)
                 + " tokens per minute and " + inFlight + " calls at once; for all $" + dollars(centsPerMinute)
                 + " per minute";
     }

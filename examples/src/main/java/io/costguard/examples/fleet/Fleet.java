@@ -62,7 +62,7 @@ public final class Fleet implements AutoCloseable {
     }
 
     /** What all guards of the fleet, in whichever process, have in common. */
-    static CostGuard.Builder guard(String redisUrl, String keyPrefix, Budgets budgets) {
+    public static CostGuard.Builder guard(String redisUrl, String keyPrefix, Budgets budgets) {
         CostGuard.Builder builder = CostGuard.builder()
                 .redis(redisUrl)
                 .keyPrefix(keyPrefix)
@@ -70,11 +70,6 @@ public final class Fleet implements AutoCloseable {
                 .lease(LEASE);
         budgets.list().forEach(builder::budget);
         return builder;
-    }
-
-    /** Another guard over the same balances. */
-    public CostGuard anotherGuard() {
-        return guard(redis.url(), keyPrefix, budgets()).build();
     }
 
     public FleetRedis redis() {
@@ -110,6 +105,11 @@ public final class Fleet implements AutoCloseable {
     /** Those that are there. */
     public List<Member> members() {
         return workers.stream().map(Fleet::member).toList();
+    }
+
+    /** How many calls were ordered, and have not ended. */
+    public int underWay() {
+        return making.size();
     }
 
     private static Member member(WorkerProcess worker) {

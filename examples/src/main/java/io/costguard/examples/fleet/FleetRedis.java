@@ -19,7 +19,7 @@ public final class FleetRedis implements AutoCloseable {
     }
 
     public static FleetRedis start() {
-        RedisForTests redis = RedisForTests.start("--appendonly", "yes");
+        RedisForTests redis = RedisForTests.start("--appendonly", "yes", "--appendfsync", "no");
         return new FleetRedis(redis.url(), Optional.of(redis));
     }
 

@@ -5,17 +5,17 @@ import io.costguard.WhenRedisFails;
 
 /** What becomes of calls while Redis is away. */
 public enum RedisFails {
-    CLOSED(WhenRedisFails.failClosed()),
-    OPEN(WhenRedisFails.failOpen()),
-    LEASED(WhenRedisFails.spendLeased(Share.percent(25)));
+    CLOSED,
+    OPEN,
+    LEASED;
 
-    private final WhenRedisFails policy;
-
-    RedisFails(WhenRedisFails policy) {
-        this.policy = policy;
-    }
+    private static final Share SLICE = Share.percent(25);
 
     WhenRedisFails policy() {
-        return policy;
+        return switch (this) {
+            case CLOSED -> WhenRedisFails.failClosed();
+            case OPEN -> WhenRedisFails.failOpen();
+            case LEASED -> WhenRedisFails.spendLeased(SLICE);
+        };
     }
 }

@@ -14,6 +14,7 @@ public final class Wire {
 
     private Wire() {}
 
+    /** {@code value} on a line. */
     public static String write(Object value) {
         try {
             return MAPPER.writeValueAsString(value);
@@ -22,7 +23,11 @@ public final class Wire {
         }
     }
 
-    /** @throws IllegalArgumentException that says what is wrong with it */
+    /**
+     * What was written so.
+     *
+     * @throws IllegalArgumentException that says what is wrong with it
+     */
     public static <T> T read(String json, Class<T> type) {
         try {
             return MAPPER.readValue(json, type);

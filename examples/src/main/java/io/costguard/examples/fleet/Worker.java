@@ -68,15 +68,10 @@ final class Worker {
 
     /** A call that this process makes. */
     private static final class Under {
-        final Order.Call order;
         final Thread caller = Thread.currentThread();
         final long beganNanos = System.nanoTime();
         volatile long letGoNanos;
         volatile boolean waits;
-
-        Under(Order.Call order) {
-            this.order = order;
-        }
     }
 
     /** A guard with the client that it is on; closed once it is not the current one any more, and its last call is over. */
@@ -127,7 +122,7 @@ final class Worker {
 
     private void make(Order.Call order) {
         Exchange exchange = Calls.of(order.exchange());
-        Under call = new Under(order);
+        Under call = new Under();
         underWay.put(order.id(), call);
         CallAttributes said = CostGuard.with(Map.of("call", order.id(), "team", order.team()))
                 .whenExhausted(

@@ -19,12 +19,14 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** Makes the fleet do what the page asks, and a little traffic of its own. Safe for use by many threads. */
 final class Driver implements AutoCloseable {
-    static final Duration PATIENCE = Duration.ofSeconds(12);
+    static final Duration PATIENCE = Duration.ofSeconds(15);
 
     private static final Duration BETWEEN_CALLS = Duration.ofMillis(1_300);
     private static final int SURGE_EVERY = 9;
     /** Above what a budget holds, unless that was made larger: some go, some wait, some are denied. */
     private static final int SURGE = 10;
+
+    private static final List<ApiKey> KEYS = List.of(ApiKey.values());
 
     private static final int BURST = 14;
     private static final int MOST_CALLS_OF_A_RUN = 200;
@@ -43,7 +45,7 @@ final class Driver implements AutoCloseable {
     Driver(Fleet fleet, Live live) {
         this.fleet = fleet;
         this.live = live;
-        clock.scheduleWithFixedDelay(
+        var unusedTraffic = clock.scheduleWithFixedDelay(
                 this::tick, BETWEEN_CALLS.toMillis(), BETWEEN_CALLS.toMillis(), TimeUnit.MILLISECONDS);
     }
 
@@ -58,13 +60,14 @@ final class Driver implements AutoCloseable {
     /** @throws IllegalArgumentException if that cannot be done; it says why */
     void perform(Action action) {
         if (action instanceof Action.Call call) {
-            make(Calls.to(call.model(), false), ApiKey.of(call.team()), "", Reading.TO_THE_END);
+            make(Calls.to(call.model(), false), ApiKey.of(call.team()), Reading.TO_THE_END);
         } else if (action instanceof Action.Burst burst) {
             surge(BURST, Calls.to(burst.model(), false), ApiKey.of(burst.team()));
         } else if (action instanceof Action.Stream stream) {
-            make(Calls.to(stream.model(), true), ApiKey.of(stream.team()), "", Reading.TO_THE_END);
+            make(Calls.to(stream.model(), true), ApiKey.of(stream.team()), Reading.TO_THE_END);
         } else if (action instanceof Action.CutStream stream) {
-            make(Calls.to(stream.model(), true), ApiKey.of(stream.team()), "", Reading.HALF);
+            live.cut();
+            make(Calls.to(stream.model(), true), ApiKey.of(stream.team()), Reading.HALF);
         } else if (action instanceof Action.Agent agent) {
             goWild(ApiKey.of(agent.team()));
         } else if (action instanceof Action.Traffic traffic) {
@@ -95,12 +98,16 @@ final class Driver implements AutoCloseable {
 
     private void surge(int calls, Exchange exchange, ApiKey key) {
         for (int i = 0; i < calls; i++) {
-            make(exchange, key, "", Reading.TO_THE_END);
+            make(exchange, key, Reading.TO_THE_END);
         }
     }
 
-    private CompletableFuture<Event> make(Exchange exchange, ApiKey key, String run, Reading reading) {
-        return make(exchange, key, run, reading, waits ? PATIENCE : Duration.ZERO);
+    private void make(Exchange exchange, ApiKey key, Reading reading) {
+        make(exchange, key, reading, waits ? PATIENCE : Duration.ZERO);
+    }
+
+    private void make(Exchange exchange, ApiKey key, Reading reading, Duration patience) {
+        var unusedEnd = make(exchange, key, "", reading, patience);
     }
 
     private CompletableFuture<Event> make(
@@ -127,10 +134,10 @@ final class Driver implements AutoCloseable {
         try {
             call = make(Calls.to(dearest, true), key, run, Reading.TO_THE_END, PATIENCE);
         } catch (IllegalArgumentException e) {
-            live.runEnds(run, e.getMessage());
+            live.runEnds(run, String.valueOf(e.getMessage()));
             return;
         }
-        CompletableFuture<Void> unused = call.handle((ended, failure) -> {
+        CompletableFuture<Void> unusedEnd = call.handle((ended, failure) -> {
             if (failure == null && ended.numbers().status() == 402) {
                 live.runEnds(run, "stopped by its budget");
             } else if (failure == null && ended.numbers().status() == 503) {
@@ -140,7 +147,7 @@ final class Driver implements AutoCloseable {
             } else {
                 long pause = failure == null ? Math.max(50, ended.numbers().comeBackMillis()) : 500;
                 if (!clock.isShutdown()) {
-                    var later = clock.schedule(() -> goOn(run, key, made + 1), pause, TimeUnit.MILLISECONDS);
+                    var unused = clock.schedule(() -> goOn(run, key, made + 1), pause, TimeUnit.MILLISECONDS);
                 }
             }
             return null;
@@ -152,15 +159,15 @@ final class Driver implements AutoCloseable {
             return;
         }
         try {
-            ApiKey key = ApiKey.values()[random.nextInt(ApiKey.values().length)];
+            ApiKey key = KEYS.get(random.nextInt(KEYS.size()));
             if (++ticks % SURGE_EVERY == 5) {
                 String model = Calls.MODELS.get(random.nextInt(2));
                 surge(SURGE, Calls.to(model, false), key);
                 // One that is in a hurry stands in no line.
-                make(Calls.to(model, false), key, "", Reading.TO_THE_END, Duration.ZERO);
+                make(Calls.to(model, false), key, Reading.TO_THE_END, Duration.ZERO);
             } else {
                 String model = Calls.MODELS.get(ticks % 6 == 0 ? 2 : random.nextInt(2));
-                make(Calls.to(model, random.nextBoolean()), key, "", Reading.TO_THE_END);
+                make(Calls.to(model, random.nextBoolean()), key, Reading.TO_THE_END);
             }
         } catch (IllegalArgumentException e) {
             // The last process is just gone.

@@ -259,6 +259,11 @@ final class Live {
         inOutage = Counts.NONE;
     }
 
+    /** An answer is read half: what passed is charged, and the provider may charge more. */
+    synchronized void cut() {
+        exceptions++;
+    }
+
     /** Its calls are as they were: the others find out in their own time. */
     synchronized void gone(Fleet.Member worker) {
         exceptions++;

@@ -19,6 +19,7 @@ import java.util.stream.Collectors;
  * @param atMillis when
  * @param balances as Redis told them last
  * @param redisAnswers whether it did just now
+ * @param underWay how many calls were ordered, and have not ended
  */
 record State(
         long atMillis,
@@ -26,6 +27,7 @@ record State(
         Map<String, String> fingerprints,
         Settings settings,
         List<Fleet.Member> members,
+        int underWay,
         Redis redis,
         boolean redisAnswers,
         List<Subject> balances,
@@ -102,6 +104,7 @@ record State(
                         driver.hasTraffic(),
                         Fleet.LEASE.toMillis()),
                 fleet.members(),
+                fleet.underWay(),
                 new Redis(
                         fleet.redis().url(),
                         fleet.redis().isOwn(),

@@ -7,10 +7,14 @@ import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** Looks at the fleet a few times a second, and tells what it saw to whoever waits for that. Safe for use by many threads. */
 final class Watch implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Watch.class);
+
     private static final long EVERY_MILLIS = 250;
     private static final int KEYS_EVERY = 4;
 
@@ -33,8 +37,9 @@ final class Watch implements AutoCloseable {
         this.contents = new RedisContents(fleet);
         publish();
         // Apart, as Redis may be slow to say nothing.
-        threads.scheduleWithFixedDelay(this::look, 0, EVERY_MILLIS, TimeUnit.MILLISECONDS);
-        threads.scheduleWithFixedDelay(this::publish, EVERY_MILLIS, EVERY_MILLIS, TimeUnit.MILLISECONDS);
+        var unusedLooking = threads.scheduleWithFixedDelay(this::look, 0, EVERY_MILLIS, TimeUnit.MILLISECONDS);
+        var unusedPublishing =
+                threads.scheduleWithFixedDelay(this::publish, EVERY_MILLIS, EVERY_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     private void look() {
@@ -47,6 +52,9 @@ final class Watch implements AutoCloseable {
             }
         } catch (IOException | JedisException e) {
             redisAnswers = false;
+        } catch (RuntimeException e) {
+            redisAnswers = false;
+            log.error("the fleet cannot be looked at", e);
         }
     }
 

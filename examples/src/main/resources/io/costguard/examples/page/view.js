@@ -199,7 +199,7 @@ function balances({ balances, money, settings }, now) {
         text(it.badge, `${limit.waiting} wait`);
       }),
       1);
-  text($('h-requests'), 'Requests per 20 s');
+  text($('h-requests'), 'Requests per 40 s');
   if (money.length > 0) {
     const box = $('money');
     if (!box.gauge) {
