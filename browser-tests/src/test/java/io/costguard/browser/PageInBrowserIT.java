@@ -56,7 +56,7 @@ class PageInBrowserIT {
             "/usr/bin/google-chrome",
             "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
             "/Applications/Chromium.app/Contents/MacOS/Chromium");
-    private static final double PATIENCE_MILLIS = 60_000;
+    private static final double PATIENCE_MILLIS = 40_000;
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private static RunningDemo demo;
@@ -483,7 +483,7 @@ class PageInBrowserIT {
         page.locator("[data-do=agent]").click();
         assertThat(page.locator("#waiting li").nth(1)).isVisible();
         if (!folder.isEmpty()) {
-            Path images = Path.of(folder);
+            Path images = Path.of("..").resolve(folder); // of the project
             Files.createDirectories(images);
             shoot(images.resolve("demo-light.png"), ColorScheme.LIGHT, 1440, 1000);
             shoot(images.resolve("demo-dark.png"), ColorScheme.DARK, 1440, 1000);

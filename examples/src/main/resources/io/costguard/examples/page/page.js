@@ -5,7 +5,7 @@ import { stage } from './stage.js';
 
 const moveDots = stage($('dots'), [...document.querySelectorAll('.stage .step')]);
 let state;
-let touched = 0;
+let touched = -Infinity;
 
 async function ask(action, more = {}) {
   try {
@@ -145,9 +145,9 @@ source.addEventListener('message', ({ data }) => {
     radios($('models'), 'model', state.models, model => model);
     radios($('teams'), 'team', Object.keys(state.fingerprints).sort(), team => team);
   }
-  link('live', 'Live');
   settings(state);
   show(state, performance.now());
+  link('live', 'Live');
   moveDots(state.live.news);
 });
 source.addEventListener('error', () => link('gone', 'The demo has ended, or is out of reach'));

@@ -260,7 +260,7 @@ function line({ live }) {
             }
           }));
   $('waiting-empty').hidden = live.line.length > 0;
-  list($('denied'), live.denied.slice(0, 4), each => each.call + each.atMillis,
+  list($('denied'), live.denied.slice(0, 3), each => each.call + each.atMillis,
       each => make('li', '',
           make('span', '', each.model, make('span', 'worker', ` ${each.worker}`)),
           make('span', 'right worker', each.numbers.waitedMillis > 0 ? `after ${seconds(each.numbers.waitedMillis)}` : 'at once'),
