@@ -144,6 +144,24 @@ class PageInBrowserIT {
 
     @Test
     @Order(2)
+    void itIsPhotographed() throws Exception {
+        page.locator("[data-do=agent]").click();
+        page.locator("[data-do=burst]").click();
+        assertThat(page.locator("#waiting li").nth(1)).isVisible();
+        assertThat(page.locator("#runs li").first()).isVisible();
+        String folder = System.getProperty("costguard.screenshots", "");
+        if (!folder.isEmpty()) {
+            Path images = Path.of("..").resolve(folder); // of the project
+            Files.createDirectories(images);
+            shoot(images.resolve("demo-light.png"), ColorScheme.LIGHT, 1440, 1000);
+            shoot(images.resolve("demo-dark.png"), ColorScheme.DARK, 1440, 1000);
+            shoot(images.resolve("demo-phone.png"), ColorScheme.LIGHT, 360, 1500);
+        }
+        assertThat(page.locator("#runs li").first()).containsText("stopped by its budget");
+    }
+
+    @Test
+    @Order(3)
     void itsTrafficIsPaused() throws Exception {
         page.locator("#traffic").click();
         quiet();
@@ -155,7 +173,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(3)
+    @Order(4)
     void itsNumbersAreThoseOfTheGuard() throws Exception {
         quiet();
         full();
@@ -184,7 +202,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(4)
+    @Order(5)
     void oneCallIsOneCall() throws Exception {
         JsonNode before = quiet();
         page.locator("input[name=model][value=claude-3-5-sonnet]").check();
@@ -198,7 +216,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(5)
+    @Order(6)
     void ofABurstSomeStandInLineAndAreTurnedAwayBeyondTheirPatience() throws Exception {
         quiet();
         full();
@@ -212,7 +230,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(6)
+    @Order(7)
     void aStreamIsReadToItsEndAndOneThatIsCutIsNot() throws Exception {
         page.locator("input[name=model][value=claude-3-5-sonnet]").check();
         JsonNode before = quiet();
@@ -227,17 +245,19 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(7)
+    @Order(8)
     void anAgentIsStoppedByTheBudgetOfItsRun() throws Exception {
         quiet();
+        int before = page.locator("#runs li").count();
         page.locator("[data-do=agent]").click();
 
+        assertThat(page.locator("#runs li")).hasCount(before + 1);
         assertThat(page.locator("#runs li").first()).containsText("stopped by its budget");
-        assertThat(page.locator("#runs [role=meter]")).hasAttribute("aria-valuemax", "2000000000");
+        assertThat(page.locator("#runs [role=meter]").first()).hasAttribute("aria-valuemax", "2000000000");
     }
 
     @Test
-    @Order(8)
+    @Order(9)
     void aSliderIsMovedByTheKeyboardAndInForceAtOnce() throws Exception {
         quiet();
         Locator slider = page.locator("input[name=requests]");
@@ -254,7 +274,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(9)
+    @Order(10)
     void whoIsRejectedDoesNotWait() throws Exception {
         page.locator("input[name=wait][value=false]").check();
         JsonNode before = quiet();
@@ -269,7 +289,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(10)
+    @Order(11)
     void theProviderIsSlowFailsAndHasALimitOfItsOwn() throws Exception {
         JsonNode before = quiet();
         page.locator("input[name=failurePercent]").fill("100");
@@ -294,7 +314,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(11)
+    @Order(12)
     void aProcessIsAddedAndOneIsKilled() throws Exception {
         quiet();
         page.locator("#add").click();
@@ -309,7 +329,7 @@ class PageInBrowserIT {
 
     @ParameterizedTest
     @EnumSource
-    @Order(12)
+    @Order(13)
     void whileRedisIsAwayEachPolicyDoesWhatItSays(Policy policy) throws Exception {
         quiet();
         page.locator("input[name=policy][value=" + policy + "]").check();
@@ -354,7 +374,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(13)
+    @Order(14)
     void noApiKeyIsAnywhereAndEachKeyInRedisIsExplained() {
         assertThat(page.locator("#keys")).containsText("Balances: budget ‘rate’ of gpt-4o-mini, key of search");
         assertThat(page.locator("#keys")).containsText("Lane of a process");
@@ -363,7 +383,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(14)
+    @Order(15)
     void theKeyboardReachesEverythingAndShowsWhereItIs() {
         Object wanted = page.evaluate("""
                 () => {
@@ -402,7 +422,7 @@ class PageInBrowserIT {
 
     @ParameterizedTest
     @EnumSource(names = {"LIGHT", "DARK"})
-    @Order(15)
+    @Order(16)
     void axeFindsNothingSerious(ColorScheme scheme) throws IOException {
         page.emulateMedia(new Page.EmulateMediaOptions().setColorScheme(scheme).setReducedMotion(ReducedMotion.REDUCE));
         for (int width : new int[] {1440, 360}) {
@@ -424,7 +444,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(16)
+    @Order(17)
     void bothColourSchemesAreThere() {
         page.emulateMedia(new Page.EmulateMediaOptions().setColorScheme(ColorScheme.LIGHT));
         String light = ground();
@@ -438,7 +458,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(17)
+    @Order(18)
     void aPhoneNeedsNoScrollingSideways() {
         for (int width : new int[] {360, 768, 1024, 1440}) {
             page.setViewportSize(width, 800);
@@ -449,7 +469,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(18)
+    @Order(19)
     void whoWantsNoMotionHasNone() throws Exception {
         JsonNode before = quiet();
         page.emulateMedia(new Page.EmulateMediaOptions().setReducedMotion(ReducedMotion.REDUCE));
@@ -464,7 +484,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(19)
+    @Order(20)
     void whatIsRefusedIsSaid() {
         page.evaluate("document.querySelector('input[name=model]').value = 'gpt-9'");
         page.locator("input[name=model]").first().check();
@@ -475,24 +495,6 @@ class PageInBrowserIT {
         complaints.removeIf(each -> each.contains("400 (Bad Request)"));
     }
 
-    @Test
-    @Order(20)
-    void itIsPhotographed() throws Exception {
-        String folder = System.getProperty("costguard.screenshots", "");
-        page.locator("#traffic").click();
-        page.locator("[data-do=agent]").click();
-        assertThat(page.locator("#waiting li").nth(1)).isVisible();
-        if (!folder.isEmpty()) {
-            Path images = Path.of("..").resolve(folder); // of the project
-            Files.createDirectories(images);
-            shoot(images.resolve("demo-light.png"), ColorScheme.LIGHT, 1440, 1000);
-            shoot(images.resolve("demo-dark.png"), ColorScheme.DARK, 1440, 1000);
-            shoot(images.resolve("demo-phone.png"), ColorScheme.LIGHT, 360, 1500);
-        }
-        page.locator("#traffic").click();
-        quiet();
-    }
-
     private void shoot(Path file, ColorScheme scheme, int width, int height) {
         page.emulateMedia(new Page.EmulateMediaOptions().setColorScheme(scheme));
         page.setViewportSize(width, height);
@@ -501,7 +503,7 @@ class PageInBrowserIT {
     }
 
     @Test
-    @Order(21)
+    @Order(22)
     void onceThePageIsClosedTheDemoEndsWithItsSummary() throws Exception {
         page.close();
         keeper.close();

@@ -137,7 +137,7 @@ function figures({ ledger, provider, live }) {
       difference === 0 ? 'the same, to the nano-dollar'
           : live.inFlight.length > 0 ? `${live.inFlight.length} under way`
           : difference > 0 ? `${dollars(difference)} less: estimates that stay`
-          : `${dollars(-difference)} more: uncounted`);
+          : `${dollars(-difference)} more: went uncounted`);
   const back = live.reserved.nanoUsd - live.charged.nanoUsd;
   text($('f-back'), dollars(back));
   text($('f-back-note'), `of ${dollars(live.reserved.nanoUsd)} estimated`);
@@ -145,9 +145,9 @@ function figures({ ledger, provider, live }) {
   const { granted, waited, denied } = live.counts;
   text($('f-rate-note'), `${number(granted)} granted, ${number(denied)} denied`);
   text($('f-decision'), millis(live.decision.p50));
-  text($('f-decision-note'), `median; 95 % within ${millis(live.decision.p95)}`);
+  text($('f-decision-note'), `95 % within ${millis(live.decision.p95)}`);
   text($('f-call'), millis(live.call.p50));
-  text($('f-call-note'), `median; 95 % within ${millis(live.call.p95)}`);
+  text($('f-call-note'), `95 % within ${millis(live.call.p95)}`);
 }
 
 function stations({ members, live }) {
@@ -303,7 +303,7 @@ const outcomes = {
 };
 
 function settled({ live }) {
-  list($('settled'), live.settled.slice(0, 7), each => each.call + each.atMillis,
+  list($('settled'), live.settled.slice(0, 12), each => each.call + each.atMillis,
       each => {
         const { reserved, charged, outcome } = each.numbers;
         const bar = make('i');
