@@ -248,6 +248,7 @@ class PageInBrowserIT {
     @Order(8)
     void anAgentIsStoppedByTheBudgetOfItsRun() throws Exception {
         quiet();
+        full();
         int before = page.locator("#runs li").count();
         page.locator("[data-do=agent]").click();
 

@@ -59,7 +59,13 @@ final class Watch implements AutoCloseable {
     }
 
     private void publish() {
-        String latest = Wire.write(State.of(fleet, driver, live, balances, redisAnswers, keys));
+        String latest;
+        try {
+            latest = Wire.write(State.of(fleet, driver, live, balances, redisAnswers, keys));
+        } catch (RuntimeException e) {
+            log.error("the fleet cannot be told of", e);
+            return;
+        }
         synchronized (this) {
             state = latest;
             notifyAll();
