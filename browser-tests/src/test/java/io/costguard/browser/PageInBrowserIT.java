@@ -391,7 +391,8 @@ class PageInBrowserIT {
                   const all = [...document.querySelectorAll('a[href], button:not(:disabled), input:not(:disabled), [tabindex="0"]')];
                   const groups = new Set();
                   return all.filter(each => each.type !== 'radio' || (!groups.has(each.name) && groups.add(each.name)))
-                      .map(each => each.type === 'radio' ? 'radio ' + each.name : each.outerHTML);
+                      .map((each, index) => each.type === 'radio' ? 'radio ' + each.name
+                          : each.dataset.reached = each.tagName + ' ' + index + ' ' + each.textContent.trim());
                 }""");
         Set<String> missing = new HashSet<>();
         ((List<?>) wanted).forEach(each -> missing.add(String.valueOf(each)));
@@ -406,13 +407,13 @@ class PageInBrowserIT {
                       const shown = it.type === 'radio' ? it.nextElementSibling : it;
                       const style = getComputedStyle(shown);
                       return {
-                        name: it.type === 'radio' ? 'radio ' + it.name : it.outerHTML,
+                        name: it.type === 'radio' ? 'radio ' + it.name : it.dataset.reached ?? it.tagName,
                         seen: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
                       };
                     }""");
             missing.remove(String.valueOf(focused.get("name")));
             if (Boolean.FALSE.equals(focused.get("seen"))
-                    && !String.valueOf(focused.get("name")).startsWith("<body")) {
+                    && !String.valueOf(focused.get("name")).equals("BODY")) {
                 unseen.add(String.valueOf(focused.get("name")));
             }
         }
