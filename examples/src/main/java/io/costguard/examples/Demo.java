@@ -1,31 +1,49 @@
 package io.costguard.examples;
 
-import io.costguard.Cost;
-import io.costguard.CostGuard;
-import io.costguard.GuardListener;
-import io.costguard.GuardedCall;
-import io.costguard.LimitStatus;
 import io.costguard.Unit;
-import io.costguard.testing.RedisForTests;
-import java.io.BufferedReader;
+import io.costguard.examples.fleet.Amounts;
+import io.costguard.examples.fleet.ApiKey;
+import io.costguard.examples.fleet.Budgets;
+import io.costguard.examples.fleet.Calls;
+import io.costguard.examples.fleet.Event;
+import io.costguard.examples.fleet.Fleet;
+import io.costguard.examples.fleet.FleetRedis;
+import io.costguard.examples.fleet.Provider;
+import io.costguard.examples.fleet.Reading;
+import io.costguard.examples.page.Page;
 import java.io.IOException;
-import java.lang.ProcessBuilder.Redirect;
-import java.net.URI;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
+import java.time.Duration;
 import java.time.YearMonth;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.LongSummaryStatistics;
 import java.util.Optional;
-import java.util.UUID;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletionException;
 
-/** The main job: a fleet of processes that share their budgets, and at the end its ledger beside the provider's bill. */
+/**
+ * The main job: a fleet of processes that share their budgets, and at the end its ledger beside the provider's bill; and a page on which
+ * that can be watched and driven.
+ */
 final class Demo {
-    private Demo() {}
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
+
+    private final Settings settings;
+    private final Fleet fleet;
+    private final Optional<Page> page;
+    private final List<Event> events = Collections.synchronizedList(new ArrayList<>());
+    private final YearMonth month = YearMonth.now(ZoneOffset.UTC);
+    private volatile boolean isPrinting = true;
+
+    private Demo(Settings settings, Fleet fleet, Optional<Page> page) {
+        this.settings = settings;
+        this.fleet = fleet;
+        this.page = page;
+        fleet.listen(this::told);
+    }
 
     public static void main(String[] args) throws IOException, InterruptedException {
         List<String> arguments = List.of(args);
@@ -41,110 +59,140 @@ final class Demo {
             System.exit(2);
             return;
         }
-        Optional<RedisForTests> own =
-                settings.redisUrl().isPresent() ? Optional.empty() : Optional.of(RedisForTests.start());
-        boolean equal;
-        try (Provider provider = Provider.start()) {
-            String redis = settings.redisUrl().orElseGet(() -> own.orElseThrow().url());
-            equal = run(settings, redis, provider);
-        } finally {
-            own.ifPresent(RedisForTests::close);
+        boolean asItShould;
+        try (FleetRedis redis = settings.redisUrl().map(FleetRedis::at).orElseGet(FleetRedis::start);
+                Provider provider = Provider.start();
+                Fleet fleet = new Fleet(redis, provider, Budgets.USUAL)) {
+            Optional<Page> page = page(settings, fleet);
+            try {
+                asItShould = new Demo(settings, fleet, page).run();
+            } finally {
+                page.ifPresent(Page::close);
+            }
         }
-        System.exit(equal ? 0 : 1);
+        System.exit(asItShould ? 0 : 1);
     }
 
-    private static boolean run(Settings settings, String redis, Provider provider)
-            throws IOException, InterruptedException {
-        String prefix = "demo-" + UUID.randomUUID();
-        YearMonth month = YearMonth.now(ZoneOffset.UTC);
-        try (CostGuard guard = Fleet.guard(redis, prefix, new GuardListener() {})) {
-            guard.flush();
-            System.out.println("Redis at " + redis + ", the provider at " + provider.uri() + ", " + settings.processes()
-                    + " processes with " + settings.calls() + " calls each");
-            System.out.println(
-                    "Budgets of the fleet, for each provider: 4 requests per 5 s, 100,000 tokens per minute; for all: $250 per month");
-            System.out.println();
-            List<Event> events = new ArrayList<>();
-            int failed = 0;
-            List<Thread> listeners = new ArrayList<>();
-            List<Process> workers = start(settings, redis, prefix, provider.uri());
-            for (Process worker : workers) {
-                listeners.add(listen(worker, events));
-            }
-            for (Process worker : workers) {
-                failed += worker.waitFor() == 0 ? 0 : 1;
-            }
-            for (Thread listener : listeners) {
-                listener.join();
-            }
-            System.out.println();
-            tellWhoWaited(events);
-            if (failed > 0) {
-                System.out.println(failed + " of the processes failed; what they said is above");
-            }
-            boolean equal = compare(ledger(guard), provider.bill());
-            if (!equal && !month.equals(YearMonth.now(ZoneOffset.UTC))) {
-                System.out.println("A month ended meanwhile, and its windows with it: run it once more.");
-            }
-            return equal && failed == 0;
+    private static Optional<Page> page(Settings settings, Fleet fleet) throws IOException {
+        if (settings.port().isEmpty()) {
+            return Optional.empty();
+        }
+        int port = settings.port().get();
+        try {
+            return Optional.of(Page.start(port, fleet));
+        } catch (IOException e) {
+            System.err.println("demo: no page at port " + port + " (" + e.getMessage() + "); --port says another");
+            System.exit(2);
+            throw e;
         }
     }
 
-    private static List<Process> start(Settings settings, String redis, String prefix, URI provider)
-            throws IOException {
-        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
-        List<Process> workers = new ArrayList<>();
+    private boolean run() throws IOException, InterruptedException {
+        System.out.println("Redis at " + fleet.redis().url() + ", the provider at "
+                + fleet.provider().uri() + ", " + settings.processes() + " processes with " + settings.calls()
+                + " calls each");
+        System.out.println("Budgets of the fleet: " + fleet.budgets());
+        page.ifPresent(open -> System.out.println("Watch it, and drive it, at " + open.uri()));
+        System.out.println();
+        makeCalls();
+        System.out.println();
+        tellWhoWaited();
+        if (page.isEmpty()) {
+            return end();
+        }
+        if (!page.get().isOpen() && settings.waitSeconds() > 0) {
+            System.out.println("All calls are made. Now it is yours: "
+                    + page.get().uri() + " (for " + settings.waitSeconds() + " s; Ctrl-C ends it at once)");
+            page.get().awaitOpen(Duration.ofSeconds(settings.waitSeconds()));
+        }
+        if (page.get().isOpen()) {
+            System.out.println("The page is open: the fleet goes on until it is closed, and is told of there.");
+            isPrinting = false;
+            page.get().traffic(true);
+            page.get().awaitClosed();
+            page.get().traffic(false);
+            System.out.println("The page was closed.");
+        }
+        System.out.println();
+        return end();
+    }
+
+    /** Has each process make its calls, one after the other. */
+    private void makeCalls() throws IOException, InterruptedException {
+        List<Thread> callers = new ArrayList<>();
         for (int i = 0; i < settings.processes(); i++) {
-            Client.Kind client = i % 2 == 0 ? Client.Kind.OKHTTP : Client.Kind.JDK;
-            String name = client.name().toLowerCase(Locale.ROOT) + "-" + (i / 2 + 1);
-            workers.add(new ProcessBuilder(
-                            java.toString(),
-                            "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", // a worker tells of its denials itself
-                            "-cp",
-                            System.getProperty("java.class.path"),
-                            Worker.class.getName(),
-                            name,
-                            client.name(),
-                            redis,
-                            prefix,
-                            provider.toString(),
-                            String.valueOf(settings.calls()))
-                    .redirectError(Redirect.INHERIT)
-                    .start());
+            String worker = fleet.add().name();
+            int first = i;
+            callers.add(new Thread(() -> makeCalls(worker, first)));
         }
-        return workers;
+        callers.forEach(Thread::start);
+        for (Thread caller : callers) {
+            caller.join();
+        }
     }
 
-    /** Prints what a worker tells, as it happens. */
-    private static Thread listen(Process worker, List<Event> events) {
-        Thread listener = new Thread(() -> {
-            try (BufferedReader lines = worker.inputReader(StandardCharsets.UTF_8)) {
-                for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                    Optional<Event> event = Event.read(line);
-                    synchronized (events) {
-                        event.ifPresent(events::add);
-                        System.out.println(event.map(Event::toString).orElse(line));
-                    }
-                }
-            } catch (IOException e) {
-                System.out.println("a worker is no longer heard: " + e.getMessage());
+    private void makeCalls(String worker, int first) {
+        try {
+            for (int i = 0; i < settings.calls(); i++) {
+                makeCall(worker, first + i);
             }
-        });
-        listener.start();
-        return listener;
+        } catch (CompletionException | CancellationException | IllegalArgumentException e) {
+            System.out.println(worker + " makes no more calls: " + e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Where the guard does not let it go, it comes back when it is told to. */
+    private void makeCall(String worker, int number) throws InterruptedException {
+        Event.Numbers ended;
+        do {
+            ended = fleet.call(worker, Calls.mixed(number), ApiKey.SEARCH, "", PATIENCE, Reading.TO_THE_END)
+                    .join()
+                    .numbers();
+            Thread.sleep(ended.comeBackMillis());
+        } while (ended.comeBackMillis() > 0);
+    }
+
+    private void told(Event event) {
+        if (isPrinting && event.what() != Event.What.READY && event.what() != Event.What.ENDED) {
+            events.add(event);
+            System.out.println(event);
+        }
+    }
+
+    /** Ends the fleet; gives whether its ledger is the provider's bill, as far as that can be. */
+    private boolean end() throws IOException, InterruptedException {
+        fleet.redis().run();
+        int failed = fleet.end();
+        if (failed > 0) {
+            System.out.println(failed + " of the processes failed; what they said is above");
+        }
+        boolean isAsBilled = compare(fleet.ledger(), fleet.provider().account().bill());
+        if (isAsBilled) {
+            return failed == 0;
+        }
+        Optional<String> why = page.flatMap(Page::whyTheLedgerDiffers);
+        why.ifPresent(text -> System.out.println("That may be, as " + text + "."));
+        if (!month.equals(YearMonth.now(ZoneOffset.UTC))) {
+            System.out.println("A month ended meanwhile, and its windows with it: run it once more.");
+        }
+        return failed == 0 && why.isPresent();
     }
 
     /** The calls that waited, in the order in which they were let go. */
-    private static void tellWhoWaited(List<Event> events) {
+    private void tellWhoWaited() {
         List<Event> waited = events.stream()
-                .filter(event -> event.waitedMillis() > 0)
+                .filter(event ->
+                        event.what() == Event.What.GRANTED && event.numbers().waitedMillis() > 0)
                 .sorted(Comparator.comparingLong(Event::atMillis))
                 .toList();
         if (waited.isEmpty()) {
             return;
         }
-        LongSummaryStatistics millis =
-                waited.stream().mapToLong(Event::waitedMillis).summaryStatistics();
+        LongSummaryStatistics millis = waited.stream()
+                .mapToLong(event -> event.numbers().waitedMillis())
+                .summaryStatistics();
         long begin = events.get(0).atMillis();
         System.out.printf(
                 "%d calls waited in line, for %d to %d ms, in the order in which they went:%n",
@@ -153,7 +201,7 @@ final class Demo {
         for (Event event : waited) {
             System.out.printf(
                     "%11.3f s %12.3f s   %-9s %s%n",
-                    (event.atMillis() - event.waitedMillis() - begin) / 1_000.0,
+                    (event.atMillis() - event.numbers().waitedMillis() - begin) / 1_000.0,
                     (event.atMillis() - begin) / 1_000.0,
                     event.worker(),
                     event.model());
@@ -161,20 +209,7 @@ final class Demo {
         System.out.println();
     }
 
-    /** What the ledger in Redis holds of the budget that has one balance for everything. */
-    private static Cost ledger(CostGuard guard) throws IOException {
-        long[] used = guard.status(GuardedCall.of("gpt-4o").with("provider", "openai")).stream()
-                .filter(status -> status.budget().equals("bill"))
-                .mapToLong(Demo::used)
-                .toArray();
-        return Cost.requests(used[0]).input(used[1]).output(used[2]).nanoUsd(used[3]);
-    }
-
-    private static long used(LimitStatus status) {
-        return status.capacity() - status.balance();
-    }
-
-    private static boolean compare(Cost ledger, Cost bill) {
+    private static boolean compare(Amounts ledger, Amounts bill) {
         System.out.printf("%-22s %12s %14s %14s %16s%n", "", "requests", "input tokens", "output tokens", "dollars");
         print("the ledger in Redis", ledger);
         print("the provider's bill", bill);
@@ -183,9 +218,9 @@ final class Demo {
         return equal;
     }
 
-    private static void print(String what, Cost cost) {
+    private static void print(String what, Amounts amounts) {
         System.out.printf(
                 "%-22s %12d %14d %14d %16s%n",
-                what, cost.requests(), cost.input(), cost.output(), Unit.USD.format(cost.nanoUsd()));
+                what, amounts.requests(), amounts.input(), amounts.output(), Unit.USD.format(amounts.nanoUsd()));
     }
 }

@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.browser;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.costguard.examples.page;
+
+import org.jspecify.annotations.NullMarked;
