@@ -54,11 +54,13 @@ class CodeInDocumentationTest {
     void whatStandsInAnExampleIsCompiledThere() throws IOException {
         List<Block> there = Documentation.blocks("page.md", """
                 ```java
-                private Demo() { } private int more;
+                public String provider(Target target) { } private int more;
                 ```
                 ```java
-                final class Demo { // whatever
-                    private Demo() {}
+                @Override // whatever
+                public String provider(Target target) {
+                    return "translator";
+                }
                 ```
                 """);
 
