@@ -25,6 +25,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -56,6 +57,11 @@ class MovingSlotsIT {
     @AfterAll
     static void stop() {
         cluster.close();
+    }
+
+    @BeforeEach
+    void aClusterServes() {
+        cluster.awaitReady();
     }
 
     @AfterEach
