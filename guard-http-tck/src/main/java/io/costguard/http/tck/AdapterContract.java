@@ -106,7 +106,7 @@ public abstract class AdapterContract {
     static final String CORE = "core";
 
     /** Of an answer that is larger than the heap. */
-    private static final int HUGE_MEGABYTES = Integer.getInteger("costguard.hugeMegabytes", 256);
+    private static final int HUGE_MEGABYTES = Integer.getInteger("costguard.hugeMegabytes", 128);
 
     /** Of a client; shorter where a test waits for its end. */
     protected Duration connectTimeout = Duration.ofSeconds(10);
