@@ -8,13 +8,14 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZoneId;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,12 @@ import org.jspecify.annotations.Nullable;
  * {@code com.fasterxml.jackson.dataformat:jackson-dataformat-yaml} on the class path. Without state.
  */
 public final class BudgetFile {
+    private static final List<String> UNITS = List.of("requests", "tokens", "inputTokens", "outputTokens", "usd");
+    private static final Set<String> OF_A_LIMIT = Stream.concat(
+                    UNITS.stream(),
+                    Stream.of("per", "algorithm", "zone", "burst", "weights", "coolDown", "correctedByProvider"))
+            .collect(Collectors.toUnmodifiableSet());
+
     private BudgetFile() {}
 
     /**
@@ -43,6 +50,9 @@ public final class BudgetFile {
                 ? LocatedJson.readYaml(name, text)
                 : LocatedJson.read(name, 1, text);
         List<Budget> budgets = new ArrayList<>();
+        if (!(read.value() instanceof Map)) {
+            throw read.bad("a file of budgets must be an object, {\"budgets\": [..]}");
+        }
         read.members("a file of budgets").forEach((member, value) -> {
             if (!member.equals("budgets")) {
                 throw value.bad("unknown member '" + member + "'; there is 'budgets'");
@@ -129,7 +139,7 @@ public final class BudgetFile {
     }
 
     private static Limit limit(LocatedJson json) {
-        Map<String, LocatedJson> members = new HashMap<>(json.members("a limit"));
+        Map<String, LocatedJson> members = json.members("a limit");
         LocatedJson calls = members.remove("concurrentCalls");
         if (calls != null) {
             for (LocatedJson other : members.values()) {
@@ -137,13 +147,21 @@ public final class BudgetFile {
             }
             return Limit.concurrentCalls(calls.count("'concurrentCalls'"));
         }
-        Limit limit = per(amount(json, members), json, members.remove("per"));
-        LocatedJson zone = members.remove("zone");
-        LocatedJson algorithm = members.remove("algorithm");
-        LocatedJson burst = members.remove("burst");
-        LocatedJson weights = members.remove("weights");
-        LocatedJson coolDown = members.remove("coolDown");
-        LocatedJson corrected = members.remove("correctedByProvider");
+        for (Map.Entry<String, LocatedJson> member : members.entrySet()) {
+            if (!OF_A_LIMIT.contains(member.getKey())) {
+                throw member.getValue()
+                        .bad("unknown member '" + member.getKey() + "' of a limit; there are requests, tokens,"
+                                + " inputTokens, outputTokens or usd, and per, algorithm, zone, burst, weights, coolDown and"
+                                + " correctedByProvider; or concurrentCalls alone");
+            }
+        }
+        Limit limit = per(amount(json, members), json, members.get("per"));
+        LocatedJson zone = members.get("zone");
+        LocatedJson algorithm = members.get("algorithm");
+        LocatedJson burst = members.get("burst");
+        LocatedJson weights = members.get("weights");
+        LocatedJson coolDown = members.get("coolDown");
+        LocatedJson corrected = members.get("correctedByProvider");
         if (algorithm != null) {
             String text = algorithm.text("'algorithm'");
             limit = switch (text) {
@@ -175,19 +193,13 @@ public final class BudgetFile {
         if (corrected != null && corrected.flag("'correctedByProvider'")) {
             limit = limit.correctedByProvider();
         }
-        for (Map.Entry<String, LocatedJson> unknown : members.entrySet()) {
-            throw unknown.getValue()
-                    .bad("unknown member '" + unknown.getKey() + "' of a limit; there are requests, tokens,"
-                            + " inputTokens, outputTokens or usd, and per, algorithm, zone, burst, weights, coolDown and"
-                            + " correctedByProvider; or concurrentCalls alone");
-        }
         return limit;
     }
 
     private static Limit.Amount amount(LocatedJson json, Map<String, LocatedJson> members) {
         Limit.Amount amount = null;
-        for (String unit : List.of("requests", "tokens", "inputTokens", "outputTokens", "usd")) {
-            LocatedJson value = members.remove(unit);
+        for (String unit : UNITS) {
+            LocatedJson value = members.get(unit);
             if (value != null && amount != null) {
                 throw value.bad("a limit counts one unit; make '" + unit + "' a limit of its own");
             }

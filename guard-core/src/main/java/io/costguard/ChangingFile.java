@@ -60,8 +60,9 @@ final class ChangingFile<T> {
             }
             complaint = "";
         } catch (IOException | RuntimeException e) {
-            if (!complaint.equals(e.toString())) {
-                complaint = e.toString();
+            String why = e instanceof IllegalArgumentException ? String.valueOf(e.getMessage()) : e.toString();
+            if (!complaint.equals(why)) {
+                complaint = why;
                 log.warn("a file cannot be taken, and what it said before stays: {}", complaint);
             }
         }

@@ -110,6 +110,7 @@ class BudgetFileTest {
                 "'name': 'b'                                                          | budget 'b' has no limit",
                 "'name': 'b', 'limits': []                                            | budget 'b' has no limit",
                 "'name': 'b', 'limits': [{'per': 'day'}]                              | a limit needs requests, tokens,",
+                "'name': 'b', 'limits': [{'request': 5, 'per': 'day'}]                | unknown member 'request' of a limit",
                 "'name': 'b', 'limits': [{'tokens': 5}]                               | a limit needs 'per'",
                 "'name': 'b', 'limits': [{'tokens': 0, 'per': 'day'}]                 | must be above 0",
                 "'name': 'b', 'limits': [{'tokens': 5, 'usd': 1, 'per': 'day'}]       | a limit counts one unit",
@@ -147,6 +148,15 @@ class BudgetFileTest {
                 "{\"budgets\": [{\"name\": \"b\", \"limits\": [{\"usd\": 2.5, \"per\": \"hour\", \"burst\": 1.25}]}]}");
 
         assertThat(BudgetFile.read(file).get(0).limits().get(0).capacity()).isEqualTo(1_250_000_000L);
+    }
+
+    @Test
+    void aFileThatIsNoObjectIsToldWhatItMustBe() throws IOException {
+        Path file = file("[{\"name\": \"b\", \"limits\": [{\"tokens\": 5, \"per\": \"day\"}]}]");
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> BudgetFile.read(file))
+                .withMessageEndingWith("budgets.json:1:1: a file of budgets must be an object, {\"budgets\": [..]}");
     }
 
     @Test

@@ -127,7 +127,7 @@ public record LocatedJson(String where, Object value) {
     private static LocatedJson read(String file, int firstLine, String language, Opened opened) {
         try (JsonParser json = opened.parser()) {
             if (json.nextToken() == null) {
-                throw new BadValueException(file + ":" + firstLine + ": there is nothing");
+                throw new BadValueException(file + ":" + firstLine + ": there is nothing in it");
             }
             LocatedJson read = read(json, file, firstLine);
             if (json.nextToken() != null) {

@@ -132,7 +132,7 @@ final class Diagnosis {
     static String reason(Throwable failure) {
         return cause(failure, UnknownHostException.class)
                 .map(unknown -> "unknown host " + unknown.getMessage())
-                .orElseGet(() -> String.valueOf(failure.getMessage()));
+                .orElseGet(() -> String.valueOf(failure.getMessage()).replaceFirst("\\.$", ""));
     }
 
     private static <T extends Throwable> Optional<T> cause(Throwable failure, Class<T> type) {

@@ -82,11 +82,13 @@ public class CostGuardAutoConfiguration {
         } else if (client != null) {
             builder.redis(client);
         } else {
-            builder.redis(SpringRedis.url(environment)
-                    .orElseThrow(() -> new InvalidPropertyException(
-                            name("redis"),
-                            "nothing says where Redis is; set it, like redis://localhost:6379, or spring.data.redis.host,"
-                                    + " or define one bean of type UnifiedJedis")));
+            builder.redis(
+                    SpringRedis.url(environment)
+                            .orElseThrow(
+                                    () -> new InvalidPropertyException(
+                                            name("redis"),
+                                            "nothing says where Redis is; set it, like redis://localhost:6379, or spring.data.redis.host,"
+                                                    + " or define one bean of type UnifiedJedis; with costguard.enabled=false none is needed")));
         }
     }
 

@@ -22,7 +22,7 @@ final class InvalidPropertyFailureAnalyzer extends AbstractFailureAnalyzer<Inval
     @Override
     protected FailureAnalysis analyze(Throwable root, InvalidPropertyException cause) {
         String action = "Correct " + cause.property() + where(cause.property())
-                + ". What it may say is in docs/spring-boot.md of Cost Guard, and of budgets in docs/guide.md.";
+                + ". What it may say is in docs/spring-boot.md of Cost Guard, and of budgets in docs/budgets.md.";
         return new FailureAnalysis(String.valueOf(cause.getMessage()), action, cause);
     }
 

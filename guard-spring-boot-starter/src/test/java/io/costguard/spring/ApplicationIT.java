@@ -387,8 +387,8 @@ class ApplicationIT {
 
     @Test
     void aClientOfTheUsersOwnGoesBeforeWhatSpringDataHas() throws Exception {
-        String yaml = yaml("spring.data.redis.url: redis://localhost:1")
-                .replace("redis: " + redis.url(), "enabled: true");
+        String yaml =
+                yaml("spring.data.redis.url: redis://localhost:1").replace("redis: " + redis.url(), "enabled: true");
         try (ConfigurableApplicationContext application = Applications.small(folder, yaml, OwnClient.class)) {
             assertThat(balance(application.getBean(CostGuard.class))).isEqualTo(2);
         }

@@ -91,14 +91,14 @@ class RefusedPropertiesIT {
 
         assertThat(printedAfter(redis + "costguard: " + settings))
                 .contains(said)
-                .contains("application.yaml");
+                .contains("application.yaml", "docs/budgets.md");
     }
 
     @Test
     void whereNothingSaysWhereRedisIsTheWaysToSayItAreNamed() {
         assertThat(printedAfter("costguard: {budgets: [{name: b, " + LIMITED + "}]}"))
                 .startsWith("costguard.redis: nothing says where Redis is; set it, like redis://localhost:6379")
-                .contains("spring.data.redis.host", "UnifiedJedis");
+                .contains("spring.data.redis.host", "UnifiedJedis", "costguard.enabled=false");
     }
 
     @Test
