@@ -149,7 +149,7 @@ class GuardedSdkClientsIT extends AdapterContract {
             }
             int count = (int) Math.min(asked, (failsAt > 0 ? failsAt : length) - read);
             read += count;
-            return count == 0 ? -1 : count;
+            return count == 0 && asked > 0 ? -1 : count;
         }
 
         @Override
