@@ -76,7 +76,17 @@ final class GuardedClient implements HttpClient {
             ended(exchange, body, e);
             throw e;
         }
-        return MeteredResponse.of(response, exchange);
+        return metered(response, exchange);
+    }
+
+    /** What another interceptor made of a response may fail to show it. */
+    private static HttpResponse metered(HttpResponse response, Exchange exchange) {
+        try {
+            return MeteredResponse.of(response, exchange);
+        } catch (RuntimeException | Error e) {
+            exchange.noAnswer();
+            throw e;
+        }
     }
 
     @Override
@@ -128,7 +138,13 @@ final class GuardedClient implements HttpClient {
                 result.completeExceptionally(unwrapped(failure));
                 return;
             }
-            HttpResponse metered = MeteredResponse.of(response, exchange);
+            HttpResponse metered;
+            try {
+                metered = metered(response, exchange);
+            } catch (RuntimeException | Error e) {
+                result.completeExceptionally(e);
+                return;
+            }
             if (!result.complete(metered)) {
                 metered.close();
             }

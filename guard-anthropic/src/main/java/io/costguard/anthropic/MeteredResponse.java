@@ -78,7 +78,7 @@ final class MeteredResponse implements HttpResponse {
             int count;
             try {
                 count = super.read(to, offset, length);
-            } catch (IOException e) {
+            } catch (IOException | RuntimeException | Error e) {
                 exchange.cut();
                 throw e;
             }
@@ -92,7 +92,7 @@ final class MeteredResponse implements HttpResponse {
 
         @Override
         public long skip(long count) throws IOException {
-            return readNBytes((int) Math.min(count, 8_192)).length;
+            return readNBytes((int) Math.max(0, Math.min(count, 8_192))).length;
         }
 
         @Override

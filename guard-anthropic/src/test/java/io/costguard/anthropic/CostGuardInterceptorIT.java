@@ -31,6 +31,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -99,6 +100,26 @@ class CostGuardInterceptorIT extends AdapterContract {
         assertThat(transport.sent.toByteArray()).isEqualTo(CHAT.request());
     }
 
+    @ParameterizedTest
+    @EnumSource(Mode.class)
+    void aResponseThatFailsToShowItsBodyEndsItsCall(Mode mode) throws Exception {
+        Answering transport = new Answering(CHAT.response());
+        transport.ofBody = new IllegalStateException("of another interceptor's");
+
+        assertThatThrownBy(() -> executed(transport, request(), mode)).isSameAs(transport.ofBody);
+
+        assertThat(events.settled().outcome()).isNotEqualTo(Outcome.RELEASED);
+    }
+
+    @Test
+    void nothingIsSkippedOfABodyBackwards() throws Exception {
+        try (InputStream body =
+                executed(new Answering(CHAT.response()), request(), Mode.SYNC).body()) {
+            assertThat(body.skip(-1)).isZero();
+            assertThat(body.readAllBytes()).isEqualTo(CHAT.response());
+        }
+    }
+
     private static HttpRequest request() {
         return HttpRequest.builder()
                 .method(HttpMethod.POST)
@@ -113,7 +134,7 @@ class CostGuardInterceptorIT extends AdapterContract {
             return guarded.execute(request, RequestOptions.none());
         }
         try {
-            return guarded.executeAsync(request, RequestOptions.none()).get();
+            return guarded.executeAsync(request, RequestOptions.none()).get(60, TimeUnit.SECONDS);
         } catch (ExecutionException e) {
             throw e.getCause() instanceof RuntimeException unchecked ? unchecked : e;
         }
@@ -124,6 +145,7 @@ class CostGuardInterceptorIT extends AdapterContract {
         private final ByteArrayOutputStream sent = new ByteArrayOutputStream();
         private final byte[] answer;
         private @Nullable RuntimeException failure;
+        private @Nullable RuntimeException ofBody;
 
         Answering(byte[] answer) {
             this.answer = answer;
@@ -150,6 +172,9 @@ class CostGuardInterceptorIT extends AdapterContract {
 
                 @Override
                 public InputStream body() {
+                    if (ofBody != null) {
+                        throw ofBody;
+                    }
                     return new ByteArrayInputStream(answer);
                 }
 

@@ -110,8 +110,10 @@ public final class GuardedSdkAsyncHttpClient implements SdkAsyncHttpClient {
                 read(asked, request, call),
                 body -> result.follow(call.admitAsync(denials, UNBOUNDED), admittance -> {
                     if (!handedOver.compareAndSet(false, true)) {
+                        body.withdraw();
                         giveBack(admittance);
                     } else if (admittance instanceof Admittance.Answered answered) {
+                        body.withdraw();
                         answer(handler, answered.answer());
                         result.complete(null);
                     } else {
@@ -146,11 +148,11 @@ public final class GuardedSdkAsyncHttpClient implements SdkAsyncHttpClient {
 
     private CompletableFuture<Void> send(
             AsyncExecuteRequest asked, GuardedRequest request, ReadBody body, Exchange exchange) {
-        SdkHttpContentPublisher content = new SentContent(
-                body, asked.requestContentPublisher().contentLength().map(length -> length + body.added()));
         MeteredHandler metered = new MeteredHandler(asked.responseHandler(), exchange, body);
         CompletableFuture<Void> sent;
         try {
+            SdkHttpContentPublisher content = new SentContent(
+                    body, asked.requestContentPublisher().contentLength().map(length -> length + body.added()));
             sent = client.execute(sent(asked, request, content, body.added(), metered));
         } catch (RuntimeException | Error e) {
             metered.onError(e);

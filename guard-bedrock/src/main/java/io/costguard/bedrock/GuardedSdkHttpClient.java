@@ -143,18 +143,27 @@ public final class GuardedSdkHttpClient implements SdkHttpClient {
             ReadContent content = prepared.contentStreamProvider().isEmpty()
                     ? null
                     : ReadContent.of(prepared.contentStreamProvider().get(), request.contentLength(), call);
-            Admittance admittance;
             try {
-                admittance = call.admit(denials, UNBOUNDED, () -> aborted);
+                Admittance admittance = admittance();
+                return admittance instanceof Admittance.Answered answered
+                        ? answered(answered.answer())
+                        : send(content, ((Admittance.Admitted) admittance).exchange());
+            } finally {
+                if (content != null) {
+                    content.withdraw();
+                }
+            }
+        }
+
+        private Admittance admittance() throws IOException {
+            try {
+                return call.admit(denials, UNBOUNDED, () -> aborted);
             } catch (CancellationException e) {
                 throw abortedWhileWaiting();
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw new InterruptedIOException("interrupted while the call waited for its turn");
             }
-            return admittance instanceof Admittance.Answered answered
-                    ? answered(answered.answer())
-                    : send(content, ((Admittance.Admitted) admittance).exchange());
         }
 
         private HttpExecuteResponse send(@Nullable ReadContent content, Exchange exchange) throws IOException {

@@ -38,7 +38,13 @@ final class ReadContent implements ContentStreamProvider {
             return new ReadContent(content, 0, null);
         }
         InputStream stream = content.newStream();
-        byte[] bytes = stream.readNBytes(HttpCall.MOST_READ + 1);
+        byte[] bytes;
+        try {
+            bytes = stream.readNBytes(HttpCall.MOST_READ + 1);
+        } catch (IOException | RuntimeException | Error e) {
+            closeQuietly(stream);
+            throw e;
+        }
         if (bytes.length > HttpCall.MOST_READ) {
             call.unreadBody(bytes.length);
             return new ReadContent(content, 0, new SequenceInputStream(new ByteArrayInputStream(bytes), stream));
@@ -46,6 +52,22 @@ final class ReadContent implements ContentStreamProvider {
         stream.close();
         byte[] sent = call.body(bytes);
         return new ReadContent(() -> new ByteArrayInputStream(sent), sent.length - bytes.length, null);
+    }
+
+    /** Closes what was begun and is not sent. */
+    void withdraw() {
+        InputStream first = begun.getAndSet(null);
+        if (first != null) {
+            closeQuietly(first);
+        }
+    }
+
+    private static void closeQuietly(InputStream stream) {
+        try {
+            stream.close();
+        } catch (IOException e) {
+            // Nobody reads it any more.
+        }
     }
 
     /** How many bytes of it are not the caller's. */

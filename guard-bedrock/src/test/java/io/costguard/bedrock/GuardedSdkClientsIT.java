@@ -1,21 +1,28 @@
 package io.costguard.bedrock;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.costguard.Budget;
 import io.costguard.CostGuard;
 import io.costguard.Denials;
+import io.costguard.GuardedCall;
+import io.costguard.Limit;
+import io.costguard.http.HttpCall;
 import io.costguard.http.tck.AdapterContract;
 import io.costguard.http.tck.Client;
 import java.io.ByteArrayInputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.URI;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 import org.reactivestreams.Publisher;
 import org.reactivestreams.Subscriber;
 import software.amazon.awssdk.http.AbortableInputStream;
@@ -67,6 +74,88 @@ class GuardedSdkClientsIT extends AdapterContract {
                                 .build(),
                         guard,
                         denials));
+    }
+
+    /** A body that is too long to be read, of a call that no budget covers. */
+    @Test
+    void aLongBodyThatWasBegunIsClosedIfItsCallIsDenied() throws Exception {
+        CostGuard guard = guard(Budget.named("b").per().limit(Limit.requests(1).perDay()));
+        SdkHttpClient client = GuardedSdkHttpClient.wrap(new Unreached(), guard);
+        Once body = new Once(HttpCall.MOST_READ + 10, 0);
+        guard.acquire(GuardedCall.of("any")).close();
+
+        HttpExecuteResponse response = client.prepareRequest(converse(body)).call();
+
+        assertThat(response.httpResponse().statusCode()).isNotEqualTo(200);
+        assertThat(body.read).isPositive();
+        assertThat(body.closed).isTrue();
+    }
+
+    @Test
+    void aBodyThatFailsWhileItIsReadIsClosed() {
+        SdkHttpClient client = GuardedSdkHttpClient.wrap(new Unreached(), guard(roomy()));
+        Once body = new Once(100, 50);
+
+        assertThatThrownBy(() -> client.prepareRequest(converse(body)).call()).hasMessage("broken off");
+
+        assertThat(body.closed).isTrue();
+    }
+
+    private static HttpExecuteRequest converse(InputStream body) {
+        return HttpExecuteRequest.builder()
+                .request(SdkHttpFullRequest.builder()
+                        .method(SdkHttpMethod.POST)
+                        .uri(
+                                URI.create(
+                                        "https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.nova-lite-v1%3A0/converse"))
+                        .build())
+                .contentStreamProvider(() -> body)
+                .build();
+    }
+
+    /** A client that no call of its test is to come to. */
+    private static final class Unreached implements SdkHttpClient {
+        @Override
+        public ExecutableHttpRequest prepareRequest(HttpExecuteRequest request) {
+            throw new AssertionError("sent");
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    /** So many bytes, or a failure once so many of them were read. */
+    private static final class Once extends InputStream {
+        private final long length;
+        private final long failsAt;
+        private long read;
+        private boolean closed;
+
+        /** @param failsAt 0 for never */
+        Once(long length, long failsAt) {
+            this.length = length;
+            this.failsAt = failsAt;
+        }
+
+        @Override
+        public int read() throws IOException {
+            return read(new byte[1], 0, 1) < 0 ? -1 : 0;
+        }
+
+        @Override
+        public int read(byte[] bytes, int offset, int asked) throws IOException {
+            if (failsAt > 0 && read >= failsAt) {
+                throw new IOException("broken off");
+            }
+            int count = (int) Math.min(asked, (failsAt > 0 ? failsAt : length) - read);
+            read += count;
+            return count == 0 && asked > 0 ? -1 : count;
+        }
+
+        @Override
+        public void close() {
+            closed = true;
+        }
     }
 
     private static SdkHttpRequest request(Client.Sent request) {

@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
 public final class ReadBody implements Flow.Publisher<ByteBuffer> {
     private final Flow.Publisher<ByteBuffer> content;
     private final int added;
+    /** Has the publisher of a body that was begun give up the rest. */
+    private final Runnable cancel;
+
     private final AtomicReference<State> state = new AtomicReference<>(State.UNASKED);
 
     private enum State {
@@ -25,9 +28,10 @@ public final class ReadBody implements Flow.Publisher<ByteBuffer> {
         WITHDRAWN
     }
 
-    private ReadBody(Flow.Publisher<ByteBuffer> content, int added) {
+    private ReadBody(Flow.Publisher<ByteBuffer> content, int added, Runnable cancel) {
         this.content = content;
         this.added = added;
+        this.cancel = cancel;
     }
 
     /**
@@ -37,13 +41,18 @@ public final class ReadBody implements Flow.Publisher<ByteBuffer> {
      */
     public static CompletableFuture<ReadBody> of(Flow.Publisher<ByteBuffer> body, HttpCall call) {
         Reading reading = new Reading(call);
+        CompletableFuture<?> unused = reading.read.whenComplete((read, failure) -> {
+            if (reading.read.isCancelled()) {
+                reading.cancel();
+            }
+        });
         body.subscribe(reading);
         return reading.read;
     }
 
     /** One of which nothing is read before it is sent. */
     public static ReadBody unread(Flow.Publisher<ByteBuffer> body) {
-        return new ReadBody(body, 0);
+        return new ReadBody(body, 0, () -> {});
     }
 
     /** How many bytes of it are not the caller's. */
@@ -53,7 +62,11 @@ public final class ReadBody implements Flow.Publisher<ByteBuffer> {
 
     /** Takes the body back, if nobody asked for it: then nothing of it has left this process, nor will. */
     public boolean withdraw() {
-        return state.compareAndSet(State.UNASKED, State.WITHDRAWN);
+        boolean withdrawn = state.compareAndSet(State.UNASKED, State.WITHDRAWN);
+        if (withdrawn) {
+            cancel.run();
+        }
+        return withdrawn;
     }
 
     @Override
@@ -107,7 +120,7 @@ public final class ReadBody implements Flow.Publisher<ByteBuffer> {
         private final HttpCall call;
         private final ByteArrayOutputStream collected = new ByteArrayOutputStream();
         private final CompletableFuture<ReadBody> read = new CompletableFuture<>();
-        private Flow.@Nullable Subscription source;
+        private volatile Flow.@Nullable Subscription source;
         /** Who takes the rest, once it is known that there is one. */
         private volatile @Nullable Rest rest;
 
@@ -118,7 +131,18 @@ public final class ReadBody implements Flow.Publisher<ByteBuffer> {
         @Override
         public void onSubscribe(Flow.Subscription subscription) {
             source = subscription;
-            subscription.request(1);
+            if (read.isCancelled()) {
+                subscription.cancel();
+            } else {
+                subscription.request(1);
+            }
+        }
+
+        void cancel() {
+            Flow.Subscription subscription = source;
+            if (subscription != null) {
+                subscription.cancel();
+            }
         }
 
         @Override
@@ -138,7 +162,7 @@ public final class ReadBody implements Flow.Publisher<ByteBuffer> {
                     Rest tail = new Rest(prefix, subscription);
                     rest = tail;
                     call.unreadBody(prefix.length);
-                    read.complete(new ReadBody(tail, 0));
+                    read.complete(new ReadBody(tail, 0, subscription::cancel));
                 }
             }
         }
@@ -161,7 +185,7 @@ public final class ReadBody implements Flow.Publisher<ByteBuffer> {
             } else {
                 byte[] all = collected.toByteArray();
                 byte[] sent = call.body(all);
-                read.complete(new ReadBody(new Held(sent), sent.length - all.length));
+                read.complete(new ReadBody(new Held(sent), sent.length - all.length, () -> {}));
             }
         }
     }
@@ -170,10 +194,19 @@ public final class ReadBody implements Flow.Publisher<ByteBuffer> {
     private static final class Rest implements Flow.Publisher<ByteBuffer>, Flow.Subscription {
         private final byte[] prefix;
         private final Flow.Subscription source;
-        private Flow.@Nullable Subscriber<? super ByteBuffer> target;
-        private boolean prefixSent;
+        private volatile Flow.@Nullable Subscriber<? super ByteBuffer> target;
+        private Prefix state = Prefix.UNSENT;
+        /** What was asked for while the beginning was on its way: it is asked of the source once that has passed. */
+        private long owed;
+
         private boolean sourceOver;
         private @Nullable Throwable sourceFailure;
+
+        private enum Prefix {
+            UNSENT,
+            ON_ITS_WAY,
+            SENT
+        }
 
         Rest(byte[] prefix, Flow.Subscription source) {
             this.prefix = prefix;
@@ -188,23 +221,42 @@ public final class ReadBody implements Flow.Publisher<ByteBuffer> {
 
         @Override
         public void request(long count) {
-            boolean first;
+            Prefix was;
             synchronized (this) {
-                first = !prefixSent;
-                prefixSent = true;
+                was = state;
+                if (count > 0 && was == Prefix.UNSENT) {
+                    state = Prefix.ON_ITS_WAY;
+                    owed = count - 1;
+                } else if (count > 0 && was == Prefix.ON_ITS_WAY) {
+                    owed = owed > Long.MAX_VALUE - count ? Long.MAX_VALUE : owed + count;
+                }
             }
-            if (first) {
-                next(ByteBuffer.wrap(prefix));
+            if (count <= 0 || was == Prefix.SENT) {
+                source.request(count);
+            } else if (was == Prefix.UNSENT) {
+                sendPrefix();
             }
-            if (first && sourceOver) {
+        }
+
+        private void sendPrefix() {
+            next(ByteBuffer.wrap(prefix));
+            boolean over;
+            long more;
+            synchronized (this) {
+                state = Prefix.SENT;
+                over = sourceOver;
+                more = owed;
+            }
+            if (over) {
                 end();
-            } else if (!first || count > 1) {
-                source.request(first ? count - 1 : count);
+            } else if (more > 0) {
+                source.request(more);
             }
         }
 
         @Override
         public void cancel() {
+            target = null;
             source.cancel();
         }
 
@@ -220,7 +272,7 @@ public final class ReadBody implements Flow.Publisher<ByteBuffer> {
             synchronized (this) {
                 sourceOver = true;
                 sourceFailure = failure;
-                now = prefixSent;
+                now = state == Prefix.SENT;
             }
             if (now) {
                 end();

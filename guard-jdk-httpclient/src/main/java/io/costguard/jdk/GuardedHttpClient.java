@@ -164,11 +164,13 @@ public final class GuardedHttpClient extends HttpClient {
                 read(request, call),
                 readable -> result.follow(call.admitAsync(denials, longestWait(request)), admittance -> {
                     if (admittance instanceof Admittance.Answered answered) {
+                        withdraw(readable);
                         result.follow(LocalResponse.of(request, answered.answer(), handler), result::complete);
                         return;
                     }
                     Exchange exchange = ((Admittance.Admitted) admittance).exchange();
                     if (result.isDone()) {
+                        withdraw(readable);
                         exchange.neverSent();
                         return;
                     }
@@ -232,8 +234,19 @@ public final class GuardedHttpClient extends HttpClient {
             call.unreadBody(length);
             return CompletableFuture.completedFuture(withoutOwnHeaders(request));
         }
-        return RequestBody.read(body.get(), call)
-                .thenApply(read -> sent(request).method(request.method(), read).build());
+        StagedFuture<HttpRequest> result = new StagedFuture<>();
+        result.follow(
+                RequestBody.read(body.get(), call),
+                read -> result.complete(
+                        sent(request).method(request.method(), read).build()));
+        return result;
+    }
+
+    /** Has nothing of a request's body be sent, nor waited for. */
+    private static void withdraw(HttpRequest request) {
+        if (request.bodyPublisher().orElse(null) instanceof RequestBody sent) {
+            sent.body().withdraw();
+        }
     }
 
     /** Says whether a call that failed can have reached the provider: not without its body, if it has one that is known. */

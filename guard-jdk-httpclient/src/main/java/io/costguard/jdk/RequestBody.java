@@ -2,6 +2,7 @@ package io.costguard.jdk;
 
 import io.costguard.http.HttpCall;
 import io.costguard.http.ReadBody;
+import io.costguard.http.StagedFuture;
 import java.net.http.HttpRequest.BodyPublisher;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CompletableFuture;
@@ -17,8 +18,11 @@ record RequestBody(ReadBody body, long contentLength) implements BodyPublisher {
     /** Fails as the body's publisher does. */
     static CompletableFuture<RequestBody> read(BodyPublisher body, HttpCall call) {
         long length = body.contentLength();
-        return ReadBody.of(body, call)
-                .thenApply(read -> new RequestBody(read, length < 0 ? length : length + read.added()));
+        StagedFuture<RequestBody> result = new StagedFuture<>();
+        result.follow(
+                ReadBody.of(body, call),
+                read -> result.complete(new RequestBody(read, length < 0 ? length : length + read.added())));
+        return result;
     }
 
     @Override

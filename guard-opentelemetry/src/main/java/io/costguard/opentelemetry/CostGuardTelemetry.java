@@ -94,6 +94,7 @@ public final class CostGuardTelemetry implements GuardListener {
     private static final List<Double> SECONDS =
             List.of(0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92);
     private static final double NANOS = 1e9;
+    private static final int LONGEST_NAME = 100;
 
     private final LongHistogram tokens;
     private final DoubleCounter spend;
@@ -275,12 +276,17 @@ public final class CostGuardTelemetry implements GuardListener {
         AttributesBuilder attributes = Attributes.builder();
         String provider = provider(call);
         if (provider != null) {
-            attributes.put(PROVIDER, PROVIDERS.getOrDefault(provider, provider));
+            attributes.put(PROVIDER, cut(PROVIDERS.getOrDefault(provider, provider)));
         }
         if (!call.model().isEmpty()) {
-            attributes.put(MODEL, call.model());
+            attributes.put(MODEL, cut(call.model()));
         }
         return attributes;
+    }
+
+    /** Who makes a call says its model, and spans and metrics keep it. */
+    private static String cut(String name) {
+        return name.length() > LONGEST_NAME ? name.substring(0, LONGEST_NAME) : name;
     }
 
     private static @Nullable String provider(GuardedCall call) {

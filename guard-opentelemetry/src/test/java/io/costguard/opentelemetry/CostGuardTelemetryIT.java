@@ -138,6 +138,27 @@ class CostGuardTelemetryIT {
     }
 
     @Test
+    void aModelWhoseNameIsAPageLongIsToldInShort() {
+        CostGuard guard = guard(builder -> builder);
+        String name = "m".repeat(1 << 20);
+
+        SpanData span = inSpan(() -> guard.acquire(GuardedCall.of(name)
+                        .with("provider", "openai")
+                        .with("apiKey", "")
+                        .cost(Cost.requests(1).input(1)))
+                .close());
+
+        assertThat(stringOf(event(span, "costguard.granted").getAttributes(), "gen_ai.request.model"))
+                .hasSize(100);
+        assertThat(TELEMETRY.getMetrics().stream()
+                        .filter(metric -> metric.getName().equals("costguard.decisions"))
+                        .flatMap(metric -> metric.getData().getPoints().stream()))
+                .allSatisfy(point -> assertThat(String.valueOf(
+                                point.getAttributes().get(AttributeKey.stringKey("gen_ai.request.model"))))
+                        .hasSizeLessThanOrEqualTo(100));
+    }
+
+    @Test
     void aDenialSaysWhichLimitAndIsNoErrorOfTheSpan() {
         CostGuard guard = guard(builder -> builder);
 

@@ -9,6 +9,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
 import org.springframework.context.annotation.Bean;
 
 /** The guard's meters, where the application has a registry of them: as a listener, which the guard is told of, and gauges. */
@@ -38,6 +39,7 @@ public class CostGuardMetricsAutoConfiguration {
     }
 
     @Bean
+    @ConditionalOnSingleCandidate(CostGuard.class)
     MeterBinder costGuardGauges(CostGuard guard) {
         return CostGuardMetrics.gauges(guard);
     }

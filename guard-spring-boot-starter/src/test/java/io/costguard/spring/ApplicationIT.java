@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.regex.Pattern;
 import okhttp3.OkHttpClient;
@@ -33,12 +34,17 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.springframework.beans.factory.BeanCreationException;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
+import org.springframework.boot.SpringApplication;
 import org.springframework.boot.SpringBootVersion;
+import org.springframework.boot.WebApplicationType;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.core.env.StandardEnvironment;
+import org.springframework.core.env.SystemEnvironmentPropertySource;
 import org.springframework.http.MediaType;
 import org.springframework.web.client.RestClient;
 import org.springframework.web.reactive.function.client.WebClient;
@@ -351,6 +357,73 @@ class ApplicationIT {
     void aGuardOfTheUsersOwnIsTheOnlyOne() throws Exception {
         try (ConfigurableApplicationContext application = Applications.small(folder, yaml(), OwnGuard.class)) {
             assertThat(application.getBeansOfType(CostGuard.class)).containsOnlyKeys("own");
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class TwoGuards {
+        @Bean
+        CostGuard ofTeam() {
+            return CostGuard.builder().redis("redis://localhost:1").build();
+        }
+
+        @Bean
+        CostGuard ofGuests() {
+            return CostGuard.builder().redis("redis://localhost:1").build();
+        }
+    }
+
+    @Test
+    void anApplicationWithTwoGuardsStartsAndNothingIsMadeOfEither() throws Exception {
+        try (ConfigurableApplicationContext application = Applications.whole(folder, yaml(), TwoGuards.class)) {
+            assertThat(application.getBeansOfType(CostGuard.class)).containsOnlyKeys("ofTeam", "ofGuests");
+            assertThat(application.containsBean(CostGuardAutoConfiguration.HTTP_CLIENT))
+                    .isFalse();
+            assertThat(application.getBeansOfType(CostGuardInterceptor.class)).isEmpty();
+            assertThat(application.getBeansOfType(CostGuardEndpoint.class)).isEmpty();
+        }
+    }
+
+    @Test
+    void noClientIsMadeThatWasToBeGuardedByOneOfTwoGuards() throws Exception {
+        try (ConfigurableApplicationContext application =
+                Applications.whole(folder, yaml("  http-clients.enabled: true"), TwoGuards.class)) {
+            assertThatExceptionOfType(BeanCreationException.class)
+                    .isThrownBy(() -> application.getBean(RestClient.Builder.class))
+                    .withMessageContaining(CostGuardAutoConfiguration.HTTP_CLIENT);
+        }
+    }
+
+    @Test
+    void budgetsMayStandInVariablesOfTheShell() throws Exception {
+        Map<String, Object> variables = Map.of(
+                "COSTGUARD_REDIS", redis.url(),
+                "COSTGUARD_DECISIONTIMEOUT", "20s",
+                "COSTGUARD_BUDGETS_0_NAME", "shell",
+                "COSTGUARD_BUDGETS_0_PER_0", "model",
+                "COSTGUARD_BUDGETS_0_WHERE_TENANT_0", "trial-*",
+                "COSTGUARD_BUDGETS_0_CLAMPTOCAPACITY", "true",
+                "COSTGUARD_BUDGETS_0_LIMITS_0_INPUTTOKENS", "70",
+                "COSTGUARD_BUDGETS_0_LIMITS_0_PER", "day",
+                "COSTGUARD_REDIS_PORT_6379_TCP", "tcp://10.0.0.1:6379");
+        StandardEnvironment shell = new StandardEnvironment();
+        shell.getPropertySources()
+                .replace(
+                        StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME,
+                        new SystemEnvironmentPropertySource(
+                                StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME, variables));
+        SpringApplication application = new SpringApplication(Applications.NothingElse.class);
+        application.setWebApplicationType(WebApplicationType.NONE);
+        application.setEnvironment(shell);
+
+        try (ConfigurableApplicationContext context = application.run("--spring.config.location=" + folder.toUri())) {
+            io.costguard.Budget budget =
+                    context.getBean(CostGuard.class).budgets().get(0);
+
+            assertThat(budget.name()).isEqualTo("shell");
+            assertThat(budget.countedPer()).containsExactly("model");
+            assertThat(budget.isClampedToCapacity()).isTrue();
+            assertThat(budget.limits()).extracting(io.costguard.Limit::name).containsExactly("input tokens per day");
         }
     }
 

@@ -24,7 +24,7 @@ final class Applications {
     static class Any {}
 
     @Configuration(proxyBeanMethods = false)
-    @ImportAutoConfiguration(CostGuardAutoConfiguration.class)
+    @ImportAutoConfiguration({CostGuardAutoConfiguration.class, CostGuardClientsAutoConfiguration.class})
     static class NothingElse {}
 
     /** One that serves HTTP on a free port. */
