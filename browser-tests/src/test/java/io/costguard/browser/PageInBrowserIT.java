@@ -175,10 +175,9 @@ class PageInBrowserIT {
     @Test
     @Order(4)
     void itsNumbersAreThoseOfTheGuard() throws Exception {
-        quiet();
-        full();
+        JsonNode before = quiet();
         page.locator("[data-do=call]").click();
-        assertThat(page.locator("#s-settle")).not().hasText("0 settled");
+        moreSettled(before, 1);
         quiet();
         full();
 
