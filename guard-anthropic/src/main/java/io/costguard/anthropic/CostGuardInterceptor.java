@@ -32,11 +32,21 @@ public final class CostGuardInterceptor implements Interceptor {
     private final CostGuard guard;
     private final Denials denials;
 
+    /**
+     * With the guard's way to show denials.
+     *
+     * @param guard that decides on calls
+     */
     public CostGuardInterceptor(CostGuard guard) {
         this(guard, guard.http().denials());
     }
 
-    /** With its own way to show denials. */
+    /**
+     * With its own way to show denials.
+     *
+     * @param guard that decides on calls
+     * @param denials how its callers see a denial
+     */
     public CostGuardInterceptor(CostGuard guard, Denials denials) {
         this.guard = guard;
         this.denials = denials;

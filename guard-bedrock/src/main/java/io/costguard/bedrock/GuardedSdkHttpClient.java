@@ -58,12 +58,25 @@ public final class GuardedSdkHttpClient implements SdkHttpClient {
         this.denials = denials;
     }
 
-    /** A client that guards the calls of {@code client}; {@code client} itself, if this guard guards it already. */
+    /**
+     * A client that guards the calls of {@code client}; {@code client} itself, if this guard guards it already.
+     *
+     * @param client whose calls are to be guarded
+     * @param guard that decides on calls
+     * @return a guarded client
+     */
     public static SdkHttpClient wrap(SdkHttpClient client, CostGuard guard) {
         return wrap(client, guard, guard.http().denials());
     }
 
-    /** {@link #wrap(SdkHttpClient, CostGuard)} with its own way to show denials. */
+    /**
+     * {@link #wrap(SdkHttpClient, CostGuard)} with its own way to show denials.
+     *
+     * @param client whose calls are to be guarded
+     * @param guard that decides on calls
+     * @param denials how its callers see a denial
+     * @return a guarded client
+     */
     public static SdkHttpClient wrap(SdkHttpClient client, CostGuard guard, Denials denials) {
         if (client instanceof GuardedSdkHttpClient guarded && guarded.guard == guard) {
             return client;
@@ -74,12 +87,23 @@ public final class GuardedSdkHttpClient implements SdkHttpClient {
     /**
      * A builder of clients whose calls are guarded: so the SDK's client closes it, and gives it the settings of its service, as Bedrock's
      * time to read.
+     *
+     * @param builder of a client whose calls are to be guarded
+     * @param guard that decides on calls
+     * @return a builder of guarded clients
      */
     public static SdkHttpClient.Builder<?> newBuilder(SdkHttpClient.Builder<?> builder, CostGuard guard) {
         return newBuilder(builder, guard, guard.http().denials());
     }
 
-    /** {@link #newBuilder(SdkHttpClient.Builder, CostGuard)} with its own way to show denials. */
+    /**
+     * {@link #newBuilder(SdkHttpClient.Builder, CostGuard)} with its own way to show denials.
+     *
+     * @param builder of a client whose calls are to be guarded
+     * @param guard that decides on calls
+     * @param denials how its callers see a denial
+     * @return a builder of guarded clients
+     */
     public static SdkHttpClient.Builder<?> newBuilder(
             SdkHttpClient.Builder<?> builder, CostGuard guard, Denials denials) {
         return new Builder(builder, guard, denials);

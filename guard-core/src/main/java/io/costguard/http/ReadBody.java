@@ -37,6 +37,8 @@ public final class ReadBody implements Flow.Publisher<ByteBuffer> {
     /**
      * Reads a body for {@code call}, up to hardly more than {@link HttpCall#MOST_READ} bytes. Fails as its publisher does.
      *
+     * @param body the caller's
+     * @param call that is told what is read
      * @return what is to be sent in its place
      */
     public static CompletableFuture<ReadBody> of(Flow.Publisher<ByteBuffer> body, HttpCall call) {
@@ -50,17 +52,26 @@ public final class ReadBody implements Flow.Publisher<ByteBuffer> {
         return reading.read;
     }
 
-    /** One of which nothing is read before it is sent. */
+    /**
+     * One of which nothing is read before it is sent.
+     *
+     * @param body the caller's
+     * @return what is to be sent in its place
+     */
     public static ReadBody unread(Flow.Publisher<ByteBuffer> body) {
         return new ReadBody(body, 0, () -> {});
     }
 
-    /** How many bytes of it are not the caller's. */
+    /** {@return how many bytes of it are not the caller's} */
     public int added() {
         return added;
     }
 
-    /** Takes the body back, if nobody asked for it: then nothing of it has left this process, nor will. */
+    /**
+     * Takes the body back, if nobody asked for it: then nothing of it has left this process, nor will.
+     *
+     * @return whether it was
+     */
     public boolean withdraw() {
         boolean withdrawn = state.compareAndSet(State.UNASKED, State.WITHDRAWN);
         if (withdrawn) {

@@ -9,15 +9,27 @@ import org.jspecify.annotations.Nullable;
 /**
  * What the user holds of an asynchronous call, which comes from one stage to the next: to cancel it, or to complete it exceptionally,
  * cancels the stage that the call is at. Safe for use by many threads; the stages are entered one after the other.
+ *
+ * @param <T> what the call ends with
  */
 public final class StagedFuture<T> extends CompletableFuture<T> {
     private volatile @Nullable Future<?> stage;
 
-    /** What to do with the outcome of a stage. */
+    /**
+     * What to do with the outcome of a stage.
+     *
+     * @param <S> the outcome
+     */
     public interface Step<S> {
+        /**
+         * Goes on with it.
+         *
+         * @param outcome of the stage
+         */
         void take(S outcome);
     }
 
+    /** One that is at no stage yet. */
     public StagedFuture() {
         CompletableFuture<T> unused = whenComplete((outcome, failure) -> {
             Future<?> current = stage;
@@ -27,7 +39,13 @@ public final class StagedFuture<T> extends CompletableFuture<T> {
         });
     }
 
-    /** Enters a stage; its failure, or that of the step, is this one's. */
+    /**
+     * Enters a stage; its failure, or that of the step, is this one's.
+     *
+     * @param <S> the outcome of the stage
+     * @param next the stage
+     * @param step what to do with its outcome
+     */
     public <S> void follow(CompletableFuture<S> next, Step<S> step) {
         stage = next;
         if (isCompletedExceptionally()) {
@@ -46,7 +64,12 @@ public final class StagedFuture<T> extends CompletableFuture<T> {
         });
     }
 
-    /** What failed, without what futures put around it. */
+    /**
+     * What failed, without what futures put around it.
+     *
+     * @param failure of a future
+     * @return its cause
+     */
     public static Throwable unwrapped(Throwable failure) {
         Throwable cause = failure.getCause();
         boolean wrapped = failure instanceof CompletionException || failure instanceof ExecutionException;

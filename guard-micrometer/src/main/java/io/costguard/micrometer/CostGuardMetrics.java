@@ -107,7 +107,11 @@ public final class CostGuardMetrics implements GuardListener {
     private final Counter settled;
     private final Map<Lost, Counter> regressions;
 
-    /** With no tags but provider, model, budget and limit. */
+    /**
+     * With no tags but provider, model, budget and limit.
+     *
+     * @param registry where the meters are
+     */
     public CostGuardMetrics(MeterRegistry registry) {
         this(registry, List.of(), VALUES);
     }
@@ -140,6 +144,8 @@ public final class CostGuardMetrics implements GuardListener {
     /**
      * These metrics with a tag of each of these attributes: on what is counted of calls, spend and denials. To be said before the guard is built.
      *
+     * @param attributes of calls
+     * @return metrics that have them
      * @throws IllegalArgumentException for the name of a tag that there is already
      */
     public CostGuardMetrics tags(String... attributes) {
@@ -161,6 +167,8 @@ public final class CostGuardMetrics implements GuardListener {
     /**
      * These metrics with so many values of each tag at most, and ten times as many combinations of them: 100, unless said. To be said before the guard is built.
      *
+     * @param values how many
+     * @return metrics that have as many
      * @throws IllegalArgumentException unless it is from 1 to 10,000
      */
     public CostGuardMetrics maxValues(int values) {
@@ -173,7 +181,9 @@ public final class CostGuardMetrics implements GuardListener {
     /**
      * What a guard has under way in this process: open reservations, calls that wait, settles that are queued or were dropped.
      *
+     * @param guard whose they are
      * @param tags that tell guards of one process apart
+     * @return to be bound to a registry
      */
     public static MeterBinder gauges(CostGuard guard, Tag... tags) {
         return registry -> {

@@ -105,12 +105,19 @@ public final class CostGuardTelemetry implements GuardListener {
     /** Where calls asked that have not ended: a call is equal to itself alone, and one that is lost is forgotten. */
     private final Map<GuardedCall, Context> open = Collections.synchronizedMap(new WeakHashMap<>());
 
-    /** All calls are taken for {@code chat}. */
+    /**
+     * All calls are taken for {@code chat}.
+     *
+     * @param openTelemetry where spans and metrics go
+     */
     public CostGuardTelemetry(OpenTelemetry openTelemetry) {
         this(openTelemetry, "chat");
     }
 
     /**
+     * All calls are taken for one operation.
+     *
+     * @param openTelemetry where spans and metrics go
      * @param operation the {@code gen_ai.operation.name} of the guard's calls, which the metric of tokens must have, and which the guard does
      *     not know: {@code chat}, {@code embeddings}, or another of the conventions' values
      */
