@@ -3,10 +3,8 @@ package io.costguard.anthropic;
 import com.anthropic.core.http.Headers;
 import com.anthropic.core.http.HttpResponse;
 import io.costguard.http.Exchange;
-import java.io.FilterInputStream;
-import java.io.IOException;
+import io.costguard.http.MeteredStream;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
 import java.util.Optional;
 
 /** A response that tells its exchange the bytes that are read, as they are read, and how the reading ended. */
@@ -18,7 +16,7 @@ final class MeteredResponse implements HttpResponse {
     private MeteredResponse(HttpResponse response, Exchange exchange) {
         this.response = response;
         this.exchange = exchange;
-        this.body = new Tee(response.body(), exchange);
+        this.body = new MeteredStream(response.body(), exchange);
     }
 
     static MeteredResponse of(HttpResponse response, Exchange exchange) {
@@ -57,53 +55,5 @@ final class MeteredResponse implements HttpResponse {
     public void close() {
         exchange.cut();
         response.close();
-    }
-
-    private static final class Tee extends FilterInputStream {
-        private final Exchange exchange;
-
-        Tee(InputStream body, Exchange exchange) {
-            super(body);
-            this.exchange = exchange;
-        }
-
-        @Override
-        public int read() throws IOException {
-            byte[] one = new byte[1];
-            return read(one, 0, 1) < 0 ? -1 : Byte.toUnsignedInt(one[0]);
-        }
-
-        @Override
-        public int read(byte[] to, int offset, int length) throws IOException {
-            int count;
-            try {
-                count = super.read(to, offset, length);
-            } catch (IOException | RuntimeException | Error e) {
-                exchange.cut();
-                throw e;
-            }
-            if (count < 0) {
-                exchange.complete();
-            } else {
-                exchange.bytes(ByteBuffer.wrap(to, offset, count));
-            }
-            return count;
-        }
-
-        @Override
-        public long skip(long count) throws IOException {
-            return readNBytes((int) Math.max(0, Math.min(count, 8_192))).length;
-        }
-
-        @Override
-        public boolean markSupported() {
-            return false;
-        }
-
-        @Override
-        public void close() throws IOException {
-            exchange.cut();
-            super.close();
-        }
     }
 }

@@ -216,7 +216,7 @@ public final class GuardedSdkHttpClient implements SdkHttpClient {
                 exchange.complete();
                 return response;
             }
-            MeteredStream body = new MeteredStream(response.responseBody().get(), exchange);
+            AbortableBody body = new AbortableBody(response.responseBody().get(), exchange);
             return HttpExecuteResponse.builder()
                     .response(response.httpResponse())
                     .responseBody(AbortableInputStream.create(body, body))

@@ -1,29 +1,31 @@
-package io.costguard.bedrock;
+package io.costguard.http;
 
-import io.costguard.http.Exchange;
 import java.io.FilterInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
-import software.amazon.awssdk.http.Abortable;
-import software.amazon.awssdk.http.AbortableInputStream;
 
 /** A response body that tells its exchange the bytes that are read, as they are read, and how the reading ended. For one thread. */
-final class MeteredStream extends FilterInputStream implements Abortable {
+public class MeteredStream extends FilterInputStream {
     private static final int MOST_SKIPPED = 1 << 13;
 
-    private final AbortableInputStream body;
     private final Exchange exchange;
 
-    MeteredStream(AbortableInputStream body, Exchange exchange) {
+    /**
+     * Tells {@code exchange} of {@code body}.
+     *
+     * @param body as the client has it
+     * @param exchange of the call
+     */
+    public MeteredStream(InputStream body, Exchange exchange) {
         super(body);
-        this.body = body;
         this.exchange = exchange;
     }
 
     @Override
     public int read() throws IOException {
         byte[] one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+        return read(one, 0, 1) < 0 ? -1 : Byte.toUnsignedInt(one[0]);
     }
 
     @Override
@@ -45,8 +47,7 @@ final class MeteredStream extends FilterInputStream implements Abortable {
 
     @Override
     public long skip(long count) throws IOException {
-        int skipped = read(new byte[(int) Math.max(0, Math.min(count, MOST_SKIPPED))]);
-        return Math.max(0, skipped);
+        return readNBytes((int) Math.max(0, Math.min(count, MOST_SKIPPED))).length;
     }
 
     @Override
@@ -58,11 +59,5 @@ final class MeteredStream extends FilterInputStream implements Abortable {
     public void close() throws IOException {
         exchange.cut();
         super.close();
-    }
-
-    @Override
-    public void abort() {
-        exchange.cut();
-        body.abort();
     }
 }
