@@ -2,7 +2,6 @@ package io.costguard;
 
 import static io.costguard.Awaiting.await;
 import static io.costguard.Guards.PATIENTLY;
-import static io.costguard.Guards.awaitWaiting;
 import static io.costguard.Guards.bucket;
 import static io.costguard.Guards.budget;
 import static io.costguard.Guards.tokens;
@@ -235,8 +234,7 @@ class GuardEventsIT {
         Permit all = guard.acquire(tokens(100));
 
         CompletableFuture<Permit> waits = guard.acquireAsync(tokens(100).whenExhausted(PATIENTLY));
-        awaitWaiting(guard, 1);
-        assertThat(guard.stats().waitingCalls()).isEqualTo(1);
+        await(() -> guard.stats().waitingCalls() == 1);
 
         all.release();
         waits.get().release();
