@@ -1,0 +1,9 @@
+package io.costguard.proof;
+
+/** How much is tried. */
+enum Effort {
+    /** As much as shows that a check still works; what a fault is looked for with. */
+    BRIEF,
+    QUICK,
+    FULL
+}

@@ -1,0 +1,121 @@
+package io.costguard.proof;
+
+import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * Runs all checks and prints one line a figure: name, value, bar, and ok or short. Exit status 1 where one is short or could not be
+ * tried, 2 where nothing was run. {@code ./proof/run} builds it and passes its arguments on.
+ */
+public final class Proof {
+    private static final List<Named> CHECKS = List.of();
+
+    private static final String USAGE = """
+            arguments:
+              --quick | --full | --brief   how much is tried: minutes, hours, or seconds
+              --seed N                     1 unless given; the same seed draws the same histories
+              --only NAME,...              some of:
+            """
+            + CHECKS.stream()
+                    .map(check -> String.format("      %-14s %s%n", check.name, check.about))
+                    .collect(Collectors.joining());
+
+    private record Named(String name, String about, Check check) {}
+
+    private record Settings(Effort effort, long seed, Set<String> only) {
+        boolean has(Named check) {
+            return only.isEmpty() || only.contains(check.name);
+        }
+    }
+
+    private Proof() {}
+
+    public static void main(String[] arguments) {
+        if (List.of(arguments).contains("--help")) {
+            System.out.print(USAGE);
+            return;
+        }
+        Settings settings;
+        try {
+            settings = settings(arguments);
+        } catch (IllegalArgumentException e) {
+            System.err.print(e.getMessage() + "\n" + USAGE);
+            System.exit(2);
+            return;
+        }
+        System.exit(run(settings) ? 0 : 1);
+    }
+
+    private static boolean run(Settings settings) {
+        long start = System.nanoTime();
+        System.out.println("seed " + settings.seed + ", JDK " + Runtime.version() + ", "
+                + Runtime.getRuntime().availableProcessors() + " processors");
+        boolean allMet = true;
+        for (Named check : CHECKS) {
+            if (settings.has(check)) {
+                allMet &= isMet(check, settings);
+            }
+        }
+        Duration took = Duration.ofNanos(System.nanoTime() - start);
+        System.out.println(took.toSeconds() + " s, seed " + settings.seed + ": " + (allMet ? "ok" : "short"));
+        return allMet;
+    }
+
+    private static boolean isMet(Named check, Settings settings) {
+        long start = System.nanoTime();
+        System.out.println("\n" + check.name + ": " + check.about);
+        Trial trial = new Trial(settings.seed, settings.effort, System.out);
+        try {
+            check.check.run(trial);
+        } catch (Exception | AssertionError e) {
+            System.out.println("    could not be tried: " + e);
+            e.printStackTrace();
+            return false;
+        } finally {
+            System.out.println(
+                    "    " + Duration.ofNanos(System.nanoTime() - start).toSeconds() + " s");
+        }
+        return trial.isMet();
+    }
+
+    private static Settings settings(String[] arguments) {
+        Effort effort = Effort.QUICK;
+        long seed = 1;
+        Set<String> only = new LinkedHashSet<>();
+        for (int i = 0; i < arguments.length; i++) {
+            switch (arguments[i]) {
+                case "--brief" -> effort = Effort.BRIEF;
+                case "--quick" -> effort = Effort.QUICK;
+                case "--full" -> effort = Effort.FULL;
+                case "--seed" -> seed = number(arguments, ++i);
+                case "--only" -> only.addAll(List.of(value(arguments, ++i).split(",")));
+                default -> throw new IllegalArgumentException("unknown argument " + arguments[i]);
+            }
+        }
+        Set<String> unknown = new LinkedHashSet<>(only);
+        CHECKS.forEach(check -> unknown.remove(check.name));
+        if (!unknown.isEmpty()) {
+            throw new IllegalArgumentException("no check is named " + String.join(", ", unknown));
+        }
+        return new Settings(effort, seed, only);
+    }
+
+    private static long number(String[] arguments, int index) {
+        String value = value(arguments, index);
+        try {
+            return Long.parseLong(value);
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException(arguments[index - 1] + " needs a whole number, not " + value, e);
+        }
+    }
+
+    private static String value(String[] arguments, int index) {
+        if (index == arguments.length) {
+            throw new IllegalArgumentException(arguments[index - 1] + " needs a value");
+        }
+        return arguments[index];
+    }
+}
