@@ -11,7 +11,8 @@ import java.util.stream.Collectors;
  * tried, 2 where nothing was run. {@code ./proof/run} builds it and passes its arguments on.
  */
 public final class Proof {
-    private static final List<Named> CHECKS = List.of();
+    private static final List<Named> CHECKS = List.of(
+            new Named("fuzz", "hostile bodies, usages, headers and names change, stop and fool nothing", new Fuzz()));
 
     private static final String USAGE = """
             arguments:
