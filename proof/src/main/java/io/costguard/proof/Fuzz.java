@@ -17,7 +17,7 @@ import java.util.TreeSet;
 final class Fuzz implements Check {
     private static final int ONE_IN = 200;
     private static final int FEWEST_EXCHANGES = 60;
-    private static final List<String> SMALL_HEAP = List.of("-Xmx192m", "-Dsun.net.inetaddr.ttl=-1");
+    private static final List<String> SMALL_HEAP = List.of("-Xmx256m");
     private static final Duration AT_MOST = Duration.ofHours(3);
 
     /** So that it is known that all of that happened. */

@@ -21,6 +21,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 
 /** A process that reads hostile inputs, and tells how many there were of each fault. */
 final class FuzzWorker {
@@ -31,6 +32,8 @@ final class FuzzWorker {
     private static final int SHORTENED = 3;
 
     private static final int TRIES = 400;
+    private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(5);
+
     private static final int LONGEST_SHOWN = 4_000;
 
     private final Map<String, Long> kinds = new TreeMap<>();

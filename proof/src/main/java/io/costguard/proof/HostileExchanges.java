@@ -82,6 +82,11 @@ final class HostileExchanges implements AutoCloseable {
         Map<String, String> headers() {
             return Map.of("content-type", "application/json", "authorization", "Bearer " + key, ID, id);
         }
+
+        /** Of a key of its own, where that is a project: what holds one call back holds no other. */
+        String path() {
+            return exchange.url().getRawPath().replaceFirst("/projects/[^/]+/", "/projects/" + key + "/");
+        }
     }
 
     /** All that there is to see of an answer: its status and headers, as far as they came, what came of its body, and the failure. */
@@ -306,7 +311,7 @@ final class HostileExchanges implements AutoCloseable {
 
     private Request okRequest(Sent sent) {
         Request.Builder request = new Request.Builder()
-                .url(provider.uri(sent.exchange.url().getRawPath()).toString())
+                .url(provider.uri(sent.path()).toString())
                 .post(RequestBody.create(sent.body));
         sent.headers().forEach(request::header);
         return request.build();
@@ -373,8 +378,7 @@ final class HostileExchanges implements AutoCloseable {
     }
 
     private HttpRequest jdkRequest(Sent sent) {
-        HttpRequest.Builder request = HttpRequest.newBuilder(
-                        provider.uri(sent.exchange.url().getRawPath()))
+        HttpRequest.Builder request = HttpRequest.newBuilder(provider.uri(sent.path()))
                 .timeout(Duration.ofMinutes(1))
                 .POST(HttpRequest.BodyPublishers.ofByteArray(sent.body));
         sent.headers().forEach(request::header);

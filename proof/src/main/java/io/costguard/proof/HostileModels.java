@@ -31,6 +31,9 @@ import java.util.stream.Collectors;
  * the key in Redis has its shape, whatever they are. For one thread.
  */
 final class HostileModels {
+    /** What servers take at most, and more. */
+    private static final int LONGEST_IN_URL = 10_000;
+
     private static final int LONGEST_SHOWN = 1_000;
     private static final Pattern KEY = Pattern.compile("costguard:\\{[0-9a-f]{4}}:[0-9A-Za-z_-]{13}");
     private static final Estimator ESTIMATOR = new Estimator(PriceList.bundled());
@@ -68,14 +71,20 @@ final class HostileModels {
             this.path = path;
             this.body = body;
         }
+
+        boolean isInUrl() {
+            return path.contains("%s");
+        }
     }
 
     Hostile<?> next() {
-        String name = HostileNames.next(random);
+        Place place = Place.values()[random.nextInt(Place.values().length)];
+        String any = HostileNames.next(random);
+        String name = place.isInUrl() ? any.substring(0, Math.min(any.length(), LONGEST_IN_URL)) : any;
         if (++names % NAMES == 0) {
             subjects = subjects();
         }
-        return new Named(Place.values()[random.nextInt(Place.values().length)], name, subjects);
+        return new Named(place, name, subjects);
     }
 
     private static Subjects subjects() {

@@ -12,7 +12,9 @@ import java.util.stream.Collectors;
  */
 public final class Proof {
     private static final List<Named> CHECKS = List.of(
-            new Named("fuzz", "hostile bodies, usages, headers and names change, stop and fool nothing", new Fuzz()));
+            new Named("fuzz", "hostile bodies, usages, headers and names change, stop and fool nothing", new Fuzz()),
+            new Named("secrets", "keys, prompts and answers are in nothing that a guard tells", new Secrets()),
+            new Named("soak", "1,000 calls a second leave nothing behind, and cost what is billed", new Soak()));
 
     private static final String USAGE = """
             arguments:
