@@ -110,12 +110,14 @@ final class FuzzWorker {
             }
         }
         Fault fault = reading.fault().get();
+        long until = System.nanoTime() + LONGEST_NANOS;
         Hostile<T> left = input.of(Shortened.of(
                 input.parts(),
-                parts -> scrutiny.of(input.of(parts))
-                        .fault()
-                        .filter(fault::equals)
-                        .isPresent(),
+                parts -> System.nanoTime() - until < 0
+                        && scrutiny.of(input.of(parts))
+                                .fault()
+                                .filter(fault::equals)
+                                .isPresent(),
                 TRIES));
         String why = scrutiny.of(left).why();
         history(fault + " of " + left + ":\n" + escaped(left.bytes()) + "\n" + (why.isEmpty() ? reading.why() : why));
