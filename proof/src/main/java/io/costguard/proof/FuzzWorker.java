@@ -48,6 +48,7 @@ final class FuzzWorker {
 
     /** Arguments: the seed, how many inputs, one in how many of them goes over a socket, the URL of Redis, and a prefix for keys there. */
     public static void main(String[] args) throws Exception {
+        ChildJvm.endWithParent();
         long seed = Long.parseLong(args[0]);
         int inputs = Integer.parseInt(args[1]);
         int oneIn = Integer.parseInt(args[2]);

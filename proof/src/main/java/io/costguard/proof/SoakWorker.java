@@ -75,6 +75,7 @@ final class SoakWorker {
     static final String HALF = ": half of it\n\n";
 
     private static final int MOST_IN_FLIGHT = 400;
+    private static final int WARM_UP = 2_000;
     private static final int OKHTTP_THREADS = 24;
     private static final int JDK_THREADS = 6;
     private static final int DENIED = 429;
@@ -151,15 +152,32 @@ final class SoakWorker {
 
     /** Arguments: Redis, a prefix for keys, the provider, seconds, calls a second, samples, a seed. */
     public static void main(String[] args) throws Exception {
+        ChildJvm.endWithParent();
         SoakWorker worker = new SoakWorker(
                 args[0], args[1], URI.create(args[2]), Integer.parseInt(args[4]), new Random(Long.parseLong(args[6])));
+        worker.warmUp();
         worker.run(Long.parseLong(args[3]), Integer.parseInt(args[5]));
         worker.tell();
         worker.guard.close();
         System.exit(0);
     }
 
-    private void run(long seconds, int samples) throws IOException {
+    /** Until Java has compiled what runs, it is not looked at how many calls there are. */
+    private void warmUp() throws InterruptedException {
+        for (int i = 0; i < WARM_UP; i++) {
+            places.acquire();
+            call(i);
+        }
+        awaitEnds();
+        counts.clear();
+    }
+
+    private void awaitEnds() throws InterruptedException {
+        places.acquire(MOST_IN_FLIGHT);
+        places.release(MOST_IN_FLIGHT);
+    }
+
+    private void run(long seconds, int samples) throws InterruptedException {
         long start = System.nanoTime();
         long all = seconds * callsASecond;
         long made = 0;
@@ -176,11 +194,7 @@ final class SoakWorker {
             }
             LockSupport.parkNanos(500_000);
         }
-        try {
-            places.acquire(MOST_IN_FLIGHT);
-        } catch (InterruptedException e) {
-            throw new IOException(e);
-        }
+        awaitEnds();
     }
 
     private static void sample() {
