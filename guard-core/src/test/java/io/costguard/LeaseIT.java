@@ -34,7 +34,7 @@ class LeaseIT {
     @Test
     void theSlotsOfAProcessThatWasKilledComeFreeAndThoseOfTheLivingDoNot() throws Exception {
         Permit ours = guard.acquire(CALL);
-        Process killed = JavaProcess.of(Halting.InFlight.class, List.of(), redis.url(), prefix)
+        Process killed = JavaProcess.of(Halting.InFlight.class, JavaProcess.SHORT_LIVED, redis.url(), prefix)
                 .inheritIO()
                 .start();
         assertThat(killed.waitFor()).isEqualTo(Halting.HALTED);
