@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.testing.JavaProcess;
 import io.costguard.testing.RedisForTests;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a process that is killed leaves behind: never less than what may have been used, and nothing that binds the others. */
+@Tag("fault-17")
 class KilledProcessIT {
     private final RedisForTests redis = RedisForTests.shared();
     private final String prefix = redis.keyPrefix();

@@ -29,6 +29,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -70,6 +71,7 @@ class LedgerModelIT {
 
     @ParameterizedTest(name = "seed {0}")
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
+    @Tag("invariant-1")
     void anyHistoryOfReservesSettlesCorrectionsResetsCancelsClocksAndChangedBudgetsIsTheModelsToTheUnit(long seed) {
         for (int i = 0; i < HISTORIES; i++) {
             long each = seed * 1_000 + i;
@@ -130,6 +132,8 @@ class LedgerModelIT {
                 Cost.MAX_AMOUNT - 1,
                 Cost.MAX_AMOUNT
             })
+    @Tag("fault-27")
+    @Tag("fault-29")
     void amountsAtTheEdgesOfWhatIsExactAreTheModelsToTheUnit(long amount) {
         Lane lane = lane();
         for (Duration window : WINDOWS) {

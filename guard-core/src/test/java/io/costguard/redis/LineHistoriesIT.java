@@ -6,12 +6,15 @@ import io.costguard.PatientRedis;
 import io.costguard.testing.RedisForTests;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.RedisClient;
 
 /** Random histories of calls that wait: what is promised of lines holds in each, at each moment. */
 @Timeout(180)
+@Tag("invariant-6")
+@Tag("invariant-10")
 class LineHistoriesIT {
     private static final int HISTORIES = Integer.getInteger("costguard.histories", 16);
     /** A failure prints the seed: this runs it alone. */

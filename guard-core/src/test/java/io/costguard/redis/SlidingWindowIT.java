@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -46,6 +47,7 @@ class SlidingWindowIT {
     /** Ten thousand in all, fifty at a time. */
     @ParameterizedTest(name = "seed {0}")
     @ValueSource(longs = 1)
+    @Tag("invariant-8")
     void noWindowOfItsLengthEverHoldsMoreThanTheLimitWhereverItBegins(long seed) {
         long let = 0;
         for (int group = 0; group < GROUPS; group++) {

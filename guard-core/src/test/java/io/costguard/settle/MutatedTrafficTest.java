@@ -2,8 +2,10 @@ package io.costguard.settle;
 
 import io.costguard.testing.JavaProcess;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("fault-33")
 class MutatedTrafficTest {
     /** Of which OpenAI's two tokenizers fill 47 MB: a collector that works ahead of need would never stop. */
     private static final List<String> SMALL_HEAP =
