@@ -11,7 +11,11 @@ import java.util.stream.Collectors;
  * tried, 2 where nothing was run. {@code ./proof/run} builds it and passes its arguments on.
  */
 public final class Proof {
-    private static final List<Named> CHECKS = List.of();
+    private static final List<Named> CHECKS = List.of(
+            new Named(
+                    "interleavings",
+                    "three clients with four steps each, in all orders",
+                    new InterleavingsCheck()));
 
     private static final String USAGE = """
             arguments:
