@@ -6,6 +6,7 @@ import io.costguard.Limit;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
@@ -21,10 +22,8 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
      */
     private static final List<String> HABITS = List.of(
             "reserve settle reserve settle",
-            "reserve reserve settle settle",
             "reserve+ late settle+ late",
             "reserve? again settle reserve",
-            "reserve? late again settle",
             "reserve? cancel late reserve",
             "reserve! cancel late reserve",
             "reserve! late cancel reserve",
@@ -97,8 +96,33 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
         }
     }
 
-    /** {@return any plan in which there is too little for all} */
-    public static InterleavingPlan any(Random random) {
+    /** {@return any plans in which there is too little for all} Each habit is in one of them before any is in another. */
+    public static List<InterleavingPlan> any(int count, Random random) {
+        List<InterleavingPlan> plans = new ArrayList<>();
+        List<String> habits = new ArrayList<>();
+        while (plans.size() < count) {
+            List<Budget> budgets = budgets(random);
+            List<List<Step>> steps = new ArrayList<>();
+            while (steps.size() < Interleavings.CLIENTS) {
+                if (habits.isEmpty()) {
+                    habits.addAll(HABITS);
+                    Collections.shuffle(habits, random);
+                }
+                steps.add(Arrays.stream(habits.remove(habits.size() - 1).split(" "))
+                        .map(word -> step(word, budgets, random))
+                        .toList());
+            }
+            plans.add(new InterleavingPlan(budgets, steps));
+        }
+        return plans;
+    }
+
+    /** {@return how many it takes for each habit to be in one} */
+    public static int enough() {
+        return (HABITS.size() + Interleavings.CLIENTS - 1) / Interleavings.CLIENTS;
+    }
+
+    private static List<Budget> budgets(Random random) {
         List<Budget> budgets = new ArrayList<>();
         for (int i = 0; i < Interleavings.SUBJECTS; i++) {
             Budget budget = Budget.named("b" + i);
@@ -108,15 +132,7 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
             }
             budgets.add(budget);
         }
-        List<List<Step>> steps = new ArrayList<>();
-        for (int client = 0; client < Interleavings.CLIENTS; client++) {
-            List<Step> its = new ArrayList<>();
-            for (String word : HABITS.get(random.nextInt(HABITS.size())).split(" ")) {
-                its.add(step(word, budgets, random));
-            }
-            steps.add(its);
-        }
-        return new InterleavingPlan(budgets, steps);
+        return budgets;
     }
 
     /** None of them gives anything back within the microseconds that an order takes. */
@@ -159,6 +175,7 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
             // What is above capacity goes when it is full, and leaves a debt.
             return CAPACITY + 1 + random.nextInt(3);
         }
-        return 3 + random.nextInt(5);
+        // Some of what is given back was never charged.
+        return (deed == Deed.REFUND ? 7 : 3) + random.nextInt(5);
     }
 }

@@ -15,7 +15,21 @@ public final class Proof {
             new Named(
                     "interleavings",
                     "three clients with four steps each, in all orders",
-                    new InterleavingsCheck()));
+                    new AllOrders()),
+            new Named(
+                    "guards",
+                    "guards that race, end twice, are interrupted, hear nonsense, and hear late",
+                    new Guards()),
+            new Named(
+                    "bugs",
+                    "whether the other checks find a dozen faults that are put in",
+                    new SeededChanges("seeded bugs found", SeededBugs.ALL),
+                    Effort.QUICK),
+            new Named(
+                    "mutants",
+                    "the same of mistakes in the scripts",
+                    new SeededChanges("script mutants killed", ScriptMutants.ALL),
+                    Effort.FULL));
 
     private static final String USAGE = """
             arguments:
@@ -27,11 +41,16 @@ public final class Proof {
                     .map(check -> String.format("      %-14s %s%n", check.name, check.about))
                     .collect(Collectors.joining());
 
-    private record Named(String name, String about, Check check) {}
+    /** @param from with how much effort at least it is made, unless it is named */
+    private record Named(String name, String about, Check check, Effort from) {
+        Named(String name, String about, Check check) {
+            this(name, about, check, Effort.BRIEF);
+        }
+    }
 
     private record Settings(Effort effort, long seed, Set<String> only) {
         boolean has(Named check) {
-            return only.isEmpty() || only.contains(check.name);
+            return only.isEmpty() ? effort.compareTo(check.from) >= 0 : only.contains(check.name);
         }
     }
 
