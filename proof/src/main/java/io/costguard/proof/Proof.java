@@ -11,7 +11,8 @@ import java.util.stream.Collectors;
  * tried, 2 where nothing was run. {@code ./proof/run} builds it and passes its arguments on.
  */
 public final class Proof {
-    private static final List<Named> CHECKS = List.of();
+    private static final List<Named> CHECKS = List.of(
+            new Named("histories", "random histories of a ledger, of lines and of windows, beside a model", new Histories()));
 
     private static final String USAGE = """
             arguments:
