@@ -13,8 +13,16 @@ final class SeededChanges implements Check {
     private final String found;
     private final List<SeededChange> changes;
 
+    static SeededChanges bugs() {
+        return new SeededChanges("seeded bugs found", SeededBugs.ALL);
+    }
+
+    static SeededChanges mutants() {
+        return new SeededChanges("script mutants killed", ScriptMutants.ALL);
+    }
+
     /** @param found what those are called that are found */
-    SeededChanges(String found, List<SeededChange> changes) {
+    private SeededChanges(String found, List<SeededChange> changes) {
         this.found = found;
         this.changes = changes;
     }
