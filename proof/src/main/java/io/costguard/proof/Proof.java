@@ -11,7 +11,12 @@ import java.util.stream.Collectors;
  * tried, 2 where nothing was run. {@code ./proof/run} builds it and passes its arguments on.
  */
 public final class Proof {
-    private static final List<Named> CHECKS = List.of();
+    private static final List<Named> CHECKS = List.of(
+            new Named("histories", "random histories of a ledger, of lines and of windows, beside a model", new Histories()),
+            new Named("interleavings", "three clients with four steps each, in all orders", new AllOrders()),
+            new Named("guards", "guards that race, end twice, are interrupted, and hear nonsense or late", new Guards()),
+            new Named("bugs", "whether other checks find a dozen faults that are put in", SeededChanges.bugs(), Effort.QUICK),
+            new Named("mutants", "the same of mistakes in the scripts", SeededChanges.mutants(), Effort.FULL));
 
     private static final String USAGE = """
             arguments:
@@ -23,11 +28,16 @@ public final class Proof {
                     .map(check -> String.format("      %-14s %s%n", check.name, check.about))
                     .collect(Collectors.joining());
 
-    private record Named(String name, String about, Check check) {}
+    /** @param from with how much effort at least it is made, unless it is named */
+    private record Named(String name, String about, Check check, Effort from) {
+        Named(String name, String about, Check check) {
+            this(name, about, check, Effort.BRIEF);
+        }
+    }
 
     private record Settings(Effort effort, long seed, Set<String> only) {
         boolean has(Named check) {
-            return only.isEmpty() || only.contains(check.name);
+            return only.isEmpty() ? effort.compareTo(check.from) >= 0 : only.contains(check.name);
         }
     }
 
