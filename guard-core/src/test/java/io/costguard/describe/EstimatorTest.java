@@ -3,6 +3,7 @@ package io.costguard.describe;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Cost;
+import io.costguard.GuardedCall;
 import io.costguard.PriceList;
 import io.costguard.describe.dialects.Dialects;
 import io.costguard.testing.Recordings;
@@ -61,6 +62,13 @@ class EstimatorTest {
         long prompts = exchange.folder().equals(TWO_PROMPTS) ? 2 : 1;
         assertThat(facts.choices())
                 .isEqualTo(prompts * exchange.number("request_n").orElse(1));
+    }
+
+    @Test
+    void aNameOfAMegabyteIsKeptAsItIsCounted() {
+        String name = "gpt-4o-" + "y".repeat(1 << 20);
+
+        assertThat(model("{\"model\":\"" + name + "\"}")).isEqualTo(GuardedCall.of(name).model());
     }
 
     @Test
