@@ -1,5 +1,6 @@
 package io.costguard.proof;
 
+import io.costguard.proof.fleet.Kills;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -11,7 +12,8 @@ import java.util.stream.Collectors;
  * tried, 2 where nothing was run. {@code ./proof/run} builds it and passes its arguments on.
  */
 public final class Proof {
-    private static final List<Named> CHECKS = List.of();
+    private static final List<Named> CHECKS = List.of(
+            new Named("kills", "processes that are killed at any moment, and what they leave behind", new Kills()));
 
     private static final String USAGE = """
             arguments:
