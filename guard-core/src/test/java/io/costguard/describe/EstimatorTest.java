@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -85,6 +86,7 @@ class EstimatorTest {
     }
 
     @Test
+    @Tag("fault-33")
     void ofTwoModelsInOneRequestTheDearerCounts() {
         assertThat(model("{\"model\":\"gpt-4\",\"model\":\"gpt-4o-mini\"}")).isEqualTo("gpt-4");
         assertThat(model("{\"model\":\"gpt-4o-mini\",\"model\":\"gpt-4\"}")).isEqualTo("gpt-4");

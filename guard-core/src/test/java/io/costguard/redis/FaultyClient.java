@@ -20,6 +20,10 @@ final class FaultyClient extends UnifiedJedis {
         default void beforeItIsSent() {}
 
         default void afterItWasAnswered() {}
+
+        default void afterItWasAnswered(Object answer) {
+            afterItWasAnswered();
+        }
     }
 
     private record Executor(DefaultCommandExecutor sound, Fault fault) implements CommandExecutor {
@@ -27,7 +31,7 @@ final class FaultyClient extends UnifiedJedis {
         public <T> T executeCommand(CommandObject<T> command) {
             fault.beforeItIsSent();
             T answer = sound.executeCommand(command);
-            fault.afterItWasAnswered();
+            fault.afterItWasAnswered(answer);
             return answer;
         }
 

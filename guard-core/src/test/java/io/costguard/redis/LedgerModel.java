@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * fails where the script answered otherwise. It shares no code with what it checks, not even the reading of requests.
  */
 final class LedgerModel {
+    private static final int RUNS = 1;
+    private static final int CANCELS = 2;
     private static final int WITH_LINES = 8;
     private static final int WITH_COOL_DOWNS = 16;
     private static final int PROCESS_BYTES = 12;
@@ -35,6 +37,9 @@ final class LedgerModel {
     private static final Balance MISSING = new Bucket(new Terms(0, 0, 0, 0, 1, 1, 0, new long[0]));
 
     private final Map<String, Map<Long, Balance>> subjects = new HashMap<>();
+    /** Under which terms each was written last. */
+    private final Map<String, List<Terms>> writtenUnder = new HashMap<>();
+
     private final Map<String, Remembered> lanes = new HashMap<>();
     private final Set<Integer> changed = new HashSet<>();
     /** Until when nobody goes. */
@@ -43,7 +48,9 @@ final class LedgerModel {
     private final Map<Integer, Long> out = new HashMap<>();
     private final Map<Integer, Map<Long, Long>> outByEra = new HashMap<>();
     private long granted;
+    private long denied;
     private long coolDownsBegun;
+    private final Listener listener;
 
     /** Of the batch that is replayed: its time, and of each subject until when nobody goes, and its limits' cool-downs. */
     private long now;
@@ -75,7 +82,14 @@ final class LedgerModel {
         }
     }
 
-    private record Remembered(long number, List<Result> results) {}
+    /** What a lane did last, and what was answered; nothing is undone twice. */
+    private record Remembered(long number, byte[] reply, List<Result> results, boolean isCancelled) {
+        static final Remembered NOTHING = new Remembered(0, new byte[0], List.of(), false);
+
+        static Remembered cancelled(long number, byte[] reply) {
+            return new Remembered(number, reply, List.of(), true);
+        }
+    }
 
     /**
      * @param kind 0 a bucket, 1 a long one, 2 an aligned window, 3 a calendar window, 4 a sliding window, 5 calls in flight
@@ -124,6 +138,32 @@ final class LedgerModel {
         }
     }
 
+    /** Told what became of each part of a call, in the order of the limits of its budget. */
+    interface Listener {
+        void reserved(String key, boolean isLetGo, long[] amounts);
+
+        void undone(String key, long[] amounts);
+
+        void settled(String key, long[] over);
+    }
+
+    LedgerModel() {
+        this(new Listener() {
+            @Override
+            public void reserved(String key, boolean isLetGo, long[] amounts) {}
+
+            @Override
+            public void undone(String key, long[] amounts) {}
+
+            @Override
+            public void settled(String key, long[] over) {}
+        });
+    }
+
+    LedgerModel(Listener listener) {
+        this.listener = listener;
+    }
+
     /** Checks one batch, as the audit has it: request, reply and keys, each with its length before it. */
     void replay(byte[] entry) {
         ByteBuffer in = ByteBuffer.wrap(entry);
@@ -143,7 +183,7 @@ final class LedgerModel {
         int mode = head % WITH_LINES;
         boolean withLines = head % WITH_COOL_DOWNS >= WITH_LINES;
         long number = in.getLong();
-        in.getLong();
+        long notAfter = in.getLong();
         in.getInt();
         int subjectCount = in.getShort();
         int settleCount = in.getShort();
@@ -184,13 +224,23 @@ final class LedgerModel {
         out.getInt();
         int status = out.get();
         now = out.getLong();
-        if (mode != 3) {
-            same("number of a reply", number, told);
+        Remembered last = lanes.getOrDefault(keys[0], Remembered.NOTHING);
+        if (number == last.number() && (mode == RUNS || last.isCancelled())) {
+            same("first byte that is not as it was answered before", -1, Arrays.mismatch(last.reply(), reply));
+            return;
         }
-        Remembered last = lanes.getOrDefault(keys[0], new Remembered(0, List.of()));
-        if (mode == 2 && number == last.number() + 1) {
+        if (number != last.number() + 1 && number != last.number()) {
+            same("status of a number that is not the next one", 3, status);
+            return;
+        }
+        if (mode == RUNS && now > notAfter) {
+            same("status of a batch that is late", 2, status);
+            return;
+        }
+        same("number of a reply", number, told);
+        if (mode == CANCELS && number == last.number() + 1) {
             same("status of a cancel that came first", 5, status);
-            lanes.put(keys[0], new Remembered(number, List.of()));
+            lanes.put(keys[0], Remembered.cancelled(number, reply));
             return;
         }
         for (int i = 0; i < limits.size(); i++) {
@@ -202,19 +252,20 @@ final class LedgerModel {
                 balance.advance(each, now);
             }
         }
-        if (mode == 2) {
-            same("number of the batch that is cancelled", last.number(), number);
+        if (mode == CANCELS) {
             same("status of a cancel that came after", 4, status);
             for (int i = 0; i < calls.size(); i++) {
                 Result result = last.results().get(i);
                 undo(calls.get(i).times(result.pieces()), result, limits, states);
+                for (Part part : result.code() == 1 ? calls.get(i).parts() : List.<Part>of()) {
+                    listener.undone(keys[part.terms() + 1], part.amounts());
+                }
             }
-            lanes.put(keys[0], new Remembered(number, List.of()));
-            keep(states, keys);
+            lanes.put(keys[0], Remembered.cancelled(number, reply));
+            keep(states, limits, keys);
             return;
         }
         same("status", 1, status);
-        same("number", last.number() + 1, number);
         same("subjects that cannot be used", 0, out.get());
         ByteBuffer values = out.slice();
         for (List<Terms> each : limits) {
@@ -229,13 +280,21 @@ final class LedgerModel {
                     coolDown(part, limits, states);
                 }
             }
-            results.add(
+            Result result =
                     switch (call.op()) {
                         case 1, 6 -> reserve(call, out, limits, states);
                         case 2, 5 -> settle(call, out, limits, states);
                         case 3 -> reset(call, out, limits, states);
                         default -> correct(call, out, limits, states);
-                    });
+                    };
+            results.add(result);
+            for (Part part : call.parts()) {
+                if (call.op() == 1) {
+                    listener.reserved(keys[part.terms() + 1], result.code() == 1, part.amounts());
+                } else if (call.op() == 2) {
+                    listener.settled(keys[part.terms() + 1], part.amounts());
+                }
+            }
         }
         if (withLines) {
             same("calls that are told something", 0, out.getShort());
@@ -244,8 +303,8 @@ final class LedgerModel {
         for (int i = 0; i < limits.size(); i++) {
             sameValue(values, limits.get(i), states.get(i));
         }
-        lanes.put(keys[0], new Remembered(number, results));
-        keep(states, keys);
+        lanes.put(keys[0], new Remembered(number, reply, results, false));
+        keep(states, limits, keys);
     }
 
     /** Passes over the lines that are named, in which nobody stands here; says how many fields they are. */
@@ -259,9 +318,10 @@ final class LedgerModel {
     }
 
     /** Like the script, keeps of a batch only the subjects on which something was charged or given back. */
-    private void keep(List<Map<Long, Balance>> states, String[] keys) {
+    private void keep(List<Map<Long, Balance>> states, List<List<Terms>> limits, String[] keys) {
         for (int subject : changed) {
             subjects.put(keys[subject + 1], states.get(subject));
+            writtenUnder.put(keys[subject + 1], limits.get(subject));
             long until = heldUntil.get(subject);
             holds.put(keys[subject + 1], until > now ? until : 0);
         }
@@ -317,6 +377,56 @@ final class LedgerModel {
         return granted;
     }
 
+    /** How many were denied. */
+    long denied() {
+        return denied;
+    }
+
+    /** That key is not in Redis any more. */
+    void forget(String key) {
+        subjects.remove(key);
+        writtenUnder.remove(key);
+        holds.remove(key);
+        lanes.remove(key);
+    }
+
+    /** Nothing is lost with a key that is gone by then: all would be there again, and nobody is held. */
+    void meansNothingAt(String key, long micros) {
+        Map<Long, Balance> state = copyOf(subjects.getOrDefault(key, Map.of()));
+        for (Terms terms : writtenUnder.getOrDefault(key, List.of())) {
+            Balance balance = state.getOrDefault(terms.name(), MISSING);
+            if (balance instanceof Window window) {
+                same("whether a window lasts of a key that is gone", 0, window.means(terms, micros) ? 1 : 0);
+            } else {
+                balance.advance(terms, micros);
+                same("balance of a key that is gone", terms.capacity(), balance.balance());
+            }
+        }
+        same("whether anybody is held by a key that is gone", 0, heldUntil(key) > micros ? 1 : 0);
+    }
+
+    /** What is stored of a subject, of which no limit was ever left out, is what the model has. */
+    void sameStored(String key, byte @Nullable [] value) {
+        Map<Long, Balance> state = subjects.get(key);
+        same("values of a subject", state == null ? 0 : 1, value == null ? 0 : 1);
+        if (state == null || value == null) {
+            return;
+        }
+        List<Terms> limits = writtenUnder.getOrDefault(key, List.of());
+        ByteBuffer in = ByteBuffer.wrap(value);
+        sameValue(in, limits, state);
+        long until = 0;
+        if ((value[1 + 7 * limits.size()] & IN_LINE) != 0) {
+            until = number(in, 7);
+            same("calls in line", 0, in.getInt());
+            number(in, 7);
+            int bytes = in.getShort();
+            in.position(in.position() + 7 * limits.size() + bytes);
+        }
+        same("until when nobody goes", heldUntil(key), until);
+        same("bytes of a value left over", 0, in.remaining());
+    }
+
     /** What was let go minus what was given back so far, of one limit of all subjects. */
     long out(int limit) {
         return out.getOrDefault(limit, 0L);
@@ -352,6 +462,7 @@ final class LedgerModel {
         }
         int code = out.get();
         if (longestPart >= 0) {
+            denied++;
             same("result of a call that is not covered", 2, code);
             same("part that is short", longestPart + 1L, out.get());
             sameShort(longest, out);
@@ -925,6 +1036,13 @@ final class LedgerModel {
         public String toString() {
             return "window used " + used + " ceiling " + ceiling + " " + start + " to " + stop + " at " + at + " era "
                     + era;
+        }
+
+        /** Whether it is open then, or its debt not yet paid, whichever the bounds of that time are. */
+        boolean means(Terms terms, long micros) {
+            long debt = Math.max(0, used - ceiling);
+            long windows = debt / terms.capacity() + (debt % terms.capacity() > 0 ? 1 : 0);
+            return micros < stop || windows > Math.floorDiv(micros - terms.period() - stop, terms.period());
         }
 
         private void open(Terms terms, long time) {

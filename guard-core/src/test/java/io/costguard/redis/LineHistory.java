@@ -40,7 +40,7 @@ import redis.clients.jedis.resps.Tuple;
  * A random history of a few processes whose calls wait, against the real script in virtual time. After each batch it reads what is
  * in Redis, and works out anew, from the members and the balances alone, who is covered and since when.
  */
-final class LineHistory {
+public final class LineHistory {
     private static final long START = 1_760_000_000_000_000L;
     private static final long SECOND = 1_000_000;
     private static final long MILLI = 1_000;
@@ -66,8 +66,17 @@ final class LineHistory {
      */
     record Kinds(int subjects, int limits, boolean overruns, boolean clamped, boolean troubles, boolean inFlight) {}
 
-    /** What a history came to. */
-    record Figures(int joined, int waitedAndGone, int asks, int messages, int coolDowns, long slowestMicros) {}
+    /**
+     * What a history came to.
+     *
+     * @param joined how many calls stood in line
+     * @param waitedAndGone how many of those were let go
+     * @param asks how often calls in line asked
+     * @param messages how many processes were told something
+     * @param coolDowns how many cool-downs began
+     * @param slowestMicros how long a call that was covered waited at most until it went
+     */
+    public record Figures(int joined, int waitedAndGone, int asks, int messages, int coolDowns, long slowestMicros) {}
 
     private final Kinds kinds;
     private final Random random;
@@ -1003,7 +1012,7 @@ final class LineHistory {
         }
     }
 
-    private static String text(Batch.Call call) {
+    static String text(Batch.Call call) {
         if (call instanceof Batch.Call.Reserve reserve) {
             String claims = reserve.claims().stream()
                     .map(claim -> claim.subject().budget().name() + Arrays.toString(claim.amounts()))
@@ -1017,11 +1026,20 @@ final class LineHistory {
             return "SETTLE " + claim.subject().budget().name()
                     + Arrays.toString(claim.amounts())
                     + Arrays.toString(settle.settled().actual());
+        } else if (call instanceof Batch.Call.ByHand byHand) {
+            return byHand.change() + " " + byHand.claim().subject().budget().name()
+                    + Arrays.toString(byHand.claim().amounts());
+        } else if (call instanceof Batch.Call.Correct correct) {
+            return "CORRECT " + correct.subject().budget().name() + " limit "
+                    + correct.correction().limit() + " to "
+                    + correct.correction().atMost();
+        } else if (call instanceof Batch.Call.Renew renew) {
+            return "RENEW " + renew.subject().budget().name() + " " + renew.byEra();
         }
         return call.toString();
     }
 
-    private static String text(Batch.Result result) {
+    static String text(Batch.Result result) {
         if (result instanceof Batch.Result.Decided decided) {
             return decided.verdict() instanceof Verdict.Granted ? "GRANTED" : "DENIED";
         } else if (result instanceof Batch.Result.Joined in) {

@@ -13,25 +13,20 @@ import io.costguard.limit.Verdict;
 import io.costguard.testing.RedisForTests;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.RedisClient;
 
 /** The real script in virtual time. */
 class SlidingWindowIT {
-    private static final int AT_ONCE = 50;
-    private static final int GROUPS = 200;
-    private static final int STEPS = 40;
+    private static final int GROUPS = 30;
     private static final long START = 1_760_000_000_000_000L;
 
     private final String prefix = RedisForTests.shared().keyPrefix();
-    private final RedisClient jedis = PatientRedis.client(RedisForTests.shared().url());
+    private final String url = RedisForTests.shared().url();
+    private final RedisClient jedis = PatientRedis.client(url);
     private final Redis redis = Redis.of(jedis);
     private final Script script =
             TestScript.ofTheRealOne().withTimeAt(prefix + ":time").build();
@@ -43,32 +38,18 @@ class SlidingWindowIT {
         jedis.close();
     }
 
-    /** Ten thousand in all, fifty at a time. */
-    @ParameterizedTest(name = "seed {0}")
-    @ValueSource(longs = 1)
-    void noWindowOfItsLengthEverHoldsMoreThanTheLimitWhereverItBegins(long seed) {
-        long let = 0;
-        for (int group = 0; group < GROUPS; group++) {
-            Random random = new Random(seed * GROUPS + group);
-            List<History> histories = new ArrayList<>();
-            for (int i = 0; i < AT_ONCE; i++) {
-                histories.add(new History(group + "-" + i, random));
-            }
-            for (int step = 0; step < STEPS; step++) {
-                tick(random.nextInt(3) == 0 ? random.nextInt(100_000) : random.nextInt(4_000));
-                run(histories.stream().flatMap(History::ends).toArray(Batch.Call[]::new));
-                List<Batch.Result> results =
-                        run(histories.stream().map(History::begins).toArray(Batch.Call[]::new));
-                for (int i = 0; i < AT_ONCE; i++) {
-                    histories.get(i).happened(results.get(i));
-                }
-            }
-            for (History history : histories) {
-                history.check();
-                let += history.let.size();
+    @Test
+    @Tag("invariant-8")
+    void noWindowOfItsLengthEverHoldsMoreThanTheLimitWhereverItBegins() {
+        long letGo = 0;
+        try (SlidingHistories histories = new SlidingHistories(url, prefix)) {
+            for (long seed = 1; seed <= GROUPS; seed++) {
+                SlidingHistories.Outcome outcome = histories.run(seed);
+                assertThat(outcome.over()).isEmpty();
+                letGo += outcome.letGo();
             }
         }
-        assertThat(let).as("calls let go").isGreaterThan(50_000);
+        assertThat(letGo).as("calls let go").isGreaterThan(GROUPS * SlidingHistories.AT_ONCE * 5L);
     }
 
     @Test
@@ -198,71 +179,6 @@ class SlidingWindowIT {
                         refused -> assertThat(refused.why())
                                 .hasMessageContaining("damaged")
                                 .hasMessageContaining(subject.key()));
-    }
-
-    /** What one subject saw. */
-    private final class History {
-        private final Random random;
-        private final Subject subject;
-        private final long limit;
-        private final long window;
-        private final List<Let> let = new ArrayList<>();
-        private final List<Let> open = new ArrayList<>();
-
-        private final class Let {
-            final long at = now;
-            final Charge charge;
-            long used;
-
-            Let(Charge charge) {
-                this.charge = charge;
-                this.used = charge.claim().amounts()[0];
-            }
-        }
-
-        History(String name, Random random) {
-            this.random = random;
-            this.limit = 1L + random.nextInt(50);
-            Duration length = Duration.ofMillis(1 + random.nextInt(100));
-            this.window = length.toNanos() / 1_000;
-            this.subject = subject(name, Limit.requests(limit).per(length).slidingWindow());
-        }
-
-        /** Now and then, a call that was let go, which mostly used less than it reserved. */
-        Stream<Batch.Call> ends() {
-            if (open.isEmpty() || random.nextInt(3) > 0) {
-                return Stream.empty();
-            }
-            Let ended = open.remove(random.nextInt(open.size()));
-            long reserved = ended.used;
-            long used = random.nextInt(5) == 0 ? reserved + random.nextInt(9) : random.nextLong(reserved + 1);
-            ended.used = Math.min(reserved, used);
-            return Stream.of(new Batch.Call.Settle(new Settled(ended.charge, new long[] {used})));
-        }
-
-        Batch.Call begins() {
-            return new Batch.Call.Reserve(List.of(new Claim(subject, new long[] {1 + random.nextLong(limit)})));
-        }
-
-        void happened(Batch.Result result) {
-            if (isGranted(result)) {
-                Let one = new Let(charge(result));
-                let.add(one);
-                open.add(one);
-            }
-        }
-
-        void check() {
-            for (Let first : let) {
-                long held = let.stream()
-                        .filter(each -> each.at >= first.at && each.at < first.at + window)
-                        .mapToLong(each -> each.used)
-                        .sum();
-                assertThat(held)
-                        .as("%s in a window that begins at %d", subject, first.at)
-                        .isLessThanOrEqualTo(limit);
-            }
-        }
     }
 
     private static boolean isGranted(Batch.Result result) {

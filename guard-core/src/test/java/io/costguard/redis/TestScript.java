@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /** The real script with a seam cut into its text: what is not touched here runs as it runs for users. */
@@ -32,6 +34,40 @@ final class TestScript {
         timeKey = key;
         return this;
     }
+
+    /**
+     * It takes its time from its last key, an I7, and tells what it leaves of the keys before that, as many as stand there after the time, an H:
+     * how long its reply is I4, its reply, and of each key the time to live that was set, in milliseconds, i8 (0 if it stays), how
+     * long its value is i4 (-1 if there is none), and its value. It fails where one has no time to live.
+     */
+    TestScript watched() {
+        replace("local time = redis.call('TIME')\nlocal now = time[1] * 1000000 + time[2]\n", "");
+        String sets = "redis.call('SET', KEYS[i + 1], value, 'PX', string.format('%.0f', ttls[i]))";
+        replace(sets, "lives[KEYS[i + 1]] = ttls[i]\n" + sets);
+        text = WATCHED.replace("SCRIPT", text);
+        return this;
+    }
+
+    private static final String WATCHED = """
+            local now, watched = struct.unpack('>I7H', KEYS[#KEYS])
+            local lives = {}
+            local function decide()
+            SCRIPT
+            end
+            local reply = decide()
+            local told = { struct.pack('>I4', #reply), reply }
+            for i = #KEYS - watched, #KEYS - 1 do
+              local value = redis.call('GET', KEYS[i])
+              told[#told + 1] = struct.pack('>i8i4', lives[KEYS[i]] or 0, value and #value or -1) .. (value or '')
+              if value and redis.call('PTTL', KEYS[i]) < 0 then
+                error('a key that lives for ever: ' .. KEYS[i])
+              end
+            end
+            if redis.call('PTTL', KEYS[1]) == -1 then
+              error('a lane that lives for ever')
+            end
+            return table.concat(told)
+            """;
 
     /** It appends what it was asked and what it answered to the list at {@code key}, in the order in which it decided. */
     TestScript withAuditAt(String key) {
@@ -119,6 +155,19 @@ final class TestScript {
         }
         text = text.replace(code, with);
         return this;
+    }
+
+    /** Puts it where a JVM that has {@code classes} on its class path before the library takes it for the library's own. */
+    void install(Path classes) {
+        try {
+            Path resources = classes.resolve(Script.class.getPackageName().replace('.', '/'));
+            Files.createDirectories(resources);
+            for (int i = 0; i < RedisLedger.SCRIPT.length; i++) {
+                Files.writeString(resources.resolve(RedisLedger.SCRIPT[i]), i == 0 ? text : "");
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     Script build() {

@@ -2,8 +2,10 @@ package io.costguard.settle;
 
 import io.costguard.testing.JavaProcess;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("fault-33")
 class MutatedTrafficTest {
     private static final String MUTATIONS = "20000";
 

@@ -1,5 +1,6 @@
 package io.costguard.proof;
 
+import io.costguard.proof.fleet.Kills;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -12,8 +13,14 @@ import java.util.stream.Collectors;
  */
 public final class Proof {
     private static final List<Named> CHECKS = List.of(
+            new Named("histories", "random histories of a ledger, of lines and of windows, beside a model", new Histories()),
+            new Named("interleavings", "three clients with four steps each, in all orders", new AllOrders()),
+            new Named("guards", "guards that race, end twice, are interrupted, and hear nonsense or late", new Guards()),
+            new Named("kills", "processes that are killed at any moment, and what they leave behind", new Kills()),
             new Named("fuzz", "hostile bodies, usages, headers and names change, stop and fool nothing", new Fuzz()),
             new Named("secrets", "keys, prompts and answers are in nothing that a guard tells", new Secrets()),
+            new Named("bugs", "whether other checks find a dozen faults that are put in", SeededChanges.bugs(), Effort.QUICK),
+            new Named("mutants", "the same of mistakes in the scripts", SeededChanges.mutants(), Effort.FULL),
             new Named("soak", "1,000 calls a second leave nothing behind, and cost what is billed", new Soak()));
 
     private static final String USAGE = """
@@ -26,11 +33,16 @@ public final class Proof {
                     .map(check -> String.format("      %-14s %s%n", check.name, check.about))
                     .collect(Collectors.joining());
 
-    private record Named(String name, String about, Check check) {}
+    /** @param from with how much effort at least it is made, unless it is named */
+    private record Named(String name, String about, Check check, Effort from) {
+        Named(String name, String about, Check check) {
+            this(name, about, check, Effort.BRIEF);
+        }
+    }
 
     private record Settings(Effort effort, long seed, Set<String> only) {
         boolean has(Named check) {
-            return only.isEmpty() || only.contains(check.name);
+            return only.isEmpty() ? effort.compareTo(check.from) >= 0 : only.contains(check.name);
         }
     }
 
