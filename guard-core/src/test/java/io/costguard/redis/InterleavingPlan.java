@@ -84,12 +84,12 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
 
     /**
      * @param amounts of each limit of each budget; of none where it has nothing to do with that
-     * @param percent how much of what was charged was used
+     * @param percent how much of what was charged was used; 0 where a call that joins cannot wait for long
      */
     record Step(Deed deed, Fate fate, List<long[]> amounts, int percent) {
         @Override
         public String toString() {
-            String what = deed == Deed.SETTLE
+            String what = deed == Deed.SETTLE || deed == Deed.JOIN && percent == 0
                     ? " at " + percent + " %"
                     : amounts.stream().map(Arrays::toString).collect(Collectors.joining(" ", " ", ""));
             return deed + what + (fate == Fate.HEARD ? "" : ", " + fate);
@@ -130,7 +130,7 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
             for (int which = 0; which < limits; which++) {
                 budget = budget.limit(limit(which, random));
             }
-            budgets.add(budget);
+            budgets.add(i > 0 && random.nextInt(4) == 0 ? budget.dryRun() : budget);
         }
         return budgets;
     }
@@ -140,7 +140,7 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
         Limit.Amount of = which == 0 ? Limit.requests(CAPACITY) : Limit.tokens(CAPACITY);
         return switch (random.nextInt(which == 0 ? 5 : 4)) {
             case 0 -> of.perHour();
-            case 1 -> of.per(Duration.ofDays(300)).tokenBucket();
+            case 1 -> of.per(Duration.ofDays(30)).tokenBucket();
             case 2 -> of.perDay();
             case 3 -> of.perHour().slidingWindow();
             default -> Leased.calls(CAPACITY, Duration.ofHours(1));

@@ -35,7 +35,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
  * <p>Two orders that lead to the same are one from there on: what is in Redis, what each client knows and what the
  * {@linkplain InterleavingBook book} has are the same, and nothing else decides what follows. So each state is left once by each
  * step that may be next, and the orders are counted as the ways through them. The clock goes on by a
- * microsecond as a call joins, and nothing refills meanwhile.
+ * microsecond as a call asks or leaves, so that no place in a line is given twice, and nothing refills meanwhile.
  */
 public final class Interleavings implements AutoCloseable {
     static final int CLIENTS = 3;
@@ -44,6 +44,7 @@ public final class Interleavings implements AutoCloseable {
     static final long START = 1_760_000_012_345_678L;
 
     private static final long LONG_ENOUGH = Duration.ofDays(300).toNanos() / 1_000;
+    private static final long TOO_SHORT = 1_000_000;
     private static final long ONE_TRY_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
     private static final long SEVERAL_TRIES_NANOS = TimeUnit.SECONDS.toNanos(5);
 
@@ -179,9 +180,14 @@ public final class Interleavings implements AutoCloseable {
     }
 
     /** One thing that a client wants of the script. */
-    record Act(Deed deed, String id, long call, long place, List<Claim> claims, @Nullable Charge charge) {
+    record Act(
+            Deed deed, String id, long call, long place, List<Claim> claims, long waitMicros, @Nullable Charge charge) {
         Act(Deed deed, String id, long call, long place, List<Claim> claims) {
-            this(deed, id, call, place, claims, null);
+            this(deed, id, call, place, claims, LONG_ENOUGH, null);
+        }
+
+        boolean isPatient() {
+            return waitMicros == LONG_ENOUGH;
         }
 
         @Override
@@ -392,7 +398,7 @@ public final class Interleavings implements AutoCloseable {
                 this.clients = new ArrayList<>(before.clients);
                 this.client = clients.get(turn.client);
                 this.book = new InterleavingBook(before.book);
-                this.time = before.time + (step.deed() == Deed.JOIN ? 1 : 0);
+                this.time = before.time + (step.deed() == Deed.ASK || step.deed() == Deed.LEAVE ? 1 : 0);
                 if (there != before.contents || time != before.time) {
                     List<byte[]> restored = new ArrayList<>(before.contents);
                     restored.add(Long.toString(START + time).getBytes(StandardCharsets.US_ASCII));
@@ -440,7 +446,9 @@ public final class Interleavings implements AutoCloseable {
                 return switch (step.deed()) {
                     case RESERVE -> List.of(new Act(Deed.RESERVE, id, client.next, 0, claims));
                     case JOIN ->
-                        waiting == null ? List.of(new Act(Deed.JOIN, id, client.next, 0, claims)) : List.of();
+                        waiting == null
+                                ? List.of(new Act(Deed.JOIN, id, client.next, 0, claims, patience(), null))
+                                : List.of();
                     case RESET, CHARGE, REFUND, HOLD ->
                         claims.stream()
                                 .map(claim -> new Act(step.deed(), id, 0, 0, List.of(claim)))
@@ -458,6 +466,10 @@ public final class Interleavings implements AutoCloseable {
                     }
                     case AGAIN, CANCEL, LATE -> List.of();
                 };
+            }
+
+            private long patience() {
+                return step.percent() == 0 ? TOO_SHORT : LONG_ENOUGH;
             }
 
             private List<Claim> claims(List<long[]> amounts) {
@@ -488,7 +500,7 @@ public final class Interleavings implements AutoCloseable {
                     boolean isInFlight = claim.subject().limits().get(i).isInFlight();
                     used[i] = isInFlight ? 0 : used[i] * step.percent() / 100;
                 }
-                return new Act(Deed.SETTLE, held.id, 0, 0, List.of(new Claim(claim.subject(), used)), held.charge);
+                return new Act(Deed.SETTLE, held.id, 0, 0, List.of(new Claim(claim.subject(), used)), 0, held.charge);
             }
 
             private Batch batch(List<Act> acts, boolean naming) {
@@ -505,7 +517,7 @@ public final class Interleavings implements AutoCloseable {
 
             private Batch.Call call(Act act) {
                 return switch (act.deed) {
-                    case JOIN -> inLine(act, LineOperation.Kind.JOIN, LONG_ENOUGH);
+                    case JOIN -> inLine(act, LineOperation.Kind.JOIN, act.waitMicros);
                     case ASK -> inLine(act, LineOperation.Kind.ASK, 0);
                     case LEAVE -> inLine(act, LineOperation.Kind.LEAVE, 0);
                     case HOLD -> inLine(act, LineOperation.Kind.HOLD, LONG_ENOUGH);
@@ -686,6 +698,10 @@ public final class Interleavings implements AutoCloseable {
                 return contents;
             }
         }
+    }
+
+    static Verdict.Granted granted(Batch.Result result) {
+        return (Verdict.Granted) ((Batch.Result.Decided) result).verdict();
     }
 
     static boolean isGranted(Batch.Result result) {

@@ -55,7 +55,7 @@ final class ScriptMutants {
                     LINE,
                     "place = max(place, part.f.line.last + 1)",
                     "place = max(place, part.f.line.last)",
-                    "histories"),
+                    "interleavings"),
             new SeededChange(
                     "lines, turn: who is behind others goes before them",
                     LINE,
@@ -69,11 +69,11 @@ final class ScriptMutants {
                     "local short = balance < amount * parts\n",
                     "interleavings"),
             new SeededChange(
-                    "lines, deadlines: who is past its own is not passed over",
+                    "lines, deadlines: who cannot make its own joins all the same",
                     LINE,
-                    "elseif call.deadline < now or (line.checked",
-                    "elseif (line.checked",
-                    "histories"),
+                    "mayJoin = asked(n, parts, states), wait <= op.wait or op.place > 0\n",
+                    "mayJoin = asked(n, parts, states), true\n",
+                    "interleavings"),
             new SeededChange(
                     "lines, the dead: their calls go, what they asked stays",
                     LINE,
@@ -91,7 +91,7 @@ final class ScriptMutants {
                     GUARD,
                     "        charged = dryRuns[part] or '\\1'\n",
                     "        charged = '\\1'\n",
-                    "histories"),
+                    "interleavings"),
             new SeededChange(
                     "TTL: a thousandth of what it must be",
                     GUARD,

@@ -136,6 +136,13 @@ final class SeededBugs {
                     """
                                 @Override
                                 public void returnBrokenResource(Connection connection) {
+                                    try {
+                                        java.lang.reflect.Field broken = Connection.class.getDeclaredField("broken");
+                                        broken.setAccessible(true);
+                                        broken.setBoolean(connection, false);
+                                    } catch (ReflectiveOperationException e) {
+                                        throw new IllegalStateException(e);
+                                    }
                                     returnResource(connection);
                                 }
 
