@@ -238,11 +238,12 @@ final class InterleavingBook {
             case RESET -> act.claims().forEach(claim -> account(claim).reset());
             case CHARGE -> act.claims().forEach(claim -> account(claim).charge(claim.amounts()));
             case HOLD -> act.claims().forEach(claim -> account(claim).isHeld = true);
-            default -> act.claims().forEach(claim -> {
-                for (int i = 0; i < claim.amounts().length; i++) {
-                    account(claim).giveBack(i, claim.amounts()[i]);
-                }
-            });
+            default ->
+                act.claims().forEach(claim -> {
+                    for (int i = 0; i < claim.amounts().length; i++) {
+                        account(claim).giveBack(i, claim.amounts()[i]);
+                    }
+                });
         }
         assertTrue(result instanceof Batch.Result.Done, act + " was answered " + result);
         return Done.NOTHING;
@@ -410,7 +411,8 @@ final class InterleavingBook {
         assertTrue(line.hold() > now == account.isHeld, "the hold lasts until " + line.hold());
         for (int i = 0; i < value.limits().size(); i++) {
             int limit = i;
-            long sum = account.line.stream().mapToLong(each -> each.amounts[limit]).sum();
+            long sum =
+                    account.line.stream().mapToLong(each -> each.amounts[limit]).sum();
             long told = line.sums().getOrDefault(value.limits().get(i).limit(), 0L);
             assertTrue(told == sum, "the sum of a line is " + told + ", not " + sum);
         }

@@ -181,7 +181,13 @@ public final class Interleavings implements AutoCloseable {
 
     /** One thing that a client wants of the script. */
     record Act(
-            Deed deed, String id, long call, long place, List<Claim> claims, long waitMicros, @Nullable Charge charge) {
+            Deed deed,
+            String id,
+            long call,
+            long place,
+            List<Claim> claims,
+            long waitMicros,
+            @Nullable Charge charge) {
         Act(Deed deed, String id, long call, long place, List<Claim> claims) {
             this(deed, id, call, place, claims, LONG_ENOUGH, null);
         }
@@ -192,7 +198,8 @@ public final class Interleavings implements AutoCloseable {
 
         @Override
         public String toString() {
-            return deed + " " + id + " " + place + claims.stream().map(claim -> text(claim.amounts())).toList();
+            return deed + " " + id + " " + place
+                    + claims.stream().map(claim -> text(claim.amounts())).toList();
         }
     }
 
@@ -212,7 +219,12 @@ public final class Interleavings implements AutoCloseable {
     }
 
     private record Client(
-            int taken, long next, List<Held> held, @Nullable Act waiting, @Nullable Sent pending, @Nullable Sent last) {
+            int taken,
+            long next,
+            List<Held> held,
+            @Nullable Act waiting,
+            @Nullable Sent pending,
+            @Nullable Sent last) {
         Client with(List<Held> nowHeld, @Nullable Act nowWaiting, @Nullable Sent nowPending) {
             return new Client(taken, next, nowHeld, nowWaiting, nowPending, last);
         }
@@ -456,8 +468,7 @@ public final class Interleavings implements AutoCloseable {
                     case ASK, LEAVE ->
                         waiting == null
                                 ? List.of()
-                                : List.of(new Act(
-                                        step.deed(), id, waiting.call, waiting.place, waiting.claims));
+                                : List.of(new Act(step.deed(), id, waiting.call, waiting.place, waiting.claims));
                     case SETTLE -> settles();
                     case SETTLE_AND_RESERVE -> {
                         List<Act> both = new ArrayList<>(settles());
@@ -557,11 +568,12 @@ public final class Interleavings implements AutoCloseable {
                 Batch batch = batch(sent.acts, naming);
                 long nanos = fate == Fate.HEARD_AGAIN ? SEVERAL_TRIES_NANOS : ONE_TRY_NANOS;
                 try {
-                    Batch.Reply reply = senders[turn.client].send(
-                            Batch.Mode.RUN, lane(turn.client, sent.number), batch, nanos);
+                    Batch.Reply reply =
+                            senders[turn.client].send(Batch.Mode.RUN, lane(turn.client, sent.number), batch, nanos);
                     arrived(Batch.Mode.RUN, sent);
                     assertTrue(fate == Fate.HEARD || fate == Fate.HEARD_AGAIN, "an answer was lost, and heard");
-                    assertTrue(reply.status() == Batch.Status.DONE, "a batch that is sent is answered " + reply.status());
+                    assertTrue(
+                            reply.status() == Batch.Status.DONE, "a batch that is sent is answered " + reply.status());
                     client = client.advanced();
                     heard(sent, reply.results());
                 } catch (UnknownOutcomeException e) {
@@ -598,8 +610,8 @@ public final class Interleavings implements AutoCloseable {
                     Batch batch = batch(sent.acts, true);
                     Batch.Reply reply = batch.read(answer);
                     if (reply.status() == Batch.Status.DONE && mode == Batch.Mode.RUN) {
-                        boolean again = book.ran(
-                                turn.client, sent.number, sent.acts, reply.results(), answer, START + time);
+                        boolean again =
+                                book.ran(turn.client, sent.number, sent.acts, reply.results(), answer, START + time);
                         figures.deliveredAgain += again ? 1 : 0;
                         count(sent, reply.results(), again);
                     } else {
@@ -636,10 +648,7 @@ public final class Interleavings implements AutoCloseable {
                     client = client.sends(new Sent(again, client.next));
                     try {
                         Batch.Reply reply = senders[turn.client].send(
-                                Batch.Mode.RUN,
-                                lane(turn.client, client.next),
-                                batch(again, true),
-                                ONE_TRY_NANOS);
+                                Batch.Mode.RUN, lane(turn.client, client.next), batch(again, true), ONE_TRY_NANOS);
                         Sent second = client.last;
                         arrived(Batch.Mode.RUN, second);
                         client = client.advanced();

@@ -12,10 +12,18 @@ import java.util.stream.Collectors;
  */
 public final class Proof {
     private static final List<Named> CHECKS = List.of(
-            new Named("histories", "random histories of a ledger, of lines and of windows, beside a model", new Histories()),
+            new Named(
+                    "histories",
+                    "random histories of a ledger, of lines and of windows, beside a model",
+                    new Histories()),
             new Named("interleavings", "three clients with four steps each, in all orders", new AllOrders()),
-            new Named("guards", "guards that race, end twice, are interrupted, and hear nonsense or late", new Guards()),
-            new Named("bugs", "whether other checks find a dozen faults that are put in", SeededChanges.bugs(), Effort.QUICK),
+            new Named(
+                    "guards", "guards that race, end twice, are interrupted, and hear nonsense or late", new Guards()),
+            new Named(
+                    "bugs",
+                    "whether other checks find a dozen faults that are put in",
+                    SeededChanges.bugs(),
+                    Effort.QUICK),
             new Named("mutants", "the same of mistakes in the scripts", SeededChanges.mutants(), Effort.FULL));
 
     private static final String USAGE = """

@@ -15,17 +15,11 @@ final class ScriptMutants {
                     "f[k], f[x] = balance + units, 0\n",
                     "histories"),
             new SeededChange(
-                    "clamp: a window takes back more than was used",
-                    GUARD,
-                    "        if left < capacity then\n          f[k] = left\n        else\n",
-                    "        if left < capacity or q[m + 1] < 0 then\n          f[k] = left\n        else\n",
-                    "interleavings"),
-            new SeededChange(
                     "eras: what was charged before the balance was full is given back too",
                     GUARD,
                     "(not era or era == f[k + 1]) and balance < capacity",
                     "balance < capacity",
-                    "interleavings"),
+                    "histories"),
             new SeededChange(
                     "sub-slots: a refund goes to the slot before that of its charge",
                     GUARD,
@@ -75,11 +69,7 @@ final class ScriptMutants {
                     "mayJoin = asked(n, parts, states), true\n",
                     "interleavings"),
             new SeededChange(
-                    "lines, the dead: their calls go, what they asked stays",
-                    LINE,
-                    "      if call then\n        removed(line, call)\n      else\n        kept = kept + 1\n",
-                    "      if call then\n        redis.call('ZREM', line.key, call.member)\n      else\n        kept = kept + 1\n",
-                    "histories"),
+                    "lines, the dead: nobody drops their calls", LINE, "      dead[name] = true\n", "", "histories"),
             new SeededChange(
                     "holds: the turn goes all the same",
                     LINE,
