@@ -16,12 +16,14 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** A call that nobody wants any more, at each point of its wait: it is out of line, or given back, and nobody's order changes. */
 @Timeout(60)
+@Tag("fault-20")
 class AbandonedCallIT {
     /** Where its call is when the caller gives up. */
     enum Point {

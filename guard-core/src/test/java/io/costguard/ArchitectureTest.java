@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The direction of the arrows. */
@@ -109,6 +110,7 @@ class ArchitectureTest {
 
     /** A virtual thread that waits within a monitor keeps its carrier, up to Java 23. */
     @Test
+    @Tag("fault-35")
     void whatTalksToRedisOrWaitsHoldsNoMonitor() throws IOException {
         for (String stage : List.of("limit", "redis")) {
             try (Stream<Path> sources = Files.walk(Path.of("src/main/java/io/costguard", stage))) {

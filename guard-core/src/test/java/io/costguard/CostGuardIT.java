@@ -27,6 +27,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -158,6 +159,8 @@ class CostGuardIT {
     }
 
     @Test
+    @Tag("fault-18")
+    @Tag("invariant-3")
     void ofManySettlesTheFirstCounts() throws Exception {
         CostGuard guard = guards.guard(budget(TOKENS));
         Permit permit = guard.acquire(tokens(600));
@@ -172,6 +175,7 @@ class CostGuardIT {
     }
 
     @Test
+    @Tag("fault-18")
     void ofSettlesByManyThreadsOneCounts() throws Exception {
         CostGuard guard = guards.guard(budget(Limit.tokens(100_000).per(LONG).tokenBucket()));
         ExecutorService threads = Executors.newFixedThreadPool(8);
@@ -258,6 +262,7 @@ class CostGuardIT {
     }
 
     @Test
+    @Tag("threat-5")
     void aBudgetIsCountedPerAnyAttribute() throws Exception {
         CostGuard guard = guards.guard(Budget.named("tenant").per("tenant").limit(TOKENS));
 
@@ -280,6 +285,7 @@ class CostGuardIT {
     }
 
     @Test
+    @Tag("threat-3")
     void aModelWithoutAPriceIsRefusedUnderALimitInDollars() throws Exception {
         CostGuard guard = guards.guard(budget(Limit.usd("1").per(LONG).fixedWindow()));
 
@@ -393,6 +399,7 @@ class CostGuardIT {
 
     @ParameterizedTest
     @ValueSource(longs = {1_001, 1L << 31, Cost.MAX_AMOUNT})
+    @Tag("fault-27")
     void aCallAboveALimitsCapacityIsRefusedForGoodAndWritesNothing(long tokens) throws Exception {
         CostGuard guard = guards.guard(budget(TOKENS));
 
@@ -434,6 +441,7 @@ class CostGuardIT {
     // ---------------------------------------------------------------------------------------------- Redis is away
 
     @Test
+    @Tag("fault-1")
     void aGuardIsBuiltWhileRedisIsAwayAndFailsClosedUntilItComes() throws Exception {
         FaultyLink link = guards.link();
         link.refuseConnections();

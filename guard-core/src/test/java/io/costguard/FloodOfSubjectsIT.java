@@ -7,10 +7,13 @@ import io.costguard.testing.RedisForTests;
 import java.time.Duration;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.RedisClient;
 
 /** Somebody makes up tenants: {@code -Dcostguard.strangers=1000000} of them at full size. */
+@Tag("fault-15")
+@Tag("threat-6")
 class FloodOfSubjectsIT {
     private static final int STRANGERS = Integer.getInteger("costguard.strangers", 5_000);
     private static final int APART = STRANGERS / 10;

@@ -14,6 +14,7 @@ import io.costguard.testing.RedisForTests;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -242,6 +243,7 @@ class GuardEventsIT {
     }
 
     @Test
+    @Tag("fault-19")
     void settlesAreQueuedWhileRedisIsAwayAndDroppedWhereTheGuardIsClosedMeanwhile() throws Exception {
         FaultyLink link = guards.link();
         CostGuard guard = guards.guard(

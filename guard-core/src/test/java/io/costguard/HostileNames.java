@@ -3,7 +3,7 @@ package io.costguard;
 import java.util.Random;
 
 /** Names of models that somebody chose to do harm with, or that a fuzzer found. */
-final class HostileNames {
+public final class HostileNames {
     private static final String[] PARTS = {
         "{}",
         "{",
@@ -40,7 +40,8 @@ final class HostileNames {
 
     private HostileNames() {}
 
-    static String next(Random random) {
+    /** {@return one, of any length up to a megabyte} */
+    public static String next(Random random) {
         StringBuilder name = new StringBuilder();
         for (int parts = random.nextInt(8); parts >= 0; parts--) {
             if (random.nextInt(4) == 0) {

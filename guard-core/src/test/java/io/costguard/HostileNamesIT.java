@@ -8,11 +8,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
 /** Whatever strangers write into a request, keys in Redis keep their shape, their slot and their time to live. */
+@Tag("fault-34")
 class HostileNamesIT {
     private static final int NAMES = 10_000;
     private static final String SHAPE = "\\{[0-9a-f]{4}}:[0-9A-Za-z_-]{13}";

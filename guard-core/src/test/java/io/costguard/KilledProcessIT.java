@@ -4,11 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.testing.JavaProcess;
 import io.costguard.testing.RedisForTests;
-import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a process that is killed leaves behind: never less than what may have been used, and nothing that binds the others. */
+@Tag("fault-17")
 class KilledProcessIT {
     private final RedisForTests redis = RedisForTests.shared();
     private final String prefix = redis.keyPrefix();
@@ -35,7 +36,7 @@ class KilledProcessIT {
     }
 
     private void run(Halting.Point point) throws Exception {
-        Process process = JavaProcess.of(Halting.class, List.of(), redis.url(), prefix, point.name())
+        Process process = JavaProcess.of(Halting.class, JavaProcess.SHORT_LIVED, redis.url(), prefix, point.name())
                 .inheritIO()
                 .start();
         assertThat(process.waitFor()).isEqualTo(point == Halting.Point.NOWHERE ? 0 : Halting.HALTED);

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -32,9 +33,11 @@ class LeaseIT {
     }
 
     @Test
+    @Tag("fault-17")
+    @Tag("invariant-5")
     void theSlotsOfAProcessThatWasKilledComeFreeAndThoseOfTheLivingDoNot() throws Exception {
         Permit ours = guard.acquire(CALL);
-        Process killed = JavaProcess.of(Halting.InFlight.class, List.of(), redis.url(), prefix)
+        Process killed = JavaProcess.of(Halting.InFlight.class, JavaProcess.SHORT_LIVED, redis.url(), prefix)
                 .inheritIO()
                 .start();
         assertThat(killed.waitFor()).isEqualTo(Halting.HALTED);
@@ -110,6 +113,7 @@ class LeaseIT {
 
     @Test
     @ResourceLock("System.err")
+    @Tag("fault-18")
     void whoWasAwayForLongerThanItsLeaseHoldsItsSlotAgainAsADebtAndSaysSo() throws Exception {
         try (FaultyLink link = FaultyLink.to(redis)) {
             CostGuard linked = guard(link.url(), 1, LEASE);

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -58,6 +59,7 @@ class LeasingFleetIT {
     }
 
     @Test
+    @Tag("threat-10")
     void noMoreIsSpentThanWasLeasedAndTheLedgerIsExactOnceRedisIsBack() throws Exception {
         try (RedisForTests redis = RedisForTests.start("--appendonly", "yes", "--appendfsync", "always")) {
             String prefix = redis.keyPrefix();
@@ -83,6 +85,7 @@ class LeasingFleetIT {
     }
 
     @Test
+    @Tag("threat-10")
     void aRedisThatLosesItsStateLetsGoNoMoreAboveTheLimitThanWasLeased() throws Exception {
         try (RedisForTests redis = RedisForTests.start()) {
             String prefix = redis.keyPrefix();

@@ -3,10 +3,12 @@ package io.costguard;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+@Tag("threat-3")
 class ModelNamesTest {
     @ParameterizedTest
     @CsvSource({

@@ -17,6 +17,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -142,6 +143,8 @@ class PreCheckIT {
 
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5})
+    @Tag("invariant-2")
+    @Tag("invariant-7")
     void whateverIsRememberedEveryGrantIsChargedInRedis(long seed) throws Exception {
         Random random = new Random(seed);
         List<CostGuard> fleet = List.of(guard(ENDLESS), guard(Duration.ofMillis(1)), guard(Duration.ZERO));

@@ -28,6 +28,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -67,6 +68,7 @@ class UpdateIT {
 
     @ParameterizedTest
     @MethodSource("ways")
+    @Tag("fault-14")
     void aBalanceIsCutToASmallerCapacityAndNothingIsGrantedForALargerOne(Tokens tokens) throws Exception {
         CostGuard guard = guards.guard(tokens.of(1_000));
         guard.acquire(tokens(300));
@@ -138,6 +140,7 @@ class UpdateIT {
     }
 
     @Test
+    @Tag("fault-14")
     void whatManyThreadsUseWhileBudgetsChangeAThousandTimesIsCountedToTheUnit() throws Exception {
         Limit requests = Limit.requests(Cost.MAX_AMOUNT).per(LONG).fixedWindow();
         List<Budget> variants = List.of(

@@ -49,6 +49,10 @@ final class Documentation {
         return Files.readString(root.resolve(file)).replace("\r\n", "\n");
     }
 
+    void write(String file, String text) throws IOException {
+        Files.writeString(root.resolve(file), text);
+    }
+
     boolean exists(String file) {
         return Files.exists(root.resolve(file));
     }
@@ -99,6 +103,13 @@ final class Documentation {
                     .sorted()
                     .toList();
         }
+    }
+
+    /** All source files of all modules. */
+    List<String> sources() throws IOException {
+        return sources("[^/]+(/sdk-[^/]+)?/src/.*").stream()
+                .map(source -> root.relativize(source).toString())
+                .toList();
     }
 
     /** The blocks in the Javadoc of all modules. */

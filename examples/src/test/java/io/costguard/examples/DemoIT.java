@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.Timeout;
 class DemoIT {
 
     @Test
+    @Tag("invariant-11")
     void theLedgerOfTwoProcessesIsTheProvidersBill() throws IOException, InterruptedException {
         Process demo = start("--redis", RedisForTests.shared().url(), "--calls", "3", "--headless");
 

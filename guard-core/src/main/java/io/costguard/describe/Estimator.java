@@ -22,6 +22,8 @@ public final class Estimator {
     /** Of a body that cannot be read: as many as the densest text has. */
     private static final long BYTES_A_TOKEN = 2;
 
+    private static final int LONGEST_MODEL = 1_024;
+
     private static final Set<ServiceTier> STANDARD = Set.of(ServiceTier.STANDARD);
 
     private final PriceList prices;
@@ -239,12 +241,17 @@ public final class Estimator {
 
         @Override
         public void model(String name) {
-            models.add(name);
+            models.add(kept(name));
+        }
+
+        /** What is longer than any model's name is cut at once, to that under which it is counted: it is looked at several times. */
+        private static String kept(String name) {
+            return name.length() > LONGEST_MODEL ? ModelNames.canonical(name) : name;
         }
 
         @Override
         public void modelUnlessGiven(String name) {
-            otherwise = name;
+            otherwise = kept(name);
         }
 
         @Override

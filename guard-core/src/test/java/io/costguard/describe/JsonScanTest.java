@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -131,6 +132,7 @@ class JsonScanTest {
     }
 
     @Test
+    @Tag("fault-33")
     void aMillionOpenArraysAreNotFollowed() {
         assertThat(whole("[".repeat(1_000_000).getBytes(StandardCharsets.UTF_8)))
                 .isEmpty();

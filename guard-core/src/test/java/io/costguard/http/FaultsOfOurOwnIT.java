@@ -42,11 +42,13 @@ import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A bug at each stage of the guard: the policy applies, and the user's call is none the worse for it. */
+@Tag("fault-38")
 class FaultsOfOurOwnIT {
     private static final Duration AT_MOST = Duration.ofMinutes(1);
     private static final byte[] REQUEST =

@@ -8,6 +8,7 @@ import io.costguard.Limit;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class PreCheckTest {
@@ -25,6 +26,7 @@ class PreCheckTest {
     }
 
     @Test
+    @Tag("invariant-7")
     void aDenialHoldsForItsBoundAndNotLonger() {
         remember(claims(subject, 5), 0, ENDLESS);
 
@@ -91,6 +93,7 @@ class PreCheckTest {
     }
 
     @Test
+    @Tag("invariant-7")
     void aSmallerCallIsNotDeniedByALargerOnesMemory() {
         remember(claims(subject, 5), 0, ENDLESS);
 

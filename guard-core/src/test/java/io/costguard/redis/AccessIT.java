@@ -24,6 +24,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -37,6 +38,7 @@ import redis.clients.jedis.Protocol;
 /** What a guard may do in Redis, what it must be allowed to, and what it says where it is not. */
 @Timeout(60)
 @ResourceLock(Resources.SYSTEM_ERR)
+@Tag("fault-9")
 class AccessIT {
     private final RedisForTests redis = RedisForTests.start();
     private final Jedis admin = PatientRedis.connection(redis.url());
@@ -67,6 +69,7 @@ class AccessIT {
     }
 
     @Test
+    @Tag("threat-7")
     void theRightsThatTheDocsNameAreEnough() throws Exception {
         GuardedCall call = GuardedCall.of("search");
         try (CostGuard guard = guard(url(), "costguard")) {

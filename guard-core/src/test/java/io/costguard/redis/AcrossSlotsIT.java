@@ -35,6 +35,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -88,6 +89,7 @@ class AcrossSlotsIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"a", "b", "c"})
+    @Tag("invariant-4")
     void aCallThatOneSlotDoesNotCoverIsChargedInNone(String spent) throws Exception {
         granted(ledger, 95, subject(spent, DAILY));
 

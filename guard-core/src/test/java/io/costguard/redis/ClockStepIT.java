@@ -15,6 +15,7 @@ import io.costguard.testing.RedisForTests;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -24,6 +25,7 @@ import redis.clients.jedis.RedisClient;
 /** A real Redis whose {@code TIME} is set, as a whole fleet sees it: each process says so once. */
 @Timeout(60)
 @ResourceLock(Resources.SYSTEM_ERR)
+@Tag("fault-12")
 class ClockStepIT {
     private static final Duration PATIENT = Duration.ofMinutes(1);
 

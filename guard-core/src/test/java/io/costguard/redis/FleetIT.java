@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.RedisClient;
@@ -26,6 +27,8 @@ import redis.clients.jedis.RedisClient;
  * A fleet of real processes on one subject. The script tells in which order it decided; that order, replayed through the model,
  * must give every answer that was given.
  */
+@Tag("invariant-1")
+@Tag("invariant-2")
 class FleetIT {
     private static final int PROCESSES = 8;
     private static final int THREADS = 16;

@@ -28,6 +28,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.RedisClient;
@@ -62,6 +63,7 @@ class FleetLineIT {
     }
 
     @Test
+    @Tag("invariant-6")
     void fourHundredCallsOfFourProcessesGoInTheOrderInWhichTheyJoined() {
         startWorkers(PROCESSES);
         // By whose end they have loaded their classes.
@@ -113,6 +115,7 @@ class FleetLineIT {
     }
 
     @Test
+    @Tag("invariant-10")
     void whatIsGivenBackLetsTheFirstGoInAnotherProcessWithinATenthOfASecond() {
         startWorkers(1);
         Subject subject = still();

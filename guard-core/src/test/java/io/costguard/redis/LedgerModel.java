@@ -50,6 +50,7 @@ final class LedgerModel {
     private long granted;
     private long denied;
     private long coolDownsBegun;
+    private final Listener listener;
 
     /** Of the batch that is replayed: its time, and of each subject until when nobody goes, and its limits' cool-downs. */
     private long now;
@@ -135,6 +136,32 @@ final class LedgerModel {
         Result(int code) {
             this(code, List.of(), 1);
         }
+    }
+
+    /** Told what became of each part of a call, in the order of the limits of its budget. */
+    interface Listener {
+        void reserved(String key, boolean isLetGo, long[] amounts);
+
+        void undone(String key, long[] amounts);
+
+        void settled(String key, long[] over);
+    }
+
+    LedgerModel() {
+        this(new Listener() {
+            @Override
+            public void reserved(String key, boolean isLetGo, long[] amounts) {}
+
+            @Override
+            public void undone(String key, long[] amounts) {}
+
+            @Override
+            public void settled(String key, long[] over) {}
+        });
+    }
+
+    LedgerModel(Listener listener) {
+        this.listener = listener;
     }
 
     /** Checks one batch, as the audit has it: request, reply and keys, each with its length before it. */
@@ -230,6 +257,9 @@ final class LedgerModel {
             for (int i = 0; i < calls.size(); i++) {
                 Result result = last.results().get(i);
                 undo(calls.get(i).times(result.pieces()), result, limits, states);
+                for (Part part : result.code() == 1 ? calls.get(i).parts() : List.<Part>of()) {
+                    listener.undone(keys[part.terms() + 1], part.amounts());
+                }
             }
             lanes.put(keys[0], Remembered.cancelled(number, reply));
             keep(states, limits, keys);
@@ -250,13 +280,21 @@ final class LedgerModel {
                     coolDown(part, limits, states);
                 }
             }
-            results.add(
+            Result result =
                     switch (call.op()) {
                         case 1, 6 -> reserve(call, out, limits, states);
                         case 2, 5 -> settle(call, out, limits, states);
                         case 3 -> reset(call, out, limits, states);
                         default -> correct(call, out, limits, states);
-                    });
+                    };
+            results.add(result);
+            for (Part part : call.parts()) {
+                if (call.op() == 1) {
+                    listener.reserved(keys[part.terms() + 1], result.code() == 1, part.amounts());
+                } else if (call.op() == 2) {
+                    listener.settled(keys[part.terms() + 1], part.amounts());
+                }
+            }
         }
         if (withLines) {
             same("calls that are told something", 0, out.getShort());

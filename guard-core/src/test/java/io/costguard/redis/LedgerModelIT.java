@@ -18,6 +18,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -46,6 +47,7 @@ class LedgerModelIT {
     }
 
     @Test
+    @Tag("invariant-1")
     void anyHistoryOfALedgerIsTheModelsToTheUnit() {
         try (LedgerHistory histories = new LedgerHistory(url, prefix)) {
             for (long seed = 1; seed <= HISTORIES; seed++) {
@@ -107,6 +109,8 @@ class LedgerModelIT {
                 Cost.MAX_AMOUNT - 1,
                 Cost.MAX_AMOUNT
             })
+    @Tag("fault-27")
+    @Tag("fault-29")
     void amountsAtTheEdgesOfWhatIsExactAreTheModelsToTheUnit(long amount) {
         for (Duration window : WINDOWS) {
             long micros = window.toNanos() / 1_000;

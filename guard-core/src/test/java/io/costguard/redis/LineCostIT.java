@@ -29,6 +29,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -68,6 +69,7 @@ class LineCostIT {
 
     @ParameterizedTest
     @ValueSource(ints = {1, 4})
+    @Tag("fault-16")
     void inOneLineAGrantTakesAtMostTwoCallsAndTwoMessages(int processes) {
         Toll toll = letGo(ledgers(processes, server.url()), claims(1_000));
 
@@ -95,6 +97,7 @@ class LineCostIT {
     }
 
     @Test
+    @Tag("fault-16")
     void ofFiveThousandWaitersARefillWakesThoseWhomItLetsGo() {
         Subject subject = new Subject(prefix + ":{x}:herd", Budget.named("herd").limit(STILL));
         List<RedisLedger> processes = ledgers(PROCESSES, server.url());

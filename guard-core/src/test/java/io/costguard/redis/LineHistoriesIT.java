@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.testing.RedisForTests;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Random histories of calls that wait: what is promised of lines holds in each, at each moment. */
 @Timeout(180)
+@Tag("invariant-6")
+@Tag("invariant-10")
 class LineHistoriesIT {
     private static final int HISTORIES = Integer.getInteger("costguard.histories", 3);
 

@@ -27,6 +27,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -417,6 +418,7 @@ class LineScriptIT {
     }
 
     @Test
+    @Tag("fault-28")
     void aLargeCallAmongEndlessSmallOnesGoesWithinTheWaitThatItWasTold() {
         Subject minutely = subject("m", Limit.requests(10).perMinute());
         one.granted(minutely, 10);
@@ -710,6 +712,7 @@ class LineScriptIT {
 
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 32, 33, 42, 44, 300})
+    @Tag("threat-7")
     void whatOthersWroteIntoALineIsDroppedFromIt(int length) {
         one.granted(subject, 10);
         Batch.Result.Joined joined = one.joined(1, HOUR, subject, 5);

@@ -32,6 +32,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.RedisClient;
@@ -66,6 +67,7 @@ class RedisLedgerIT {
     // ---------------------------------------------------------------------------------------- row 1: down at start
 
     @Test
+    @Tag("fault-1")
     void aLedgerIsMadeWhileRedisIsDownAndDecidesOnceItIsUp() throws Exception {
         link.refuseConnections();
         try (RedisLedger early = ledger(link.url())) {
@@ -83,6 +85,7 @@ class RedisLedgerIT {
     // ------------------------------------------------------------------------------- row 2: the outcome is unknown
 
     @Test
+    @Tag("fault-2")
     void aReserveWhoseReplyIsLostIsAskedAgainAndChargedOnce() throws Exception {
         reserve(1);
         link.replies().dropNext("EVALSHA");
@@ -105,6 +108,7 @@ class RedisLedgerIT {
     }
 
     @Test
+    @Tag("fault-2")
     void aReserveWhoseOutcomeStaysUnknownFailsAndIsCancelled() throws Exception {
         reserve(1);
         link.replies().drop("EVALSHA");
@@ -116,6 +120,7 @@ class RedisLedgerIT {
     }
 
     @Test
+    @Tag("fault-2")
     void aReserveThatArrivesAfterItsCancelHasNoEffect() throws Exception {
         reserve(1);
         link.requests().hold("EVALSHA");
@@ -161,6 +166,8 @@ class RedisLedgerIT {
     }
 
     @Test
+    @Tag("fault-2")
+    @Tag("invariant-3")
     void aSettleWhoseReplyIsLostIsSettledOnce() throws Exception {
         Charge charge = granted(40);
         link.replies().dropNext("EVALSHA");
@@ -279,6 +286,7 @@ class RedisLedgerIT {
     // ------------------------------------------------------------------------------------------------- row 3: slow
 
     @Test
+    @Tag("fault-3")
     void aLateReplyNeverAnswersTheNextCommand() throws Exception {
         reserve(1);
         link.replies().hold("EVALSHA");
@@ -351,6 +359,7 @@ class RedisLedgerIT {
     }
 
     @Test
+    @Tag("fault-3")
     void aRedisThatHangsHoldsNobodyBeyondTheDeadlineAndDecidesWhenItGoesOn() throws Exception {
         reserve(1);
         server.suspend();
@@ -375,6 +384,7 @@ class RedisLedgerIT {
     // ---------------------------------------------------------------------------------------- row 4: out of memory
 
     @Test
+    @Tag("fault-4")
     void aFullRedisRefusesAReserveWithoutEffectAndStillSettles() throws Exception {
         Charge charge = granted(40);
         jedis.configSet("maxmemory", "1");
@@ -395,6 +405,7 @@ class RedisLedgerIT {
     // NOSCRIPT
 
     @Test
+    @Tag("fault-7")
     void aServerThatForgetsTheScriptIsToldItAgainAndNobodyNotices() throws Exception {
         for (int i = 0; i < 50; i++) {
             if (i % 7 == 0) {
@@ -408,6 +419,7 @@ class RedisLedgerIT {
     // ----------------------------------------------------------------------------------- row 19: settles that fail
 
     @Test
+    @Tag("fault-19")
     void settlesWaitWhileRedisIsAwayAndNobodyWaitsForThem() throws Exception {
         Charge charge = granted(40);
         link.refuseConnections();
@@ -425,6 +437,7 @@ class RedisLedgerIT {
     }
 
     @Test
+    @Tag("fault-11")
     void aServerThatLostEverythingGivesNothingBackToNewBalances() throws Exception {
         Charge charge = granted(40);
         jedis.flushAll();
@@ -542,6 +555,7 @@ class RedisLedgerIT {
     }
 
     @Test
+    @Tag("fault-15")
     void everyKeyLivesUntilItWouldBeFullAndNoLongerThanFourTimesAsLong() throws Exception {
         Subject slow = new Subject(
                 prefix + ":{x}:slow",

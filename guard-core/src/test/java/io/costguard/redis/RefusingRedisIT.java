@@ -21,6 +21,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -114,6 +115,7 @@ class RefusingRedisIT {
 
     @ParameterizedTest
     @EnumSource
+    @Tag("fault-5")
     void aRedisThatWritesNothingLetsNobodyGoAndIsChargedWhatWasUsedOnceItDoes(Refusal refusal) throws Exception {
         Charge charge = granted(40);
 
@@ -131,6 +133,7 @@ class RefusingRedisIT {
 
     @ParameterizedTest
     @EnumSource(names = {"READONLY", "MASTERDOWN"})
+    @Tag("fault-5")
     void whoAsksAReplicaIsDecidedOnceItIsTheMaster(Refusal refusal) throws Exception {
         granted(40);
         refusal.begins(admin);
@@ -146,6 +149,7 @@ class RefusingRedisIT {
     }
 
     @Test
+    @Tag("fault-6")
     void whoAsksARedisThatStillLoadsIsDecidedOnceItHasLoaded() throws Exception {
         granted(40);
         // It answers each 2 MB.
@@ -164,6 +168,7 @@ class RefusingRedisIT {
     }
 
     @Test
+    @Tag("fault-6")
     void whoAsksARedisThatIsBusyWithAnothersScriptIsDecidedOnceThatHasEndedAndNeverEndsIt() throws Exception {
         granted(40);
         admin.configSet("lua-time-limit", "10");

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -59,6 +60,7 @@ class ScriptIT {
     // ------------------------------------------------------------------------------------------------ all or nothing
 
     @Test
+    @Tag("invariant-4")
     void aCallIsChargedToAllItsSubjectsOrToNone() {
         Subject wide = subject("wide", Limit.requests(100).perHour());
         Subject narrow =
@@ -232,6 +234,7 @@ class ScriptIT {
     }
 
     @Test
+    @Tag("invariant-8")
     void aRefundGivesNothingToAWindowThatHasClosed() {
         Subject subject = subject("s", Limit.requests(10).perHour().fixedWindow());
         Charge charge = granted(subject, 10).charges().get(0);
@@ -376,6 +379,7 @@ class ScriptIT {
     }
 
     @Test
+    @Tag("fault-12")
     void aClockThatIsSetBackRefillsNothingAndFreezesNothing() {
         Subject subject = subject("s", Limit.requests(3_600).perHour());
         Charge charge = granted(subject, 3_600).charges().get(0);
@@ -391,6 +395,7 @@ class ScriptIT {
     }
 
     @Test
+    @Tag("fault-12")
     void aJumpForwardAndBackGivesAtMostOneCapacity() {
         Subject bucket = subject("bucket", Limit.requests(10).perHour());
         Subject window = subject("window", Limit.requests(10).perHour().fixedWindow());
@@ -475,6 +480,7 @@ class ScriptIT {
     // ---------------------------------------------------------------------------------- what others put into a key
 
     @Test
+    @Tag("threat-7")
     void whatThisLibraryDidNotWriteIsRefusedByNameAndNeverGrants() {
         Limit limit = Limit.requests(10).perHour();
         Subject good = subject("good", limit);

@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.RedisClient;
 
@@ -38,6 +39,7 @@ class SlidingWindowIT {
     }
 
     @Test
+    @Tag("invariant-8")
     void noWindowOfItsLengthEverHoldsMoreThanTheLimitWhereverItBegins() {
         long letGo = 0;
         try (SlidingHistories histories = new SlidingHistories(url, prefix)) {

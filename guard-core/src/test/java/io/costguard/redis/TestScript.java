@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /** The real script with a seam cut into its text: what is not touched here runs as it runs for users. */
@@ -153,6 +155,19 @@ final class TestScript {
         }
         text = text.replace(code, with);
         return this;
+    }
+
+    /** Puts it where a JVM that has {@code classes} on its class path before the library takes it for the library's own. */
+    void install(Path classes) {
+        try {
+            Path resources = classes.resolve(Script.class.getPackageName().replace('.', '/'));
+            Files.createDirectories(resources);
+            for (int i = 0; i < RedisLedger.SCRIPT.length; i++) {
+                Files.writeString(resources.resolve(RedisLedger.SCRIPT[i]), i == 0 ? text : "");
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     Script build() {

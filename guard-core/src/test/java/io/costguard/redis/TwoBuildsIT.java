@@ -22,12 +22,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.RedisClient;
 
 /** Two builds of this library side by side, as while a new one is rolled out: this one, and a process of another, over one balance. */
 @Timeout(120)
+@Tag("fault-13")
 class TwoBuildsIT {
     private static final int INPUT = 3_000;
 

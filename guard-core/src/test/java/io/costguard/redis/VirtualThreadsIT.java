@@ -6,6 +6,7 @@ import io.costguard.testing.JavaProcess;
 import io.costguard.testing.RedisForTests;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledForJreRange;
@@ -14,6 +15,7 @@ import org.junit.jupiter.api.condition.JRE;
 /** Calls of virtual threads. */
 @Timeout(120)
 @EnabledForJreRange(min = JRE.JAVA_21, disabledReason = "there are no virtual threads before")
+@Tag("fault-35")
 class VirtualThreadsIT {
     @Test
     void aThousandWaitersDoNotHoldTheirOnlyCarrier() throws Exception {

@@ -2,9 +2,11 @@ package io.costguard.settle;
 
 import io.costguard.testing.JavaProcess;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+@Tag("fault-31")
 class BombTest {
     @ParameterizedTest
     @CsvSource(

@@ -21,12 +21,14 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@Tag("fault-22")
 class ChargesTest {
     private static final Optional<Dialect> OPENAI =
             Dialects.bundled().of(Target.of("POST", URI.create("https://api.openai.com/v1/chat/completions")));

@@ -31,6 +31,7 @@ import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -106,6 +107,7 @@ class MeterTest {
     }
 
     @Test
+    @Tag("fault-26")
     void ofSeveralReportsInAStreamTheLastCounts() {
         Metered metered = metered(OPENAI, "text/event-stream", """
                 data: {"usage":{"prompt_tokens":9,"completion_tokens":40}}
@@ -122,6 +124,7 @@ class MeterTest {
     }
 
     @Test
+    @Tag("fault-33")
     void ofTwoReportsInOneDocumentTheLargerCounts() {
         Metered metered = metered(OPENAI, "application/json", """
                 {"usage":{"prompt_tokens":9,"completion_tokens":40,"completion_tokens":3}}""");
@@ -131,6 +134,8 @@ class MeterTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"-1", "1e308", "9007199254740992", "9223372036854775808", "1.5", "\"12\"", "true", "NaN"})
+    @Tag("fault-26")
+    @Tag("threat-4")
     void usageThatIsNonsenseCountsAsNotReported(String output) {
         Metered metered = metered(
                 OPENAI,
@@ -163,6 +168,7 @@ class MeterTest {
     }
 
     @Test
+    @Tag("fault-26")
     void generatedUsagesAreReadAndChargedAsAModelDoes() {
         long seed = Long.getLong("costguard.seed", 1);
         System.out.println("generated usages: -Dcostguard.seed=" + seed);
@@ -294,6 +300,7 @@ class MeterTest {
     }
 
     @Test
+    @Tag("fault-33")
     void aNumberOfAMillionDigitsIsNoUsage() {
         String digits = "1".repeat(1_000_000);
 
@@ -430,6 +437,7 @@ class MeterTest {
     }
 
     @Test
+    @Tag("fault-31")
     void anEncodingThatBreaksOffAnywhereTellsWhatPassed() throws IOException {
         Exchange exchange = Recordings.of("openai-chat-stream-include-usage");
         byte[] whole = gzip(exchange.response());

@@ -3,7 +3,6 @@ package io.costguard.settle;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Cost;
-import io.costguard.Logged;
 import io.costguard.PriceList;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Estimator;
@@ -11,10 +10,10 @@ import io.costguard.describe.RequestFacts;
 import io.costguard.describe.Target;
 import io.costguard.describe.Tokenizers;
 import io.costguard.describe.dialects.Dialects;
+import io.costguard.settle.Scrutiny.Reading;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
 import java.lang.management.ManagementFactory;
-import java.lang.management.ThreadMXBean;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -23,31 +22,20 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
-import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
 /**
- * A process that meters and estimates what real providers and their clients sent, damaged in every way that costs little to write
- * down, and fails where one such reading throws, takes too long or too much memory, or changes what it was given.
+ * What real providers and their clients sent, damaged in every way that costs little to write down. A process of its own reads so much of it
+ * with a small heap, and fails where one reading does, or where the heap fills. For one thread.
  */
-final class MutatedTraffic {
-    private static final int MUTATIONS = 100_000;
-
+public final class MutatedTraffic {
     /** Until Java has compiled what runs, it is not looked at how long a reading takes. */
-    private static final int WARM_UP = 2_000;
-
-    /** Of CPU time, so that it matters little what else the machine does. */
-    private static final long MOST_NANOS = 50_000_000;
-
-    /** A virtual machine's CPU time has in it what its host took away: what is slow is read again, and its fastest reading counts. */
-    private static final long SUSPICIOUS_NANOS = 5_000_000;
-
-    private static final int MOST_TIMES = 5;
+    public static final int WARM_UP = 2_000;
 
     /** By which the heap may hold more than after the first tenth: Jackson remembers up to 6,000 names of members, and mutations make new ones. */
     private static final long GROWTH = 2 << 20;
@@ -57,20 +45,12 @@ final class MutatedTraffic {
 
     private static final int LONGEST = 2_500;
 
-    /** Bytes asked for by one reading, by the classes that it is the first to need too; half of what the longest frame would take. */
-    private static final long MEMORY = 8 << 20;
-
-    private static final long MEMORY_A_BYTE = 200;
-
     private static final byte[] PUNCTUATION = "{}[]\",:\\\n\r 0-.eE\0\1\377".getBytes(StandardCharsets.ISO_8859_1);
 
-    private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
+    private static final Estimator ESTIMATOR = new Estimator(PriceList.bundled());
+    private static final List<Traffic> CORPUS = corpus();
 
-    private final Estimator estimator = new Estimator(PriceList.bundled());
-    private final List<Traffic> corpus = corpus();
-    private final List<Long> heap = new ArrayList<>();
     private final Random random;
-    private long longest;
 
     private record Traffic(
             Dialect dialect,
@@ -80,8 +60,9 @@ final class MutatedTraffic {
             byte[] request,
             byte[] response) {}
 
-    private MutatedTraffic(long seed) {
-        random = new Random(seed);
+    /** Draws what it damages, and how. */
+    public MutatedTraffic(Random random) {
+        this.random = random;
     }
 
     private static List<Traffic> corpus() {
@@ -100,6 +81,137 @@ final class MutatedTraffic {
                 .toList();
     }
 
+    /** Arguments: the seed, and how many mutations. */
+    public static void main(String[] args) throws ExecutionException, InterruptedException {
+        Tokenizers.loaded("gpt-4o").get();
+        Tokenizers.loaded("gpt-4").get();
+        MutatedTraffic traffic = new MutatedTraffic(new Random(Long.parseLong(args[0])));
+        int mutations = Integer.parseInt(args[1]);
+        Scrutiny scrutiny = new Scrutiny();
+        List<Long> heap = new ArrayList<>();
+        Set<Dialect> seen = new HashSet<>();
+        Set<Object> outcomes = new HashSet<>();
+        LoggedHere.watch();
+        for (int i = 1; i <= mutations; i++) {
+            Body body = traffic.next();
+            seen.add(body.traffic.dialect());
+            Reading reading = scrutiny.of(body);
+            assertThat(reading.why()).as(body.traffic::toString).isEmpty();
+            reading.outcome().ifPresent(outcomes::add);
+            if (i == WARM_UP) {
+                scrutiny.isWarm();
+            }
+            if (i % (mutations / 10) == 0) {
+                heap.add(heapHeld());
+            }
+        }
+        assertThat(outcomes).contains(true, false).contains((Object[]) Metered.State.values());
+        assertThat(seen)
+                .hasSize((int) CORPUS.stream().map(Traffic::dialect).distinct().count());
+        assertThat(heap).allSatisfy(held -> assertThat(held).isLessThan(heap.get(0) + GROWTH));
+        System.out.printf(
+                Locale.ROOT,
+                "%,d mutations: the longest took %.2f ms of CPU time, the heap held %s MB after each tenth%n",
+                mutations,
+                scrutiny.longestNanos() / 1e6,
+                heap.stream()
+                        .map(bytes -> String.format(Locale.ROOT, "%.2f", bytes / 1e6))
+                        .toList());
+    }
+
+    private static long heapHeld() {
+        System.gc();
+        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
+    }
+
+    /** {@return the body of a request or of a response, damaged} */
+    public Body next() {
+        Traffic traffic = CORPUS.get(random.nextInt(CORPUS.size()));
+        Traffic other = CORPUS.get(random.nextInt(CORPUS.size()));
+        boolean whole = random.nextInt(WHOLE) == 0;
+        boolean isRequest = random.nextInt(4) == 0;
+        byte[] bytes = isRequest
+                ? mutated(shortened(traffic.request(), whole), other.request())
+                : mutated(shortened(traffic.response(), whole), other.response());
+        return new Body(traffic, isRequest, bytes, 1 + random.nextInt(LONGEST), random.nextBoolean());
+    }
+
+    /** One of them. */
+    public static final class Body implements Hostile<Byte> {
+        private final Traffic traffic;
+        private final boolean isRequest;
+        private final byte[] bytes;
+        private final int longestPiece;
+        private final boolean isReadOnly;
+
+        private Body(Traffic traffic, boolean isRequest, byte[] bytes, int longestPiece, boolean isReadOnly) {
+            this.traffic = traffic;
+            this.isRequest = isRequest;
+            this.bytes = bytes;
+            this.longestPiece = longestPiece;
+            this.isReadOnly = isReadOnly;
+        }
+
+        @Override
+        public List<Byte> parts() {
+            return IntStream.range(0, bytes.length).mapToObj(i -> bytes[i]).toList();
+        }
+
+        @Override
+        public Body of(List<Byte> parts) {
+            byte[] left = new byte[parts.size()];
+            for (int i = 0; i < left.length; i++) {
+                left[i] = parts.get(i);
+            }
+            return new Body(traffic, isRequest, left, longestPiece, isReadOnly);
+        }
+
+        @Override
+        public byte[] bytes() {
+            return bytes;
+        }
+
+        /** {@return whether a request could be read, or how far an answer was} */
+        @Override
+        public Object read() {
+            return isRequest ? estimate() : meter();
+        }
+
+        private boolean estimate() {
+            RequestFacts facts = ESTIMATOR.read(traffic.dialect(), traffic.target(), bytes);
+            Cost cost = ESTIMATOR.estimate(facts, 1_000, OptionalLong.empty());
+            assertThat(cost.requests()).isOne();
+            assertThat(cost.input()).isBetween(0L, Cost.MAX_AMOUNT);
+            assertThat(cost.output()).isBetween(0L, Cost.MAX_AMOUNT);
+            return facts.isReadable();
+        }
+
+        private Metered.State meter() {
+            Exchange exchange = traffic.exchange();
+            ByteBuffer buffer = isReadOnly ? ByteBuffer.wrap(bytes).asReadOnlyBuffer() : ByteBuffer.wrap(bytes);
+            Meter meter = new Meter(traffic.dialect(), exchange.model(), exchange.contentType(), "");
+            meter.headers(name -> Optional.ofNullable(traffic.headers().get(name)));
+            for (int from = 0; from < bytes.length; from += longestPiece) {
+                ByteBuffer piece = buffer.slice(from, Math.min(longestPiece, bytes.length - from));
+                meter.accept(piece);
+                assertThat(piece.position()).isZero();
+            }
+            Metered metered = meter.result();
+            assertThat(metered.outputCounted()).isBetween(0L, 4L * bytes.length);
+            metered.usage().ifPresent(usage -> {
+                assertThat(usage.allInput()).isNotNegative();
+                assertThat(usage.allOutput()).isNotNegative();
+            });
+            return metered.state();
+        }
+
+        @Override
+        public String toString() {
+            return (isRequest ? "a request like that of " : "an answer like that of ") + traffic.exchange()
+                    + ", in pieces of " + longestPiece;
+        }
+    }
+
     private static byte[] shortened(byte[] body, boolean whole) {
         if (whole || body.length <= LONGEST) {
             return body;
@@ -109,109 +221,8 @@ final class MutatedTraffic {
         return ends;
     }
 
-    /** Argument: the seed. */
-    public static void main(String[] args) throws ExecutionException, InterruptedException {
-        Tokenizers.loaded("gpt-4o").get();
-        Tokenizers.loaded("gpt-4").get();
-        MutatedTraffic all = new MutatedTraffic(Long.parseLong(args[0]));
-        // The meter never throws: it logs.
-        String logged = Logged.by(all::run);
-        assertThat(logged).isEmpty();
-        System.out.printf(
-                Locale.ROOT,
-                "%,d mutations: the longest took %.2f ms of CPU time, the heap held %s MB after each tenth%n",
-                MUTATIONS,
-                all.longest / 1e6,
-                all.heap.stream()
-                        .map(bytes -> String.format(Locale.ROOT, "%.2f", bytes / 1e6))
-                        .toList());
-    }
-
-    private void run() {
-        Set<Dialect> seen = new HashSet<>();
-        Set<Object> outcomes = new HashSet<>();
-        for (int i = 1; i <= MUTATIONS; i++) {
-            Traffic traffic = corpus.get(random.nextInt(corpus.size()));
-            Traffic other = corpus.get(random.nextInt(corpus.size()));
-            seen.add(traffic.dialect());
-            boolean whole = random.nextInt(WHOLE) == 0;
-            if (random.nextInt(4) == 0) {
-                outcomes.add(estimate(traffic, mutated(shortened(traffic.request(), whole), other.request())));
-            } else {
-                outcomes.add(meter(traffic, mutated(shortened(traffic.response(), whole), other.response())));
-            }
-            if (i <= WARM_UP) {
-                longest = 0;
-            }
-            assertThat(longest).as(traffic::toString).isLessThan(MOST_NANOS);
-            if (i % (MUTATIONS / 10) == 0) {
-                heap.add(heapHeld());
-            }
-        }
-        assertThat(outcomes).contains(true, false).contains((Object[]) Metered.State.values());
-        assertThat(seen)
-                .hasSize((int) corpus.stream().map(Traffic::dialect).distinct().count());
-        assertThat(heap).allSatisfy(held -> assertThat(held).isLessThan(heap.get(0) + GROWTH));
-    }
-
-    private static long heapHeld() {
-        System.gc();
-        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
-    }
-
-    private boolean estimate(Traffic traffic, byte[] request) {
-        return reading(request, () -> {
-            RequestFacts facts = estimator.read(traffic.dialect(), traffic.target(), request);
-            Cost cost = estimator.estimate(facts, 1_000, OptionalLong.empty());
-            assertThat(cost.requests()).isOne();
-            assertThat(cost.input()).isBetween(0L, Cost.MAX_AMOUNT);
-            assertThat(cost.output()).isBetween(0L, Cost.MAX_AMOUNT);
-            return facts.isReadable();
-        });
-    }
-
-    private Metered.State meter(Traffic traffic, byte[] response) {
-        Exchange exchange = traffic.exchange();
-        int longestPiece = 1 + random.nextInt(LONGEST);
-        ByteBuffer bytes = random.nextBoolean()
-                ? ByteBuffer.wrap(response)
-                : ByteBuffer.wrap(response).asReadOnlyBuffer();
-        return reading(response, () -> {
-            Meter meter = new Meter(traffic.dialect(), exchange.model(), exchange.contentType(), "");
-            meter.headers(name -> Optional.ofNullable(traffic.headers().get(name)));
-            for (int from = 0; from < response.length; from += longestPiece) {
-                ByteBuffer piece = bytes.slice(from, Math.min(longestPiece, response.length - from));
-                meter.accept(piece);
-                assertThat(piece.position()).isZero();
-            }
-            Metered metered = meter.result();
-            assertThat(metered.outputCounted()).isBetween(0L, 4L * response.length);
-            metered.usage().ifPresent(usage -> {
-                assertThat(usage.allInput()).isNotNegative();
-                assertThat(usage.allOutput()).isNotNegative();
-            });
-            return metered.state();
-        });
-    }
-
-    /** Reads an input: its first byte to its last figure. */
-    private <T> T reading(byte[] body, Supplier<T> read) {
-        byte[] before = body.clone();
-        long fastest = Long.MAX_VALUE;
-        T result = null;
-        for (int times = 0; times < MOST_TIMES && fastest > SUSPICIOUS_NANOS; times++) {
-            long allocated = Allocated.bytes();
-            long began = THREADS.getCurrentThreadCpuTime();
-            result = read.get();
-            fastest = Math.min(fastest, THREADS.getCurrentThreadCpuTime() - began);
-            assertThat(Allocated.bytes() - allocated).isLessThan(MEMORY + MEMORY_A_BYTE * body.length);
-        }
-        longest = Math.max(longest, fastest);
-        assertThat(Arrays.equals(body, before)).isTrue();
-        return Objects.requireNonNull(result);
-    }
-
-    private byte[] mutated(byte[] body, byte[] other) {
+    /** {@return a body with one to three damages, one of which may be the end of another} */
+    public byte[] mutated(byte[] body, byte[] other) {
         byte[] mutated = body;
         for (int times = 1 + random.nextInt(3); times > 0 && mutated.length > 0; times--) {
             mutated = once(mutated, other);

@@ -23,6 +23,7 @@ import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -105,6 +106,8 @@ class RecordingsTest {
 
     @ParameterizedTest
     @MethodSource("streams")
+    @Tag("fault-25")
+    @Tag("threat-4")
     void aStreamThatIsCutAtAnyByteSettlesToTheLargerOfUsageSeenAndInputAndWhatPassed(Exchange exchange) {
         byte[] body = exchange.response();
         long before = 0;

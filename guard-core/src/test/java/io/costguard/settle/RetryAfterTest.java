@@ -6,16 +6,19 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@Tag("fault-22")
 class RetryAfterTest {
     private static final Instant NOW = Instant.parse("2026-11-25T10:00:00Z");
 
     @ParameterizedTest
     @CsvSource({"1,PT1S", "30,PT30S", "0.5,PT0.5S", "61,PT1M", "1e9,PT1M", "99999999999999999999,PT1M"})
+    @Tag("threat-8")
     void secondsAreTakenUpToAMinute(String text, Duration wait) {
         assertThat(of(Map.of("retry-after", text))).contains(wait);
     }

@@ -36,6 +36,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.DefaultJedisClientConfig;
@@ -137,6 +138,7 @@ class ClusterUnderChangeIT {
     }
 
     @Test
+    @Tag("fault-8")
     void throughAReshardingAndAFailoverNothingGoesButWhatRedisLostAndEveryCallIsAnswered() throws Exception {
         List<Deque<Held>> held = new ArrayList<>();
         List<CompletableFuture<Void>> load = new ArrayList<>();

@@ -24,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.DefaultJedisClientConfig;
@@ -69,6 +70,7 @@ class LostWritesIT {
     }
 
     @Test
+    @Tag("fault-10")
     void whereAReplicaTakesOverWithoutTheLastWritesThoseAreThereAgainAndNothingElse() throws Exception {
         CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
         guard.acquire(tokens(30));
@@ -125,6 +127,7 @@ class LostWritesIT {
     }
 
     @Test
+    @Tag("fault-11")
     void eachFlushIsToldOfOnceHoweverManyAskMeanwhile() throws Exception {
         CostGuard guard = guard(Limit.tokens(1_000_000).per(LONG).tokenBucket());
         AtomicInteger went = new AtomicInteger();
@@ -141,6 +144,7 @@ class LostWritesIT {
     }
 
     @Test
+    @Tag("fault-10")
     void aCallThatWaitedWhereAReplicaTakesOverThatKnowsNothingOfItStandsInLineAgainAndSaysSo() throws Exception {
         CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
         Permit all = guard.acquire(tokens(100));
@@ -162,6 +166,7 @@ class LostWritesIT {
     }
 
     @Test
+    @Tag("fault-10")
     void aCallInFlightTakesItsSlotAgainWhereAReplicaTakesOverThatKnowsNothingOfIt() throws Exception {
         CostGuard guard = guard(Limit.concurrentCalls(2));
         detachReplica();
@@ -176,6 +181,7 @@ class LostWritesIT {
     }
 
     @Test
+    @Tag("fault-11")
     void whereAllIsFlushedOrABalanceDeletedUnderLoadOneCapacityMoreGoesEachTimeAndEveryCallIsAnswered()
             throws Exception {
         CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());

@@ -26,6 +26,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -41,6 +42,7 @@ import redis.clients.jedis.util.JedisClusterCRC16;
 /** Row 8 of the faults, one answer of a node at a time. */
 @Timeout(120)
 @ResourceLock(Resources.SYSTEM_ERR)
+@Tag("fault-8")
 class MovingSlotsIT {
     private static final Duration PATIENT = Duration.ofMinutes(1);
     private static final int SLOTS = 16_384;

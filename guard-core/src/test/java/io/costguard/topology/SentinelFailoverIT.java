@@ -17,6 +17,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.Jedis;
@@ -24,6 +25,7 @@ import redis.clients.jedis.UnifiedJedis;
 
 /** A master dies while calls are made, and a sentinel puts its replica in its place. */
 @Timeout(120)
+@Tag("fault-10")
 class SentinelFailoverIT {
     private static final int THREADS = 4;
     private static final int LIMIT = 2_000;

@@ -51,6 +51,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -59,6 +60,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class GuardedHttpClientIT extends AdapterContract {
 
     @Test
+    @Tag("threat-9")
     void wrappingTwiceForOneGuardReservesOnce() throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         CostGuard guard = guard(roomy());
@@ -213,6 +215,7 @@ class GuardedHttpClientIT extends AdapterContract {
     }
 
     @Test
+    @Tag("fault-37")
     void aCallIsSettledOnceWhetherItEndsOrIsCancelledOrItsBodyIsClosedFirst() throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         Queue<Outcome> settled = new ConcurrentLinkedQueue<>();

@@ -141,6 +141,7 @@ class CostGuardMetricsTest {
     }
 
     @Test
+    @org.junit.jupiter.api.Tag("threat-6")
     void aFloodOfValuesAndCombinationsMakesNoFloodOfMeters() {
         CostGuardMetrics few = metrics.tags("tenant", "user").maxValues(10);
         int before = registry.getMeters().size();

@@ -52,6 +52,7 @@ import okhttp3.RequestBody;
 import okhttp3.Response;
 import okhttp3.ResponseBody;
 import okio.BufferedSink;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -370,6 +371,7 @@ class GuardedCallFactoryIT extends OkHttpContract {
     }
 
     @Test
+    @Tag("fault-36")
     void fiveCallsThatStandInLineDelayThoseOfAnotherModelByAtMostFiftyMilliseconds() throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         Waits waits = new Waits(() -> {});

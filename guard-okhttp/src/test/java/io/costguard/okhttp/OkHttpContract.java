@@ -61,6 +61,7 @@ import okio.BufferedSink;
 import okio.BufferedSource;
 import okio.Okio;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -77,6 +78,7 @@ abstract class OkHttpContract extends AdapterContract {
     protected abstract Call.Factory guarded(OkHttpClient client, CostGuard guard, Denials denials);
 
     @Test
+    @Tag("fault-23")
     void aCallThatIsSentAgainOnANewConnectionIsOneCall() throws Exception {
         CostGuard guard = guard(roomy());
         ClosingProvider provider = opened(new ClosingProvider(CHAT));
@@ -93,6 +95,7 @@ abstract class OkHttpContract extends AdapterContract {
 
     @ParameterizedTest
     @CsvSource({"408,", "503, 0", "421,"})
+    @Tag("fault-23")
     void anAnswerThatOkHttpRepeatsTheCallForIsOneCall(int status, @Nullable String retryAfter) throws Exception {
         ResponseDefinitionBuilder first = aResponse().withStatus(status);
         if (retryAfter != null) {
@@ -214,6 +217,8 @@ abstract class OkHttpContract extends AdapterContract {
     }
 
     @Test
+    @Tag("fault-23")
+    @Tag("threat-9")
     void theApiKeyStaysBehindWhenACallIsRedirectedToAnotherHost() throws Exception {
         PROVIDER.stubFor(post("/v1/chat/completions")
                 .willReturn(aResponse()
@@ -230,6 +235,7 @@ abstract class OkHttpContract extends AdapterContract {
     }
 
     @Test
+    @Tag("threat-9")
     void aClientWithAnInterceptorOfTheSameGuardReservesOnce() throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         CostGuard guard = guard(roomy());
@@ -246,6 +252,7 @@ abstract class OkHttpContract extends AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("fault-36")
     void aCallWhoseTimeEndsWhileItWaitsInLineSaysThatItWaited(Mode mode) throws Exception {
         FaultyLink link = opened(FaultyLink.to(REDIS));
         Waits waits = new Waits(() -> link.replies().hold("EVALSHA"));
@@ -340,6 +347,7 @@ abstract class OkHttpContract extends AdapterContract {
 
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
+    @Tag("fault-30")
     void aBodyThatCannotBeReadBeforehandIsWrittenOnceByOkHttpAndEstimated(boolean duplex) throws Exception {
         WireMockServer http2 = new WireMockServer(options().dynamicPort().bindAddress("127.0.0.1"));
         http2.start();

@@ -12,6 +12,9 @@ import java.util.concurrent.TimeUnit;
  * Safe for use by many threads.
  */
 public final class JavaProcess {
+    /** Options of a JVM that lives for a second or two: it starts with two thirds of the work. */
+    public static final List<String> SHORT_LIVED = List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC");
+
     private static final int MOST_MINUTES = 5;
 
     private JavaProcess() {}

@@ -1,7 +1,7 @@
 package io.costguard.proof;
 
 /** How much is tried. */
-enum Effort {
+public enum Effort {
     /** As much as shows that a check still works; what a fault is looked for with. */
     BRIEF,
     QUICK,

@@ -1,5 +1,6 @@
 package io.costguard.proof;
 
+import io.costguard.proof.fleet.Kills;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -17,14 +18,13 @@ public final class Proof {
                     "random histories of a ledger, of lines and of windows, beside a model",
                     new Histories()),
             new Named("interleavings", "three clients with four steps each, in all orders", new AllOrders()),
-            new Named(
-                    "guards", "guards that race, end twice, are interrupted, and hear nonsense or late", new Guards()),
-            new Named(
-                    "bugs",
-                    "whether other checks find a dozen faults that are put in",
-                    SeededChanges.bugs(),
-                    Effort.QUICK),
-            new Named("mutants", "the same of mistakes in the scripts", SeededChanges.mutants(), Effort.FULL));
+            new Named("guards", "guards that race, end twice, are interrupted, and hear nonsense or late", new Guards()),
+            new Named("kills", "processes that are killed at any moment, and what they leave behind", new Kills()),
+            new Named("fuzz", "hostile bodies, usages, headers and names change, stop and fool nothing", new Fuzz()),
+            new Named("secrets", "keys, prompts and answers are in nothing that a guard tells", new Secrets()),
+            new Named("bugs", "whether other checks find a dozen faults that are put in", SeededChanges.bugs(), Effort.QUICK),
+            new Named("mutants", "the same of mistakes in the scripts", SeededChanges.mutants(), Effort.FULL),
+            new Named("soak", "1,000 calls a second leave nothing behind, and cost what is billed", new Soak()));
 
     private static final String USAGE = """
             arguments:

@@ -5,7 +5,7 @@ import java.util.Locale;
 import java.util.Random;
 
 /** What a check is given: how much it is to try, by which seed, and where to tell what that came to. Safe for use by many threads. */
-final class Trial {
+public final class Trial {
     private static final int LESS = 50;
 
     private final long seed;
@@ -20,21 +20,21 @@ final class Trial {
         this.out = out;
     }
 
-    long seed() {
+    public long seed() {
         return seed;
     }
 
-    Effort effort() {
+    public Effort effort() {
         return effort;
     }
 
     /** Of the seed and that name alone: what one part draws changes nothing of what another one does. */
-    Random random(String part) {
+    public Random random(String part) {
         return new Random(seed * 31 + part.hashCode());
     }
 
     /** How many: a fiftieth of those of the quick run, but one at least, where it is to be brief. */
-    int times(int quick, int full) {
+    public int times(int quick, int full) {
         return switch (effort) {
             case BRIEF -> Math.max(1, quick / LESS);
             case QUICK -> quick;
@@ -43,27 +43,27 @@ final class Trial {
     }
 
     /** What there was of that was as much as it should be. */
-    void atLeast(String name, long value, long bar) {
+    public void atLeast(String name, long value, long bar) {
         figure(name, value, ">= " + grouped(bar), value >= bar);
     }
 
     /** What there was of that was no more than it may be. */
-    void atMost(String name, long value, long bar) {
+    public void atMost(String name, long value, long bar) {
         figure(name, value, "<= " + grouped(bar), value <= bar);
     }
 
     /** There was nothing of that. */
-    void none(String name, long value) {
+    public void none(String name, long value) {
         figure(name, value, "0", value == 0);
     }
 
     /** There was as much of that as there is. */
-    void all(String name, long value, long of) {
+    public void all(String name, long value, long of) {
         figure(name, value, "all " + grouped(of), value == of);
     }
 
     /** What happened where a figure is short: the history, as short as it could be made, and how to run it again. */
-    synchronized void history(String text) {
+    public synchronized void history(String text) {
         out.println(text.indent(4).stripTrailing());
     }
 

@@ -6,7 +6,6 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 
 /** The command as a process of its own. */
 final class Command {
@@ -21,7 +20,7 @@ final class Command {
 
     /** @param folder for what it prints */
     static Command of(Path folder, String... arguments) {
-        return new Command(folder, JavaProcess.of(Main.class, List.of(), arguments));
+        return new Command(folder, JavaProcess.of(Main.class, JavaProcess.SHORT_LIVED, arguments));
     }
 
     Command with(String variable, String value) {

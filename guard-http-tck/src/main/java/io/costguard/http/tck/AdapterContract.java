@@ -187,6 +187,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest(name = "{0} {1}")
     @MethodSource("recordings")
+    @Tag("invariant-9")
     void aRecordedExchangeSettlesToWhatTheProviderReportedAndItsBytesPassUnchanged(Exchange exchange, Mode mode)
             throws Exception {
         assertSettledAndUnchanged(exchange, mode, Wire.PIECES);
@@ -270,6 +271,7 @@ public abstract class AdapterContract {
     @MethodSource("hugeAnswers")
     @Tag(EVERY_WIRE)
     @Timeout(300)
+    @Tag("fault-32")
     void anAnswerLargerThanTheHeapPassesUnchangedAndItsUsageIsFound(
             Mode mode, Exchange exchange, String begin, String repeated, String end) throws Exception {
         List<byte[]> pieces = new ArrayList<>();
@@ -345,6 +347,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("invariant-9")
     void theProviderGetsTheRequestAsItWasMade(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         List<LoggedRequest> seen = record();
@@ -447,6 +450,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("threat-5")
     void aHeaderIsAnAttributeOfItsCallAndIsNotSent(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         List<LoggedRequest> seen = record();
@@ -977,6 +981,7 @@ public abstract class AdapterContract {
         "ASYNC, 504, ESTIMATE_KEPT",
         "SYNC, 524, ESTIMATE_KEPT"
     })
+    @Tag("fault-22")
     void anErrorIsChargedAsTheTableSays(Mode mode, int status, Outcome outcome) throws Exception {
         PROVIDER.stubFor(post(anyUrl())
                 .willReturn(aResponse()
@@ -994,6 +999,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("fault-21")
     void aCallThatNeverConnectedIsGivenBackWithItsRequest(Mode mode) throws Exception {
         int closedPort;
         try (ServerSocket socket = new ServerSocket(0)) {
@@ -1012,6 +1018,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("fault-21")
     void aHostWithoutATrustedCertificateIsNeverSentTo(Mode mode) throws Exception {
         WireMockServer tls = new WireMockServer(
                 options().httpDisabled(true).dynamicHttpsPort().bindAddress("127.0.0.1"));
@@ -1044,6 +1051,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("fault-20")
     void aCallThatIsCancelledWhileItConnectsIsGivenBack(Mode mode) throws Exception {
         CostGuard guard = guard(roomy());
         FullHost host = opened(new FullHost());
@@ -1056,6 +1064,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("fault-20")
     void aCallThatIsCancelledWhileRedisDecidesIsGivenBackAndNeverSent(Mode mode) throws Exception {
         List<LoggedRequest> seen = record();
         FaultyLink link = opened(FaultyLink.to(redis));
@@ -1121,6 +1130,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("fault-21")
     void aCallThatWasSentAndNotAnsweredKeepsItsEstimate(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(aResponse().withFault(Fault.CONNECTION_RESET_BY_PEER)));
         Client client = client(guard(roomy()), Denials.answer(), mode);
@@ -1134,6 +1144,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("fault-25")
     void aStreamThatIsClosedHalfWayKeepsItsInputAndWhatPassed(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(STREAM)));
         Client client = client(guard(roomy()), Denials.answer(), mode);
@@ -1151,6 +1162,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("fault-25")
     void aStreamThatTheServerCutsKeepsItsInputAndWhatPassed(Mode mode) throws Exception {
         assumeThat(can(Ability.TELL_MALFORMED_CHUNKS, mode)).isTrue();
         PROVIDER.stubFor(post(anyUrl()).willReturn(aResponse().withFault(Fault.MALFORMED_RESPONSE_CHUNK)));
@@ -1201,6 +1213,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("fault-25")
     void aResponseThatIsForgottenIsSettledAndReportedOnceItIsGone(Mode mode) throws Exception {
         assumeThat(can(Ability.FORGET_RESPONSES, mode)).isTrue();
         List<byte[]> pieces = Recordings.pieces(STREAM.response(), 17).subList(0, 20);
@@ -1243,6 +1256,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("fault-37")
     void aCallThatIsCancelledOnItsWayIsSettledOnce(Mode mode) throws Exception {
         BlockingQueue<String> arrived = new LinkedBlockingQueue<>();
         PROVIDER.addMockServiceRequestListener((request, response) -> arrived.add(request.getUrl()));
@@ -1261,6 +1275,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("fault-23")
     void aChainOfRedirectsIsOneCall(Mode mode) throws Exception {
         assumeThat(can(Ability.FOLLOW_REDIRECTS, mode)).isTrue();
         for (int i = 0; i < 3; i++) {
@@ -1288,6 +1303,7 @@ public abstract class AdapterContract {
         "SYNC, BYTES, ''",
         "ASYNC, BYTES, ''"
     })
+    @Tag("fault-30")
     void aBodyThatCannotBeReadPassesThroughAndKeepsAnEstimate(Mode mode, Client.Body form, String body)
             throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(aResponse().withStatus(200).withBody("whatever")));
@@ -1348,6 +1364,7 @@ public abstract class AdapterContract {
 
     @ParameterizedTest
     @EnumSource(Mode.class)
+    @Tag("threat-1")
     void theApiKeyIsCountedApartAndNeverKept(Mode mode) throws Exception {
         PROVIDER.stubFor(post(anyUrl()).willReturn(replay(CHAT)));
         CostGuard guard = guard(Budget.named("keyed").limit(Limit.requests(1).perDay()));
@@ -1404,6 +1421,8 @@ public abstract class AdapterContract {
 
     @ParameterizedTest(name = "{0} {1} {3}")
     @MethodSource("secretPlaces")
+    @Tag("threat-1")
+    @Tag("threat-2")
     void neitherKeysNorPromptsNorAnswersAreToldToAnyoneElse(
             Mode mode, String header, String value, String inUri, String secret) throws Exception {
         PROVIDER.stubFor(post(anyUrl())

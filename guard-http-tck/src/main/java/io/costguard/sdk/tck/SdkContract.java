@@ -57,6 +57,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestInstance.Lifecycle;
@@ -287,6 +288,7 @@ public abstract class SdkContract {
 
     @ParameterizedTest
     @MethodSource("modes")
+    @Tag("fault-24")
     void eachAttemptOfACallIsAReservationOfItsOwnAfterTheOneBeforeWasSettled(Mode mode) throws Exception {
         try (Stage stage = new Stage(Answer.error(429), Answer.error(500), Answer.of(answer()))) {
             // Its provider says when to come back, which nobody else may do earlier.

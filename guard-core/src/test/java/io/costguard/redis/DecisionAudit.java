@@ -1,0 +1,163 @@
+package io.costguard.redis;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * What the scripts of a fleet decided, in the order in which they did, as they noted it themselves. Each batch is replayed through the model
+ * as it is read. Calls are told apart by a budget that is counted per call, of which each limit is an aligned window, and whose first limit a
+ * call asks for as much of as its number says. Not safe for use by many threads.
+ */
+public final class DecisionAudit {
+    private final LedgerModel model = new LedgerModel(new Noting());
+    private final int limits;
+    private final Map<String, Decided> byKey = new HashMap<>();
+    private final Map<Long, Decided> byNumber = new HashMap<>();
+    private final Map<Integer, long[]> charged = new HashMap<>();
+    private long batches;
+
+    /** What became of one call. */
+    public static final class Decided {
+        private final long[] charged;
+        private long[] estimate = {};
+        private long lastBatch;
+        private int grants;
+        private int settles;
+
+        private Decided(int limits) {
+            charged = new long[limits];
+        }
+
+        /** {@return how often it was let go, those aside that were cancelled} */
+        public int grants() {
+            return grants;
+        }
+
+        /** {@return how often it was settled} */
+        public int settles() {
+            return settles;
+        }
+
+        /** {@return in which batch it was last let go or denied} */
+        public long lastBatch() {
+            return lastBatch;
+        }
+
+        /**
+         * {@return what it is charged now}
+         *
+         * @param limit of its own budget, from 0
+         */
+        public long charged(int limit) {
+            return charged[limit];
+        }
+
+        /**
+         * {@return what it asked for when it was last decided}
+         *
+         * @param limit of its own budget, from 0
+         */
+        public long estimate(int limit) {
+            return estimate[limit];
+        }
+
+        @Override
+        public String toString() {
+            return "let go " + grants + " times, settled " + settles + " times, charged "
+                    + Arrays.toString(charged) + ", last decided in batch " + lastBatch;
+        }
+    }
+
+    /** @param limits how many the budget has that is counted per call; no other budget has as many, as what was charged is summed by that */
+    public DecisionAudit(int limits) {
+        this.limits = limits;
+    }
+
+    /**
+     * Has the processes note what they decide that have {@code classes} on their class path before the library.
+     *
+     * @param classes a directory
+     * @param key of the list that they append to
+     */
+    public static void install(Path classes, String key) {
+        TestScript.ofTheRealOne().withAuditAt(key).install(classes);
+    }
+
+    /**
+     * The next batch.
+     *
+     * @param entry of the list
+     * @throws AssertionError where the script answered otherwise than the model does, or left another balance
+     */
+    public void read(byte[] entry) {
+        batches++;
+        model.replay(entry);
+    }
+
+    /** {@return how many batches were read} */
+    public long batches() {
+        return batches;
+    }
+
+    /**
+     * {@return what all calls were charged, less what was given back, of one limit of all subjects of a budget}
+     *
+     * @param limits how many that budget has
+     * @param limit which of them, from 0
+     */
+    public long charged(int limits, int limit) {
+        return charged.getOrDefault(limits, new long[limits])[limit];
+    }
+
+    /** {@return what became of each call, by its number} */
+    public Map<Long, Decided> calls() {
+        return byNumber;
+    }
+
+    private final class Noting implements LedgerModel.Listener {
+        @Override
+        public void reserved(String key, boolean isLetGo, long[] amounts) {
+            if (amounts.length == limits) {
+                Decided call = byNumber.computeIfAbsent(amounts[0], number -> new Decided(limits));
+                byKey.put(key, call);
+                call.lastBatch = batches;
+                call.estimate = amounts;
+                call.grants += isLetGo ? 1 : 0;
+            }
+            if (isLetGo) {
+                charge(key, amounts, 1);
+            }
+        }
+
+        @Override
+        public void undone(String key, long[] amounts) {
+            charge(key, amounts, -1);
+            Decided call = byKey.get(key);
+            if (call != null) {
+                call.grants--;
+            }
+        }
+
+        @Override
+        public void settled(String key, long[] over) {
+            charge(key, over, 1);
+            Decided call = byKey.get(key);
+            if (call != null) {
+                call.settles++;
+            }
+        }
+
+        private void charge(String key, long[] amounts, int times) {
+            long[] ofAll = charged.computeIfAbsent(amounts.length, length -> new long[length]);
+            Decided call = byKey.get(key);
+            for (int i = 0; i < amounts.length; i++) {
+                ofAll[i] += times * amounts[i];
+                if (call != null) {
+                    call.charged[i] += times * amounts[i];
+                }
+            }
+        }
+    }
+}

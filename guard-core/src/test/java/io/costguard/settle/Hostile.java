@@ -1,0 +1,27 @@
+package io.costguard.settle;
+
+import java.util.List;
+
+/**
+ * Something to read that chance made, or that was written to do harm. Immutable.
+ *
+ * @param <T> what it can be made shorter by
+ */
+public interface Hostile<T> {
+    /** {@return what it is made of, in order} */
+    List<T> parts();
+
+    /** {@return the same of other parts} */
+    Hostile<T> of(List<T> parts);
+
+    /** {@return the bytes that are read, and that reading leaves as they are; the same array each time} */
+    byte[] bytes();
+
+    /**
+     * Reads it, the same way each time.
+     *
+     * @return what came of it, for those who count what they have seen
+     * @throws AssertionError where what came of it is wrong
+     */
+    Object read() throws Exception;
+}

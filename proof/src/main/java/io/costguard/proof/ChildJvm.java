@@ -1,0 +1,94 @@
+package io.costguard.proof;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.costguard.testing.JavaProcess;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** A process that tells line by line what it came to; what it logs is kept. For one thread. */
+final class ChildJvm implements AutoCloseable {
+    /** They start fast, and take little of two processors. */
+    private static final List<String> OPTIONS =
+            List.of("-XX:+UseSerialGC", "-Xshare:auto", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
+
+    private final Class<?> main;
+    private final Path log;
+    private final Process process;
+    private final BufferedReader lines;
+
+    private ChildJvm(Class<?> main, List<String> options, String... arguments) throws IOException {
+        this.main = main;
+        this.log = Files.createTempFile("proof", ".log");
+        List<String> all = new ArrayList<>(OPTIONS);
+        all.addAll(options);
+        this.process =
+                JavaProcess.of(main, all, arguments).redirectError(log.toFile()).start();
+        this.lines = process.inputReader(UTF_8);
+    }
+
+    static ChildJvm start(Class<?> main, List<String> options, String... arguments) throws IOException {
+        return new ChildJvm(main, options, arguments);
+    }
+
+    /** Takes what it prints until it has ended. */
+    interface Line {
+        void told(String line) throws IOException;
+    }
+
+    /**
+     * Runs it to its end.
+     *
+     * @throws AssertionError with the end of what it logged, if it ends with another status than 0, or not in time
+     */
+    void run(Duration atMost, Line line) throws IOException, InterruptedException {
+        Thread watch = new Thread(
+                () -> {
+                    try {
+                        if (!process.waitFor(atMost.toSeconds(), TimeUnit.SECONDS)) {
+                            process.destroyForcibly();
+                        }
+                    } catch (InterruptedException e) {
+                        // It ended.
+                    }
+                },
+                "child-jvm");
+        watch.setDaemon(true);
+        watch.start();
+        for (String text = lines.readLine(); text != null; text = lines.readLine()) {
+            line.told(text);
+        }
+        int status = process.waitFor();
+        watch.interrupt();
+        if (status != 0) {
+            throw new AssertionError(main.getSimpleName() + " ended with " + status + ":\n" + end(logged()));
+        }
+    }
+
+    /** {@return its standard input} */
+    OutputStream input() {
+        return process.getOutputStream();
+    }
+
+    /** {@return what it logged so far} */
+    String logged() throws IOException {
+        return Files.readString(log, UTF_8);
+    }
+
+    private static String end(String text) {
+        return text.substring(Math.max(0, text.length() - 4_000));
+    }
+
+    @Override
+    public void close() throws IOException {
+        process.destroyForcibly();
+        Files.deleteIfExists(log);
+    }
+}

@@ -1,0 +1,437 @@
+package io.costguard.proof;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.util.concurrent.TimeUnit.SECONDS;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.costguard.Budget;
+import io.costguard.CostGuard;
+import io.costguard.GuardListener;
+import io.costguard.Limit;
+import io.costguard.describe.Target;
+import io.costguard.describe.dialects.Dialects;
+import io.costguard.jdk.GuardedHttpClient;
+import io.costguard.okhttp.CostGuardInterceptor;
+import io.costguard.okhttp.GuardedCallFactory;
+import io.costguard.settle.Hostile;
+import io.costguard.settle.MutatedTraffic;
+import io.costguard.testing.Recordings;
+import io.costguard.testing.Recordings.Exchange;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandler;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.zip.GZIPOutputStream;
+import okhttp3.Call;
+import okhttp3.Callback;
+import okhttp3.ConnectionPool;
+import okhttp3.OkHttpClient;
+import okhttp3.Request;
+import okhttp3.RequestBody;
+import okhttp3.Response;
+
+/**
+ * Answers of a real socket that are damaged, cut off, falsely encoded and of the wrong length, to real clients with a guard and to the same
+ * without one: the provider must be asked the same, and the caller see the same. Safe for use by many threads.
+ */
+final class HostileExchanges implements AutoCloseable {
+    private static final String ID = "x-exchange";
+    private static final List<Exchange> CORPUS = Recordings.all().stream()
+            .filter(exchange ->
+                    Dialects.bundled().of(Target.of("POST", exchange.url())).isPresent())
+            .toList();
+
+    private static final int[] STATUSES = {
+        200, 200, 200, 200, 204, 206, 400, 401, 404, 408, 413, 421, 429, 429, 500, 503, 529, 599, 999
+    };
+
+    /** Two that differ may do so as a connection was closed in the moment in which it was taken again. */
+    private static final int MOST_TIMES = 4;
+
+    private final Map<String, byte[]> answers = new ConcurrentHashMap<>();
+    private final Map<String, List<String>> asked = new ConcurrentHashMap<>();
+    private final AtomicLong ids = new AtomicLong();
+    private final AtomicLong guarded = new AtomicLong();
+    private final AtomicLong settled = new AtomicLong();
+    private final Provider provider;
+    private final CostGuard guard;
+    private final List<Client> clients;
+
+    /** Sends a request, and tells all that its caller sees of the answer. */
+    private interface Client {
+        Seen send(Sent sent, boolean isGuarded) throws InterruptedException;
+    }
+
+    private record Sent(Exchange exchange, String id, String key, byte[] body) {
+        Map<String, String> headers() {
+            return Map.of("content-type", "application/json", "authorization", "Bearer " + key, ID, id);
+        }
+
+        /** Of a key of its own, where that is a project: what holds one call back holds no other. */
+        String path() {
+            return exchange.url().getRawPath().replaceFirst("/projects/[^/]+/", "/projects/" + key + "/");
+        }
+    }
+
+    /** All that there is to see of an answer: its status and headers, as far as they came, what came of its body, and the failure. */
+    private static final class Seen {
+        private volatile String head = "";
+        private final ByteArrayOutputStream body = new ByteArrayOutputStream();
+        private volatile String failure = "";
+
+        void failed(Throwable e) {
+            for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+                failure += cause.getClass().getName() + " ";
+            }
+        }
+
+        @Override
+        public String toString() {
+            return head + "\n" + body.toString(ISO_8859_1) + "\n" + failure;
+        }
+    }
+
+    HostileExchanges(String redis, String prefix) throws IOException {
+        provider = Provider.answering((request, connection) -> {
+            String id = request.header(ID).orElseThrow();
+            asked.computeIfAbsent(id, first -> new ArrayList<>()).add(shown(request));
+            connection.write(answers.getOrDefault(id, new byte[0]));
+            return false;
+        });
+        guard = CostGuard.builder()
+                .redis(redis)
+                .keyPrefix(prefix)
+                // A machine that stalls fails no call.
+                .decisionTimeout(Duration.ofMinutes(1))
+                .budget(Budget.named("roomy")
+                        .per("model", "apiKey")
+                        .clampToCapacity()
+                        .limit(Limit.requests(1_000).perDay().tokenBucket().correctedByProvider())
+                        .limit(Limit.tokens(1_000_000_000)
+                                .perDay()
+                                .tokenBucket()
+                                .correctedByProvider()))
+                .listener(new GuardListener() {
+                    @Override
+                    public void onGranted(Grant event) {
+                        guarded.incrementAndGet();
+                    }
+
+                    @Override
+                    public void onSettled(Settlement event) {
+                        settled.incrementAndGet();
+                    }
+                })
+                .build();
+        clients = List.of(okHttp(), okHttpEnqueued(), jdk(), jdkAsync());
+    }
+
+    private static String shown(Provider.Asked request) {
+        return request.head().stream()
+                        .filter(line -> !line.startsWith(ID))
+                        .sorted()
+                        .collect(Collectors.joining("\n"))
+                + "\n\n" + new String(request.body(), ISO_8859_1);
+    }
+
+    /** {@return how many calls the guard let go and did not hear the end of, once all have ended} */
+    long unsettled() throws IOException {
+        guard.flush();
+        return guarded.get() - settled.get() + guard.stats().openReservations();
+    }
+
+    /** {@return how many calls the guard let go} */
+    long guarded() {
+        return guarded.get();
+    }
+
+    Hostile<?> next(Random random) {
+        Exchange exchange = CORPUS.get(random.nextInt(CORPUS.size()));
+        MutatedTraffic mutations = new MutatedTraffic(random);
+        byte[] request = exchange.request();
+        byte[] sent = random.nextBoolean() ? request : mutations.mutated(request, exchange.response());
+        byte[] answer = answer(random, exchange, mutations);
+        return new Answer(exchange, sent, answer, random.nextInt(clients.size()));
+    }
+
+    private static byte[] answer(Random random, Exchange exchange, MutatedTraffic mutations) {
+        byte[] body = exchange.response();
+        StringBuilder head = new StringBuilder("HTTP/1.1 ")
+                .append(STATUSES[random.nextInt(STATUSES.length)])
+                .append(" What it says\r\nconnection: close\r\ncontent-type: ")
+                .append(exchange.contentType())
+                .append("\r\n");
+        if (random.nextBoolean()) {
+            body = mutations.mutated(body, exchange.request());
+        }
+        if (random.nextInt(3) == 0) {
+            head.append("content-encoding: gzip\r\n");
+            body = random.nextInt(4) == 0 ? body : cutOff(random, gzipped(body));
+        }
+        HostileHeaders headers = new HostileHeaders(random);
+        for (int i = random.nextInt(4); i > 0; i--) {
+            head.append(headers.line()).append("\r\n");
+        }
+        ByteArrayOutputStream framed = new ByteArrayOutputStream();
+        switch (random.nextInt(6)) {
+            case 0 -> {
+                head.append("transfer-encoding: chunked\r\n");
+                chunked(random, body, framed);
+            }
+            case 1 -> {
+                head.append("transfer-encoding: chunked\r\n");
+                chunked(random, body, framed);
+                byte[] cut = cutOff(random, framed.toByteArray());
+                framed.reset();
+                framed.writeBytes(cut);
+            }
+            case 2 -> framed.writeBytes(body);
+            default -> {
+                int more = random.nextInt(4) == 0 ? random.nextInt(20) - 10 : 0;
+                head.append("content-length: ")
+                        .append(Math.max(0, body.length + more))
+                        .append("\r\n");
+                framed.writeBytes(body);
+            }
+        }
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        all.writeBytes(head.append("\r\n").toString().getBytes(ISO_8859_1));
+        all.writeBytes(framed.toByteArray());
+        return random.nextInt(10) == 0 ? mutations.mutated(all.toByteArray(), body) : all.toByteArray();
+    }
+
+    private static void chunked(Random random, byte[] body, ByteArrayOutputStream to) {
+        for (int from = 0; from < body.length; ) {
+            int length = Math.min(body.length - from, 1 + random.nextInt(1_000));
+            to.writeBytes((Integer.toHexString(length) + "\r\n").getBytes(ISO_8859_1));
+            to.write(body, from, length);
+            to.writeBytes(new byte[] {'\r', '\n'});
+            from += length;
+        }
+        to.writeBytes("0\r\n\r\n".getBytes(ISO_8859_1));
+    }
+
+    private static byte[] cutOff(Random random, byte[] body) {
+        return random.nextBoolean() ? body : Arrays.copyOf(body, random.nextInt(body.length + 1));
+    }
+
+    private static byte[] gzipped(byte[] body) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try (GZIPOutputStream gzip = new GZIPOutputStream(out)) {
+            gzip.write(body);
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+        return out.toByteArray();
+    }
+
+    private final class Answer implements Hostile<Byte> {
+        private final Exchange exchange;
+        private final byte[] sent;
+        private final byte[] answer;
+        private final int client;
+
+        Answer(Exchange exchange, byte[] sent, byte[] answer, int client) {
+            this.exchange = exchange;
+            this.sent = sent;
+            this.answer = answer;
+            this.client = client;
+        }
+
+        @Override
+        public List<Byte> parts() {
+            return IntStream.range(0, answer.length).mapToObj(i -> answer[i]).toList();
+        }
+
+        @Override
+        public Answer of(List<Byte> parts) {
+            byte[] left = new byte[parts.size()];
+            for (int i = 0; i < left.length; i++) {
+                left[i] = parts.get(i);
+            }
+            return new Answer(exchange, sent, left, client);
+        }
+
+        @Override
+        public byte[] bytes() {
+            return answer;
+        }
+
+        /** {@return whether its caller saw it whole} */
+        @Override
+        public Object read() throws Exception {
+            String with = "";
+            String without = "";
+            for (int times = 0; times < MOST_TIMES; times++) {
+                String key = "sk-" + ids.incrementAndGet();
+                without = seen(key, false);
+                with = seen(key, true);
+                if (with.equals(without)) {
+                    return without.endsWith("\n") ? "whole" : "failed";
+                }
+            }
+            assertThat(with).isEqualTo(without);
+            throw new IllegalStateException();
+        }
+
+        /** What the provider was asked, and what the caller saw. */
+        private String seen(String key, boolean isGuarded) throws InterruptedException {
+            String id = key + "-" + isGuarded;
+            answers.put(id, answer);
+            try {
+                Seen seen = clients.get(client).send(new Sent(exchange, id, key, sent), isGuarded);
+                return asked.getOrDefault(id, List.of()) + "\n" + seen;
+            } finally {
+                answers.remove(id);
+                asked.remove(id);
+            }
+        }
+
+        @Override
+        public String toString() {
+            return "an answer like that of " + exchange + " through client " + client;
+        }
+    }
+
+    private Request okRequest(Sent sent) {
+        Request.Builder request = new Request.Builder()
+                .url(provider.uri(sent.path()).toString())
+                .post(RequestBody.create(sent.body));
+        sent.headers().forEach(request::header);
+        return request.build();
+    }
+
+    private static OkHttpClient okClient() {
+        return new OkHttpClient.Builder()
+                .connectionPool(new ConnectionPool(0, 1, SECONDS))
+                .callTimeout(Duration.ofMinutes(1))
+                .build();
+    }
+
+    private static void read(Response response, Seen seen) {
+        seen.head = response.protocol() + " " + response.code() + " " + response.message() + "\n" + response.headers();
+        try (response;
+                InputStream in = response.body().byteStream()) {
+            byte[] piece = new byte[777];
+            for (int read = in.read(piece); read >= 0; read = in.read(piece)) {
+                seen.body.write(piece, 0, read);
+            }
+        } catch (IOException e) {
+            seen.failed(e);
+        }
+    }
+
+    private Client okHttp() {
+        OkHttpClient without = okClient();
+        OkHttpClient with = without.newBuilder()
+                .addInterceptor(new CostGuardInterceptor(guard))
+                .build();
+        return (sent, isGuarded) -> {
+            Seen seen = new Seen();
+            try {
+                read((isGuarded ? with : without).newCall(okRequest(sent)).execute(), seen);
+            } catch (IOException e) {
+                seen.failed(e);
+            }
+            return seen;
+        };
+    }
+
+    private Client okHttpEnqueued() {
+        OkHttpClient without = okClient();
+        Call.Factory with = new GuardedCallFactory(without, guard);
+        return (sent, isGuarded) -> {
+            Seen seen = new Seen();
+            CompletableFuture<Void> done = new CompletableFuture<>();
+            (isGuarded ? with : without).newCall(okRequest(sent)).enqueue(new Callback() {
+                @Override
+                public void onResponse(Call call, Response response) {
+                    read(response, seen);
+                    done.complete(null);
+                }
+
+                @Override
+                public void onFailure(Call call, IOException e) {
+                    seen.failed(e);
+                    done.complete(null);
+                }
+            });
+            done.join();
+            return seen;
+        };
+    }
+
+    private HttpRequest jdkRequest(Sent sent) {
+        HttpRequest.Builder request = HttpRequest.newBuilder(provider.uri(sent.path()))
+                .timeout(Duration.ofMinutes(1))
+                .POST(HttpRequest.BodyPublishers.ofByteArray(sent.body));
+        sent.headers().forEach(request::header);
+        return request.build();
+    }
+
+    private static HttpClient jdkClient() {
+        return HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    }
+
+    /** Hands on all that came before a failure, as no stream of this client does. */
+    private static BodyHandler<Void> keeping(Seen seen) {
+        return head -> {
+            seen.head = head.version() + " " + head.statusCode() + "\n"
+                    + new TreeMap<>(head.headers().map());
+            return BodyHandlers.ofByteArrayConsumer(piece -> piece.ifPresent(seen.body::writeBytes))
+                    .apply(head);
+        };
+    }
+
+    private Client jdk() {
+        HttpClient without = jdkClient();
+        HttpClient with = GuardedHttpClient.wrap(jdkClient(), guard);
+        return (sent, isGuarded) -> {
+            Seen seen = new Seen();
+            try {
+                (isGuarded ? with : without).send(jdkRequest(sent), keeping(seen));
+            } catch (IOException e) {
+                seen.failed(e);
+            }
+            return seen;
+        };
+    }
+
+    private Client jdkAsync() {
+        HttpClient without = jdkClient();
+        HttpClient with = GuardedHttpClient.wrap(jdkClient(), guard);
+        return (sent, isGuarded) -> {
+            Seen seen = new Seen();
+            try {
+                (isGuarded ? with : without)
+                        .sendAsync(jdkRequest(sent), keeping(seen))
+                        .get();
+            } catch (ExecutionException e) {
+                seen.failed(e.getCause());
+            }
+            return seen;
+        };
+    }
+
+    @Override
+    public void close() throws IOException {
+        guard.close();
+        provider.close();
+    }
+}

@@ -1,0 +1,518 @@
+package io.costguard.proof.fleet;
+
+import io.costguard.CostGuard;
+import io.costguard.GuardUnavailableException;
+import io.costguard.LimitStatus;
+import io.costguard.PatientRedis;
+import io.costguard.proof.Check;
+import io.costguard.proof.Trial;
+import io.costguard.redis.DecisionAudit;
+import io.costguard.redis.DecisionAudit.Decided;
+import io.costguard.testing.RedisForTests;
+import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.RedisClient;
+
+/**
+ * A fleet of processes on shared budgets, of which one after the other is killed: half of them halt at a named point of a call, the others end
+ * by a SIGKILL at any moment, some after a SIGSTOP that outlasts their leases. What each wrote down, what Redis noted in the order in which it
+ * decided, what the model says of that, what the provider billed and what is left in Redis have to agree.
+ */
+public final class Kills implements Check {
+    private static final String AUDIT = "audit";
+    private static final String PREFIX = "fleet";
+    private static final int AT_ONCE = 4;
+    private static final int PAGE = 500;
+    private static final int STOPPED_OF = 20;
+    private static final long NUMBERS_OF_ONE = 10_000;
+    private static final long FIRST_OF_SURVIVORS = 1_000_000_000;
+    private static final long NUMBERS_OF_A_SURVIVOR = 100_000_000;
+    private static final long MOST_SECONDS = 120;
+    private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+    private static final int SHOWN = 5;
+
+    /** How one process ends. */
+    enum Death {
+        HALT,
+        KILL,
+        STOP_AND_KILL
+    }
+
+    /** @param afterMicros of being ready it is killed; of one that halts, in which of its calls it does */
+    record Plan(int number, Worker.Client client, Death death, Worker.Point point, int afterMicros, long seed) {
+        long firstCall() {
+            return (number + 1) * NUMBERS_OF_ONE;
+        }
+    }
+
+    /** A process that ran, and what it wrote down. */
+    private record Ran(String plan, Path journal, boolean isDead) {}
+
+    @Override
+    public void run(Trial trial) throws Exception {
+        Path directory = Files.createTempDirectory("kills");
+        try (RedisForTests redis = RedisForTests.start();
+                RedisClient jedis = PatientRedis.client(redis.url());
+                Provider provider = new Provider()) {
+            DecisionAudit.install(directory, AUDIT);
+            Fleet fleet = new Fleet(directory, redis.url(), provider.url());
+            Audit audit = new Audit(jedis);
+            List<Plan> plans = plans(trial);
+            fleet.live(plans, audit);
+            audit.drain();
+            verify(trial, fleet, audit, provider, redis.url());
+        } finally {
+            try (Stream<Path> files = Files.walk(directory)) {
+                files.sorted(Comparator.reverseOrder()).map(Path::toFile).forEach(File::delete);
+            }
+        }
+    }
+
+    private static List<Plan> plans(Trial trial) {
+        Random random = trial.random("kills");
+        List<Worker.Point> points = List.of(Worker.Point.values()).subList(0, Worker.Point.NOWHERE.ordinal());
+        List<Plan> plans = new ArrayList<>();
+        int kills = trial.times(200, 5_000);
+        for (int i = 0; i < kills; i++) {
+            boolean halts = i % 2 == 0;
+            Worker.Point point = halts ? points.get(i / 2 % points.size()) : Worker.Point.NOWHERE;
+            Worker.Client client = Worker.Client.values()[Math.max(0, random.nextInt(4) - 1)];
+            if (client != Worker.Client.GUARD && isByHand(client, point)) {
+                client = Worker.Client.GUARD;
+            }
+            Death death = halts ? Death.HALT : i % STOPPED_OF == 1 ? Death.STOP_AND_KILL : Death.KILL;
+            plans.add(new Plan(
+                    i, client, death, point, halts ? random.nextInt(60) : random.nextInt(200_000), random.nextLong()));
+        }
+        return plans;
+    }
+
+    /** Where only one who asks the guard himself has anything between the two. */
+    private static boolean isByHand(Worker.Client client, Worker.Point point) {
+        return client == Worker.Client.JDK && point == Worker.Point.AFTER_THE_GRANT;
+    }
+
+    /** The processes: some that are killed, some at a time, and one of each kind that lives. */
+    private static final class Fleet {
+        private final WorkerJvm jvm;
+        private final Path directory;
+        private final String redis;
+        private final String provider;
+        private final List<Ran> ran = new ArrayList<>();
+        private int halted;
+        private int killed;
+        private int stopped;
+
+        Fleet(Path directory, String redis, String provider) throws IOException, InterruptedException {
+            this.jvm = new WorkerJvm(directory);
+            this.directory = directory;
+            this.redis = redis;
+            this.provider = provider;
+        }
+
+        void live(List<Plan> plans, Audit audit) throws Exception {
+            List<Process> survivors = new ArrayList<>();
+            ExecutorService slots = Executors.newFixedThreadPool(AT_ONCE);
+            try {
+                for (Worker.Client client : Worker.Client.values()) {
+                    survivors.add(survivor(client));
+                }
+                List<Future<?>> deaths = new ArrayList<>();
+                for (Plan plan : plans) {
+                    Callable<Void> death = () -> {
+                        die(plan);
+                        return null;
+                    };
+                    deaths.add(slots.submit(death));
+                }
+                for (Future<?> death : deaths) {
+                    while (!death.isDone()) {
+                        audit.drain();
+                        LockSupport.parkNanos(LOOK_NANOS);
+                    }
+                    death.get();
+                }
+                for (Process survivor : survivors) {
+                    survivor.getOutputStream().write('\n');
+                    survivor.getOutputStream().flush();
+                }
+                for (Process survivor : survivors) {
+                    await(survivor, 0);
+                }
+            } finally {
+                slots.shutdownNow();
+                slots.awaitTermination(MOST_SECONDS, TimeUnit.SECONDS);
+                survivors.forEach(Process::destroyForcibly);
+            }
+        }
+
+        private Process survivor(Worker.Client client) throws IOException {
+            long first = FIRST_OF_SURVIVORS + client.ordinal() * NUMBERS_OF_A_SURVIVOR;
+            return start("survivor by " + client, client, Worker.Point.NOWHERE, 0, first, first, false);
+        }
+
+        private void die(Plan plan) throws IOException, InterruptedException {
+            int haltsAt = plan.death == Death.HALT ? plan.afterMicros : 0;
+            Process process =
+                    start(plan.toString(), plan.client, plan.point, haltsAt, plan.firstCall(), plan.seed, true);
+            try {
+                if (plan.death == Death.HALT) {
+                    await(process, Worker.HALTED);
+                } else {
+                    LockSupport.parkNanos(TimeUnit.MICROSECONDS.toNanos(plan.afterMicros));
+                    if (plan.death == Death.STOP_AND_KILL) {
+                        signal("STOP", process);
+                        LockSupport.parkNanos(Worker.LEASE.toNanos() * 5 / 4);
+                        signal("CONT", process);
+                        LockSupport.parkNanos(TimeUnit.MICROSECONDS.toNanos(plan.afterMicros));
+                    }
+                    if (!process.isAlive()) {
+                        throw new IllegalStateException("it was dead before it was killed: " + plan);
+                    }
+                }
+            } finally {
+                process.destroyForcibly().waitFor();
+            }
+            synchronized (this) {
+                halted += plan.death == Death.HALT ? 1 : 0;
+                killed += plan.death == Death.HALT ? 0 : 1;
+                stopped += plan.death == Death.STOP_AND_KILL ? 1 : 0;
+            }
+        }
+
+        private Process start(
+                String plan,
+                Worker.Client client,
+                Worker.Point point,
+                int haltsAt,
+                long first,
+                long seed,
+                boolean isToDie)
+                throws IOException {
+            Path journal = directory.resolve("journal-" + first);
+            Process process = jvm.start(
+                    directory.resolve("error-" + first),
+                    redis,
+                    PREFIX,
+                    journal.toString(),
+                    provider,
+                    client.name(),
+                    point.name(),
+                    String.valueOf(haltsAt),
+                    String.valueOf(first),
+                    isToDie ? "3" : "1",
+                    isToDie ? "1" : "8",
+                    String.valueOf(seed));
+            synchronized (this) {
+                ran.add(new Ran(plan, journal, isToDie));
+            }
+            return process;
+        }
+
+        private void await(Process process, int status) throws InterruptedException, IOException {
+            boolean ended = process.waitFor(MOST_SECONDS, TimeUnit.SECONDS);
+            if (!ended || process.exitValue() != status) {
+                process.destroyForcibly();
+                throw new IllegalStateException(
+                        "a process " + (ended ? "ended with " + process.exitValue() : "did not end"));
+            }
+        }
+
+        private static void signal(String name, Process process) throws IOException, InterruptedException {
+            new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid()).start().waitFor();
+        }
+    }
+
+    /** What the scripts noted, replayed as it comes. */
+    private static final class Audit {
+        private final RedisClient jedis;
+        private final DecisionAudit decisions = new DecisionAudit(Worker.LIMITS_OF_EACH);
+        private @Nullable AssertionError difference;
+
+        Audit(RedisClient jedis) {
+            this.jedis = jedis;
+        }
+
+        void drain() {
+            byte[] key = AUDIT.getBytes(StandardCharsets.US_ASCII);
+            for (List<byte[]> page = jedis.lpop(key, PAGE); page != null; page = jedis.lpop(key, PAGE)) {
+                for (byte[] entry : page) {
+                    read(entry);
+                }
+            }
+        }
+
+        private void read(byte[] entry) {
+            if (difference == null) {
+                try {
+                    decisions.read(entry);
+                } catch (AssertionError e) {
+                    difference = e;
+                }
+            }
+        }
+    }
+
+    private static void verify(Trial trial, Fleet fleet, Audit audit, Provider provider, String redis)
+            throws IOException {
+        Verdict verdict = new Verdict(trial, audit.decisions.calls(), provider.bill());
+        for (Ran ran : fleet.ran) {
+            verdict.read(ran);
+        }
+        trial.atLeast("processes killed", fleet.halted + fleet.killed, trial.times(200, 5_000));
+        trial.atLeast("  halted at a named point of a call", fleet.halted, trial.times(200, 5_000) / 2);
+        trial.atLeast("  ended by SIGKILL at any moment", fleet.killed, trial.times(200, 5_000) / 2);
+        trial.atLeast("  stopped for longer than their leases before", fleet.stopped, trial.times(200, 5_000) / STOPPED_OF);
+        trial.none("batches and balances other than the model's", audit.difference == null ? 0 : 1);
+        if (audit.difference != null) {
+            trial.history("after " + audit.decisions.batches() + " batches: " + audit.difference.getMessage());
+        }
+        verdict.tell();
+        tellWhatIsLeft(trial, audit.decisions, verdict.halfSettled, redis);
+    }
+
+    private static void tellWhatIsLeft(Trial trial, DecisionAudit decisions, long halfSettled, String redis)
+            throws IOException {
+        try (CostGuard guard = Worker.guard(redis, PREFIX).build()) {
+            long deadline = System.nanoTime() + Worker.LEASE.multipliedBy(3).toNanos();
+            while (inFlight(guard) > 0 && System.nanoTime() - deadline < 0) {
+                LockSupport.parkNanos(LOOK_NANOS);
+            }
+            trial.none("slots of calls in flight held after the leases of the dead", inFlight(guard));
+            LimitStatus forGood = guard.status(Worker.call(0)).get(Worker.FOR_GOOD);
+            long used = forGood.capacity() - forGood.balance();
+            trial.none(
+                    "nano-dollars in Redis beyond all that was charged, less what was given back, or less",
+                    Math.abs(used - decisions.charged(Worker.LIMITS_SHARED, Worker.FOR_GOOD)));
+            trial.atMost(
+                    "  other than what each call was charged",
+                    Math.abs(used - decisions.charged(Worker.LIMITS_OF_EACH, Worker.USD)),
+                    halfSettled);
+        }
+    }
+
+    private static long inFlight(CostGuard guard) throws GuardUnavailableException {
+        LimitStatus status = guard.status(Worker.call(0)).get(Worker.IN_FLIGHT);
+        return status.capacity() - status.balance();
+    }
+
+    /** What was written down of all calls beside what was decided, and billed. */
+    private static final class Verdict {
+        private final Trial trial;
+        private final Map<Long, Decided> decided;
+        private final Map<Long, Provider.Billed> bill;
+        private final Map<Long, Integer> told = new HashMap<>();
+        private final List<Answered> answered = new ArrayList<>();
+        private final Map<Fault, Integer> faults = new HashMap<>();
+        private long letGo;
+        private long denied;
+        private long unknown;
+        private long unknownCharged;
+        private long settledForSure;
+        private long endedCleanly;
+        /** In nano-dollars: a process that was killed may have settled a call for the one budget, and not yet for the other. */
+        private long halfSettled;
+
+        /** What is wrong of a call. */
+        enum Fault {
+            LOST("calls lost: let go or settled, and not so in Redis"),
+            DOUBLED("calls doubled: charged or settled twice"),
+            OTHER("calls answered otherwise than Redis decided"),
+            FAILED("calls that failed or were never answered"),
+            MISCHARGED("calls charged other than what they used, or than their estimate"),
+            OF_NOBODY("calls charged that nobody made"),
+            UNBILLED("calls billed above what they were charged"),
+            UNEQUAL("calls that ended cleanly and are billed other than charged");
+
+            private final String about;
+
+            Fault(String about) {
+                this.about = about;
+            }
+        }
+
+        /** A call that was answered, and when. */
+        private record Answered(long batch, long asked, long answered) {}
+
+        /** What one process wrote down of a call. */
+        private static final class Told {
+            Journal.@Nullable Entry asked;
+            Journal.@Nullable Entry answer;
+            Journal.@Nullable Entry end;
+        }
+
+        Verdict(Trial trial, Map<Long, Decided> decided, Map<Long, Provider.Billed> bill) {
+            this.trial = trial;
+            this.decided = decided;
+            this.bill = bill;
+        }
+
+        void read(Ran ran) throws IOException {
+            Map<Long, Told> calls = new HashMap<>();
+            long flushed = 0;
+            for (Journal.Entry entry : Journal.read(ran.journal)) {
+                Told call = calls.computeIfAbsent(entry.call(), number -> new Told());
+                switch (entry.event()) {
+                    case ASKS -> call.asked = entry;
+                    case LET_GO, DENIED, FAILED -> call.answer = entry;
+                    case ENDED, SETTLED, RELEASED, KEPT -> call.end = entry;
+                    case FLUSHED -> flushed = Math.max(flushed, entry.call());
+                    case CLOSED -> flushed = Long.MAX_VALUE;
+                }
+            }
+            for (Map.Entry<Long, Told> call : calls.entrySet()) {
+                if (call.getValue().asked != null) {
+                    told.put(call.getKey(), 1);
+                    check(call.getKey(), call.getValue(), ran, flushed);
+                }
+            }
+        }
+
+        private void check(long number, Told call, Ran ran, long flushed) {
+            Decided became = decided.get(number);
+            int grants = became == null ? 0 : became.grants();
+            int settles = became == null ? 0 : became.settles();
+            String history = "call " + number + " of " + ran.plan + ": " + call.asked + ", " + call.answer + ", " + call.end
+                    + ", flushed up to " + flushed + "; in Redis " + became + "; billed " + bill.get(number);
+            isRight(Fault.DOUBLED, grants <= 1 && settles <= 1, history);
+            if (call.answer == null) {
+                unknown++;
+                unknownCharged += grants;
+                isRight(Fault.FAILED, ran.isDead, history);
+            } else {
+                checkAnswer(call, became, grants, history);
+            }
+            if (became != null && ran.isDead && (call.end == null || call.end.number() > flushed)) {
+                halfSettled += became.estimate(Worker.USD) + Worker.MOST_OVERRUN;
+            }
+            checkEnd(number, call, became, settles, flushed, history);
+            checkBill(number, call, became, settles, history);
+        }
+
+        private void checkAnswer(Told call, @Nullable Decided became, int grants, String history) {
+            Journal.Entry answer = call.answer;
+            switch (answer.event()) {
+                case LET_GO -> {
+                    letGo++;
+                    isRight(Fault.LOST, grants > 0, history);
+                }
+                case DENIED -> {
+                    denied++;
+                    isRight(Fault.OTHER, grants == 0 && became != null, history);
+                }
+                default -> isRight(Fault.FAILED, false, history);
+            }
+            if (became != null) {
+                answered.add(new Answered(became.lastBatch(), call.asked.nanos(), answer.nanos()));
+            }
+        }
+
+        private void checkEnd(
+                long number, Told call, @Nullable Decided became, int settles, long flushed, String history) {
+            Journal.Entry end = call.end;
+            if (end != null && end.event() != Journal.Event.KEPT && end.number() <= flushed) {
+                settledForSure++;
+                isRight(Fault.LOST, settles > 0, history);
+            }
+            if (became == null) {
+                return;
+            }
+            boolean isEstimate = became.charged(Worker.OUTPUT) == (became.grants() == 0 ? 0 : number);
+            boolean isRight = settles == 0
+                    ? isEstimate
+                    : end == null
+                            || switch (end.event()) {
+                                case SETTLED ->
+                                    became.charged(Worker.OUTPUT) == end.output()
+                                            && became.charged(Worker.INPUT) == end.input()
+                                            && became.charged(Worker.USD) == end.nanoUsd();
+                                case RELEASED ->
+                                    became.charged(Worker.OUTPUT) == 0 && became.charged(Worker.INPUT) == 0 && became.charged(Worker.USD) == 0;
+                                case KEPT -> false;
+                                default -> true;
+                            };
+            isRight(Fault.MISCHARGED, isRight, history);
+        }
+
+        private void checkBill(
+                long number, Told call, @Nullable Decided became, int settles, String history) {
+            Provider.Billed billed = bill.get(number);
+            if (billed == null) {
+                return;
+            }
+            isRight(
+                    Fault.UNBILLED,
+                    became != null
+                            && billed.output() <= became.charged(Worker.OUTPUT)
+                            && billed.input() <= became.charged(Worker.INPUT)
+                            && billed.nanoUsd() <= became.charged(Worker.USD),
+                    history);
+            if (call.end != null && settles == 1 && became != null) {
+                endedCleanly++;
+                isRight(
+                        Fault.UNEQUAL,
+                        billed.output() == became.charged(Worker.OUTPUT)
+                                && billed.input() == became.charged(Worker.INPUT)
+                                && billed.nanoUsd() == became.charged(Worker.USD),
+                        history);
+            }
+        }
+
+        private void isRight(Fault fault, boolean isRight, String history) {
+            if (!isRight && faults.merge(fault, 1, Integer::sum) <= SHOWN) {
+                trial.history(fault + " " + history);
+            }
+        }
+
+        void tell() {
+            decided.forEach((number, call) ->
+                    isRight(Fault.OF_NOBODY, told.containsKey(number), "call " + number + ": " + call));
+            int kills = trial.times(200, 5_000);
+            trial.atLeast("calls let go", letGo, 10L * kills);
+            trial.atLeast("calls denied", denied, kills);
+            trial.atLeast("calls whose outcome died with their process", unknown, kills / 4);
+            trial.atLeast("  of which Redis had charged", unknownCharged, kills / 20);
+            trial.atLeast("settles that were to be in Redis", settledForSure, 5L * kills);
+            trial.atLeast("calls that ended cleanly, with a bill", endedCleanly, kills);
+            for (Fault fault : Fault.values()) {
+                trial.none(fault.about, faults.getOrDefault(fault, 0));
+            }
+            trial.none("calls decided before one that was answered before they were asked", outOfOrder());
+        }
+
+        /** In the order in which Redis decided, none was answered before one that was decided earlier had been asked. */
+        private long outOfOrder() {
+            answered.sort(Comparator.comparingLong(Answered::batch));
+            long violations = 0;
+            long lastAsked = Long.MIN_VALUE;
+            for (int i = 0; i < answered.size(); ) {
+                int from = i;
+                long askedHere = lastAsked;
+                for (; i < answered.size() && answered.get(i).batch == answered.get(from).batch; i++) {
+                    violations += answered.get(i).answered < lastAsked ? 1 : 0;
+                    askedHere = Math.max(askedHere, answered.get(i).asked);
+                }
+                lastAsked = askedHere;
+            }
+            return violations;
+        }
+    }
+}
