@@ -5,6 +5,7 @@ import static io.costguard.redis.Interleavings.assertTrue;
 import io.costguard.Budget;
 import io.costguard.Limit;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Subject;
 import io.costguard.redis.InterleavingPlan.Deed;
 import io.costguard.redis.Interleavings.Act;
 import java.nio.ByteBuffer;
@@ -14,7 +15,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What three clients must have been told, and what there must be, while nothing refills: a balance is what there was, less what was let
@@ -46,19 +46,22 @@ final class InterleavingBook {
     /** One subject: what is there of each limit, and how often it was full or made anew. */
     private static final class Account {
         final List<Limit> limits;
+        final boolean isDryRun;
         final long[] balances;
         final long[] epochs;
         final List<Waiting> line = new ArrayList<>();
         boolean isHeld;
 
-        Account(List<Limit> limits) {
-            this.limits = limits;
+        Account(Budget budget) {
+            this.limits = budget.limits();
+            this.isDryRun = budget.isDryRun();
             this.balances = limits.stream().mapToLong(Limit::capacity).toArray();
             this.epochs = new long[balances.length];
         }
 
         Account(Account other) {
             limits = other.limits;
+            isDryRun = other.isDryRun;
             balances = other.balances.clone();
             epochs = other.epochs.clone();
             line.addAll(other.line);
@@ -76,15 +79,31 @@ final class InterleavingBook {
 
         /** Whether what is there, less what those ask who stand before that place, is enough. */
         boolean covers(long[] amounts, long before) {
-            boolean covers = true;
             for (int i = 0; i < amounts.length; i++) {
-                long ahead = 0;
-                for (Waiting each : line) {
-                    ahead += each.place < before ? each.amounts[i] : 0;
+                if (lacks(i, amounts[i], before)) {
+                    return false;
                 }
-                covers &= amounts[i] == 0 || (!isHeld && balances[i] - ahead >= Math.min(amounts[i], capacity(i)));
             }
-            return covers;
+            return true;
+        }
+
+        private boolean lacks(int limit, long amount, long before) {
+            long ahead = 0;
+            for (Waiting each : line) {
+                ahead += each.place < before ? each.amounts[limit] : 0;
+            }
+            return amount > 0 && (isHeld || balances[limit] - ahead < Math.min(amount, capacity(limit)));
+        }
+
+        /** Whether what it lacks may be there at any moment. */
+        boolean mayCoverSoon(long[] amounts) {
+            for (int i = 0; i < amounts.length; i++) {
+                if (lacks(i, amounts[i], Long.MAX_VALUE)
+                        && (isHeld || !limits.get(i).isInFlight())) {
+                    return false;
+                }
+            }
+            return true;
         }
 
         void charge(long[] amounts) {
@@ -116,10 +135,6 @@ final class InterleavingBook {
             isHeld = false;
         }
 
-        @Nullable Waiting waiting(String name) {
-            return line.stream().filter(each -> each.name.equals(name)).findFirst().orElse(null);
-        }
-
         @Override
         public String toString() {
             return Arrays.toString(balances) + Arrays.toString(epochs) + line + isHeld;
@@ -127,7 +142,7 @@ final class InterleavingBook {
     }
 
     InterleavingBook(List<Budget> budgets) {
-        budgets.forEach(budget -> accounts.add(new Account(budget.limits())));
+        budgets.forEach(budget -> accounts.add(new Account(budget)));
         for (int i = 0; i < Interleavings.CLIENTS; i++) {
             lanes.add(new Last(0, new byte[0], List.of(), List.of(), false));
         }
@@ -223,11 +238,12 @@ final class InterleavingBook {
             case RESET -> act.claims().forEach(claim -> account(claim).reset());
             case CHARGE -> act.claims().forEach(claim -> account(claim).charge(claim.amounts()));
             case HOLD -> act.claims().forEach(claim -> account(claim).isHeld = true);
-            default -> act.claims().forEach(claim -> {
-                for (int i = 0; i < claim.amounts().length; i++) {
-                    account(claim).giveBack(i, claim.amounts()[i]);
-                }
-            });
+            default ->
+                act.claims().forEach(claim -> {
+                    for (int i = 0; i < claim.amounts().length; i++) {
+                        account(claim).giveBack(i, claim.amounts()[i]);
+                    }
+                });
         }
         assertTrue(result instanceof Batch.Result.Done, act + " was answered " + result);
         return Done.NOTHING;
@@ -238,29 +254,31 @@ final class InterleavingBook {
     }
 
     private Done wants(Act act, String name, Batch.Result result) {
-        boolean covered = act.claims().stream().allMatch(claim -> account(claim).covers(claim.amounts(), Long.MAX_VALUE));
-        if (covered) {
+        List<Claim> decisive = decisive(act);
+        if (decisive.stream().allMatch(claim -> account(claim).covers(claim.amounts(), Long.MAX_VALUE))) {
             assertTrue(Interleavings.isGranted(result), act + " is covered, and was answered " + result);
-            charge(act);
+            charge(act, result);
             return Done.GRANTED;
         }
         assertTrue(!Interleavings.isGranted(result), act + " is not covered, and was let go: " + accounts);
-        if (!(result instanceof Batch.Result.Joined joined)) {
-            assertTrue(
-                    act.deed() == Deed.RESERVE && result instanceof Batch.Result.Decided,
-                    act + " was answered " + result);
+        boolean waits = act.deed() == Deed.JOIN
+                && (act.place() > 0
+                        || act.isPatient()
+                        || decisive.stream().allMatch(claim -> account(claim).mayCoverSoon(claim.amounts())));
+        if (!waits) {
+            assertTrue(result instanceof Batch.Result.Decided, act + " was answered " + result);
             return Done.NOTHING;
         }
-        assertTrue(act.deed() == Deed.JOIN, act + " was to wait");
-        for (Claim claim : act.claims()) {
+        if (!(result instanceof Batch.Result.Joined joined)) {
+            throw new AssertionError(act + " was answered " + result);
+        }
+        for (Claim claim : standing(act)) {
             Account account = account(claim);
-            if (Arrays.stream(claim.amounts()).anyMatch(amount -> amount > 0)) {
-                assertTrue(
-                        act.place() > 0 || account.line.stream().allMatch(each -> each.place < joined.place()),
-                        act + " joined at " + joined.place() + " before others: " + account.line);
-                account.line.add(new Waiting(name, joined.place(), claim.amounts()));
-                account.line.sort(Comparator.comparingLong(Waiting::place));
-            }
+            assertTrue(
+                    act.place() > 0 || account.line.stream().allMatch(each -> each.place < joined.place()),
+                    act + " joined at " + joined.place() + " before others: " + account.line);
+            account.line.add(new Waiting(name, joined.place(), claim.amounts()));
+            account.line.sort(Comparator.comparingLong(Waiting::place));
         }
         assertTrue(act.place() == 0 || act.place() == joined.place(), "a call lost its place");
         return Done.JOINED;
@@ -270,19 +288,18 @@ final class InterleavingBook {
         boolean stands = true;
         boolean covered = true;
         boolean isFirst = true;
-        for (Claim claim : act.claims()) {
+        for (Claim claim : standing(act)) {
             Account account = account(claim);
-            if (Arrays.stream(claim.amounts()).anyMatch(amount -> amount > 0)) {
-                stands &= account.waiting(name) != null;
-                covered &= account.covers(claim.amounts(), act.place());
-                isFirst &= account.line.stream().noneMatch(each -> each.place < act.place());
-            }
+            stands &= account.line.stream().anyMatch(each -> each.name.equals(name));
+            covered &= account.covers(claim.amounts(), act.place());
+            isFirst &= account.line.stream().noneMatch(each -> each.place < act.place());
         }
         if (Interleavings.isGranted(result)) {
             assertTrue(stands, act + " stands nowhere, and was let go");
             assertTrue(covered, act + " is not covered behind those before it, and was let go: " + accounts);
+            List<Claim> charged = charged(act);
             leave(act, name);
-            charge(act);
+            charge(act, charged, result);
             return Done.GRANTED;
         }
         assertTrue(!(stands && covered && isFirst), act + " is first and covered, and was answered " + result);
@@ -292,8 +309,36 @@ final class InterleavingBook {
         return Done.NOTHING;
     }
 
-    private void charge(Act act) {
-        for (Claim claim : act.claims()) {
+    /** What may keep it from going. */
+    private List<Claim> decisive(Act act) {
+        return act.claims().stream().filter(claim -> !account(claim).isDryRun).toList();
+    }
+
+    /** Where it stands if it waits. */
+    private List<Claim> standing(Act act) {
+        return decisive(act).stream()
+                .filter(claim -> Arrays.stream(claim.amounts()).anyMatch(amount -> amount > 0))
+                .toList();
+    }
+
+    /** All of it, but for dry runs that do not cover it. */
+    private List<Claim> charged(Act act) {
+        return act.claims().stream()
+                .filter(claim -> !account(claim).isDryRun || account(claim).covers(claim.amounts(), Long.MAX_VALUE))
+                .toList();
+    }
+
+    private void charge(Act act, Batch.Result result) {
+        charge(act, charged(act), result);
+    }
+
+    private void charge(Act act, List<Claim> charged, Batch.Result result) {
+        List<Subject> should = charged.stream().map(Claim::subject).toList();
+        List<Subject> told = Interleavings.granted(result).charges().stream()
+                .map(charge -> charge.claim().subject())
+                .toList();
+        assertTrue(told.equals(should), act + " is charged to " + told + ", not to " + should);
+        for (Claim claim : charged) {
             account(claim).charge(claim.amounts());
             epochs.put(name(act, claim), account(claim).epochs.clone());
         }
@@ -366,7 +411,8 @@ final class InterleavingBook {
         assertTrue(line.hold() > now == account.isHeld, "the hold lasts until " + line.hold());
         for (int i = 0; i < value.limits().size(); i++) {
             int limit = i;
-            long sum = account.line.stream().mapToLong(each -> each.amounts[limit]).sum();
+            long sum =
+                    account.line.stream().mapToLong(each -> each.amounts[limit]).sum();
             long told = line.sums().getOrDefault(value.limits().get(i).limit(), 0L);
             assertTrue(told == sum, "the sum of a line is " + told + ", not " + sum);
         }

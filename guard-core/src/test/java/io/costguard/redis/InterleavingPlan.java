@@ -33,7 +33,7 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
             "reserve settle! cancel settle",
             "reserve settle_and_reserve? cancel settle",
             "reserve settle_and_reserve! late cancel",
-            "reserve reset settle reserve",
+            "reserve reset reserve settle",
             "charge reserve settle refund",
             "join ask settle reserve",
             "join ask ask settle",
@@ -84,12 +84,12 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
 
     /**
      * @param amounts of each limit of each budget; of none where it has nothing to do with that
-     * @param percent how much of what was charged was used
+     * @param percent how much of what was charged was used; 0 where a call that joins cannot wait for long
      */
     record Step(Deed deed, Fate fate, List<long[]> amounts, int percent) {
         @Override
         public String toString() {
-            String what = deed == Deed.SETTLE
+            String what = deed == Deed.SETTLE || (deed == Deed.JOIN && percent == 0)
                     ? " at " + percent + " %"
                     : amounts.stream().map(Arrays::toString).collect(Collectors.joining(" ", " ", ""));
             return deed + what + (fate == Fate.HEARD ? "" : ", " + fate);
@@ -130,7 +130,7 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
             for (int which = 0; which < limits; which++) {
                 budget = budget.limit(limit(which, random));
             }
-            budgets.add(budget);
+            budgets.add(i > 0 && random.nextInt(4) == 0 ? budget.dryRun() : budget);
         }
         return budgets;
     }
@@ -140,7 +140,7 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
         Limit.Amount of = which == 0 ? Limit.requests(CAPACITY) : Limit.tokens(CAPACITY);
         return switch (random.nextInt(which == 0 ? 5 : 4)) {
             case 0 -> of.perHour();
-            case 1 -> of.per(Duration.ofDays(300)).tokenBucket();
+            case 1 -> of.per(Duration.ofDays(30)).tokenBucket();
             case 2 -> of.perDay();
             case 3 -> of.perHour().slidingWindow();
             default -> Leased.calls(CAPACITY, Duration.ofHours(1));
@@ -163,11 +163,11 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
             }
             amounts.add(its);
         }
-        return new Step(deed, fate, amounts, List.of(0, 50, 100, 130).get(random.nextInt(4)));
+        return new Step(deed, fate, amounts, List.of(0, 30, 60, 130).get(random.nextInt(4)));
     }
 
     private static long amount(Deed deed, Limit limit, int which, Random random) {
-        if (deed == Deed.HOLD || (deed == Deed.CHARGE || deed == Deed.REFUND) && limit.isInFlight()) {
+        if (deed == Deed.HOLD || ((deed == Deed.CHARGE || deed == Deed.REFUND) && limit.isInFlight())) {
             return 0;
         } else if (which > 0 && random.nextInt(4) == 0) {
             return 0;
@@ -176,6 +176,7 @@ public record InterleavingPlan(List<Budget> budgets, List<List<Step>> steps) {
             return CAPACITY + 1 + random.nextInt(3);
         }
         // Some of what is given back was never charged.
-        return (deed == Deed.REFUND ? 7 : 3) + random.nextInt(5);
+        long least = deed == Deed.REFUND ? 7 : 3;
+        return least + random.nextInt(5);
     }
 }

@@ -35,7 +35,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
  * <p>Two orders that lead to the same are one from there on: what is in Redis, what each client knows and what the
  * {@linkplain InterleavingBook book} has are the same, and nothing else decides what follows. So each state is left once by each
  * step that may be next, and the orders are counted as the ways through them. The clock goes on by a
- * microsecond as a call joins, and nothing refills meanwhile.
+ * microsecond as a call asks or leaves, so that no place in a line is given twice, and nothing refills meanwhile.
  */
 public final class Interleavings implements AutoCloseable {
     static final int CLIENTS = 3;
@@ -44,6 +44,7 @@ public final class Interleavings implements AutoCloseable {
     static final long START = 1_760_000_012_345_678L;
 
     private static final long LONG_ENOUGH = Duration.ofDays(300).toNanos() / 1_000;
+    private static final long TOO_SHORT = 1_000_000;
     private static final long ONE_TRY_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
     private static final long SEVERAL_TRIES_NANOS = TimeUnit.SECONDS.toNanos(5);
 
@@ -179,14 +180,26 @@ public final class Interleavings implements AutoCloseable {
     }
 
     /** One thing that a client wants of the script. */
-    record Act(Deed deed, String id, long call, long place, List<Claim> claims, @Nullable Charge charge) {
+    record Act(
+            Deed deed,
+            String id,
+            long call,
+            long place,
+            List<Claim> claims,
+            long waitMicros,
+            @Nullable Charge charge) {
         Act(Deed deed, String id, long call, long place, List<Claim> claims) {
-            this(deed, id, call, place, claims, null);
+            this(deed, id, call, place, claims, LONG_ENOUGH, null);
+        }
+
+        boolean isPatient() {
+            return waitMicros == LONG_ENOUGH;
         }
 
         @Override
         public String toString() {
-            return deed + " " + id + " " + place + claims.stream().map(claim -> text(claim.amounts())).toList();
+            return deed + " " + id + " " + place
+                    + claims.stream().map(claim -> text(claim.amounts())).toList();
         }
     }
 
@@ -206,7 +219,12 @@ public final class Interleavings implements AutoCloseable {
     }
 
     private record Client(
-            int taken, long next, List<Held> held, @Nullable Act waiting, @Nullable Sent pending, @Nullable Sent last) {
+            int taken,
+            long next,
+            List<Held> held,
+            @Nullable Act waiting,
+            @Nullable Sent pending,
+            @Nullable Sent last) {
         Client with(List<Held> nowHeld, @Nullable Act nowWaiting, @Nullable Sent nowPending) {
             return new Client(taken, next, nowHeld, nowWaiting, nowPending, last);
         }
@@ -392,7 +410,7 @@ public final class Interleavings implements AutoCloseable {
                 this.clients = new ArrayList<>(before.clients);
                 this.client = clients.get(turn.client);
                 this.book = new InterleavingBook(before.book);
-                this.time = before.time + (step.deed() == Deed.JOIN ? 1 : 0);
+                this.time = before.time + (step.deed() == Deed.ASK || step.deed() == Deed.LEAVE ? 1 : 0);
                 if (there != before.contents || time != before.time) {
                     List<byte[]> restored = new ArrayList<>(before.contents);
                     restored.add(Long.toString(START + time).getBytes(StandardCharsets.US_ASCII));
@@ -440,7 +458,9 @@ public final class Interleavings implements AutoCloseable {
                 return switch (step.deed()) {
                     case RESERVE -> List.of(new Act(Deed.RESERVE, id, client.next, 0, claims));
                     case JOIN ->
-                        waiting == null ? List.of(new Act(Deed.JOIN, id, client.next, 0, claims)) : List.of();
+                        waiting == null
+                                ? List.of(new Act(Deed.JOIN, id, client.next, 0, claims, patience(), null))
+                                : List.of();
                     case RESET, CHARGE, REFUND, HOLD ->
                         claims.stream()
                                 .map(claim -> new Act(step.deed(), id, 0, 0, List.of(claim)))
@@ -448,8 +468,7 @@ public final class Interleavings implements AutoCloseable {
                     case ASK, LEAVE ->
                         waiting == null
                                 ? List.of()
-                                : List.of(new Act(
-                                        step.deed(), id, waiting.call, waiting.place, waiting.claims));
+                                : List.of(new Act(step.deed(), id, waiting.call, waiting.place, waiting.claims));
                     case SETTLE -> settles();
                     case SETTLE_AND_RESERVE -> {
                         List<Act> both = new ArrayList<>(settles());
@@ -458,6 +477,10 @@ public final class Interleavings implements AutoCloseable {
                     }
                     case AGAIN, CANCEL, LATE -> List.of();
                 };
+            }
+
+            private long patience() {
+                return step.percent() == 0 ? TOO_SHORT : LONG_ENOUGH;
             }
 
             private List<Claim> claims(List<long[]> amounts) {
@@ -488,7 +511,7 @@ public final class Interleavings implements AutoCloseable {
                     boolean isInFlight = claim.subject().limits().get(i).isInFlight();
                     used[i] = isInFlight ? 0 : used[i] * step.percent() / 100;
                 }
-                return new Act(Deed.SETTLE, held.id, 0, 0, List.of(new Claim(claim.subject(), used)), held.charge);
+                return new Act(Deed.SETTLE, held.id, 0, 0, List.of(new Claim(claim.subject(), used)), 0, held.charge);
             }
 
             private Batch batch(List<Act> acts, boolean naming) {
@@ -505,7 +528,7 @@ public final class Interleavings implements AutoCloseable {
 
             private Batch.Call call(Act act) {
                 return switch (act.deed) {
-                    case JOIN -> inLine(act, LineOperation.Kind.JOIN, LONG_ENOUGH);
+                    case JOIN -> inLine(act, LineOperation.Kind.JOIN, act.waitMicros);
                     case ASK -> inLine(act, LineOperation.Kind.ASK, 0);
                     case LEAVE -> inLine(act, LineOperation.Kind.LEAVE, 0);
                     case HOLD -> inLine(act, LineOperation.Kind.HOLD, LONG_ENOUGH);
@@ -545,11 +568,12 @@ public final class Interleavings implements AutoCloseable {
                 Batch batch = batch(sent.acts, naming);
                 long nanos = fate == Fate.HEARD_AGAIN ? SEVERAL_TRIES_NANOS : ONE_TRY_NANOS;
                 try {
-                    Batch.Reply reply = senders[turn.client].send(
-                            Batch.Mode.RUN, lane(turn.client, sent.number), batch, nanos);
+                    Batch.Reply reply =
+                            senders[turn.client].send(Batch.Mode.RUN, lane(turn.client, sent.number), batch, nanos);
                     arrived(Batch.Mode.RUN, sent);
                     assertTrue(fate == Fate.HEARD || fate == Fate.HEARD_AGAIN, "an answer was lost, and heard");
-                    assertTrue(reply.status() == Batch.Status.DONE, "a batch that is sent is answered " + reply.status());
+                    assertTrue(
+                            reply.status() == Batch.Status.DONE, "a batch that is sent is answered " + reply.status());
                     client = client.advanced();
                     heard(sent, reply.results());
                 } catch (UnknownOutcomeException e) {
@@ -586,8 +610,8 @@ public final class Interleavings implements AutoCloseable {
                     Batch batch = batch(sent.acts, true);
                     Batch.Reply reply = batch.read(answer);
                     if (reply.status() == Batch.Status.DONE && mode == Batch.Mode.RUN) {
-                        boolean again = book.ran(
-                                turn.client, sent.number, sent.acts, reply.results(), answer, START + time);
+                        boolean again =
+                                book.ran(turn.client, sent.number, sent.acts, reply.results(), answer, START + time);
                         figures.deliveredAgain += again ? 1 : 0;
                         count(sent, reply.results(), again);
                     } else {
@@ -624,10 +648,7 @@ public final class Interleavings implements AutoCloseable {
                     client = client.sends(new Sent(again, client.next));
                     try {
                         Batch.Reply reply = senders[turn.client].send(
-                                Batch.Mode.RUN,
-                                lane(turn.client, client.next),
-                                batch(again, true),
-                                ONE_TRY_NANOS);
+                                Batch.Mode.RUN, lane(turn.client, client.next), batch(again, true), ONE_TRY_NANOS);
                         Sent second = client.last;
                         arrived(Batch.Mode.RUN, second);
                         client = client.advanced();
@@ -686,6 +707,10 @@ public final class Interleavings implements AutoCloseable {
                 return contents;
             }
         }
+    }
+
+    static Verdict.Granted granted(Batch.Result result) {
+        return (Verdict.Granted) ((Batch.Result.Decided) result).verdict();
     }
 
     static boolean isGranted(Batch.Result result) {

@@ -13,7 +13,10 @@ import java.util.stream.Collectors;
  */
 public final class Proof {
     private static final List<Named> CHECKS = List.of(
-            new Named("histories", "random histories of a ledger, of lines and of windows, beside a model", new Histories()),
+            new Named(
+                    "histories",
+                    "random histories of a ledger, of lines and of windows, beside a model",
+                    new Histories()),
             new Named("interleavings", "three clients with four steps each, in all orders", new AllOrders()),
             new Named("guards", "guards that race, end twice, are interrupted, and hear nonsense or late", new Guards()),
             new Named("kills", "processes that are killed at any moment, and what they leave behind", new Kills()),

@@ -15,17 +15,11 @@ final class ScriptMutants {
                     "f[k], f[x] = balance + units, 0\n",
                     "histories"),
             new SeededChange(
-                    "clamp: a window takes back more than was used",
-                    GUARD,
-                    "        if left < capacity then\n          f[k] = left\n        else\n",
-                    "        if left < capacity or q[m + 1] < 0 then\n          f[k] = left\n        else\n",
-                    "interleavings"),
-            new SeededChange(
                     "eras: what was charged before the balance was full is given back too",
                     GUARD,
                     "(not era or era == f[k + 1]) and balance < capacity",
                     "balance < capacity",
-                    "interleavings"),
+                    "histories"),
             new SeededChange(
                     "sub-slots: a refund goes to the slot before that of its charge",
                     GUARD,
@@ -55,7 +49,7 @@ final class ScriptMutants {
                     LINE,
                     "place = max(place, part.f.line.last + 1)",
                     "place = max(place, part.f.line.last)",
-                    "histories"),
+                    "interleavings"),
             new SeededChange(
                     "lines, turn: who is behind others goes before them",
                     LINE,
@@ -69,17 +63,13 @@ final class ScriptMutants {
                     "local short = balance < amount * parts\n",
                     "interleavings"),
             new SeededChange(
-                    "lines, deadlines: who is past its own is not passed over",
+                    "lines, deadlines: who cannot make its own joins all the same",
                     LINE,
-                    "elseif call.deadline < now or (line.checked",
-                    "elseif (line.checked",
-                    "histories"),
+                    "mayJoin = asked(n, parts, states), wait <= op.wait or op.place > 0\n",
+                    "mayJoin = asked(n, parts, states), true\n",
+                    "interleavings"),
             new SeededChange(
-                    "lines, the dead: their calls go, what they asked stays",
-                    LINE,
-                    "      if call then\n        removed(line, call)\n      else\n        kept = kept + 1\n",
-                    "      if call then\n        redis.call('ZREM', line.key, call.member)\n      else\n        kept = kept + 1\n",
-                    "histories"),
+                    "lines, the dead: nobody drops their calls", LINE, "      dead[name] = true\n", "", "histories"),
             new SeededChange(
                     "holds: the turn goes all the same",
                     LINE,
@@ -91,7 +81,7 @@ final class ScriptMutants {
                     GUARD,
                     "        charged = dryRuns[part] or '\\1'\n",
                     "        charged = '\\1'\n",
-                    "histories"),
+                    "interleavings"),
             new SeededChange(
                     "TTL: a thousandth of what it must be",
                     GUARD,

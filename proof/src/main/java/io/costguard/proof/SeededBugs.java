@@ -40,18 +40,13 @@ final class SeededBugs {
                             Ask ask = new Ask(call, deadlineNanos, Thread.currentThread(), false);
                     """,
                     "guards"),
-            new SeededChange(
-                    "a refund that is not clamped",
-                    "io/costguard/redis/guard.lua",
-                    """
+            new SeededChange("a refund that is not clamped", "io/costguard/redis/guard.lua", """
                               f[k] = capacity
                               if q[m + 1] > 0 then
-                    """,
-                    """
+                    """, """
                               f[k] = left
                               if q[m + 1] > 0 then
-                    """,
-                    "interleavings"),
+                    """, "interleavings"),
             new SeededChange(
                     "a missing TTL: a key that is new has none",
                     "io/costguard/redis/guard.lua",
@@ -82,16 +77,11 @@ final class SeededBugs {
                     "local now = time[1] * 1000000 + time[2]\n",
                     "local now = notAfter > 500000 and notAfter - 500000 or time[1] * 1000000 + time[2]\n",
                     "interleavings"),
-            new SeededChange(
-                    "a lost interrupt",
-                    "io/costguard/redis/Slot.java",
-                    """
+            new SeededChange("a lost interrupt", "io/costguard/redis/Slot.java", """
                                 if (interrupted) {
                                     Thread.currentThread().interrupt();
                                 }
-                    """,
-                    "",
-                    "guards"),
+                    """, "", "guards"),
             new SeededChange(
                     "a permit that settles each time",
                     "io/costguard/limit/Reservation.java",
@@ -136,6 +126,13 @@ final class SeededBugs {
                     """
                                 @Override
                                 public void returnBrokenResource(Connection connection) {
+                                    try {
+                                        java.lang.reflect.Field broken = Connection.class.getDeclaredField("broken");
+                                        broken.setAccessible(true);
+                                        broken.setBoolean(connection, false);
+                                    } catch (ReflectiveOperationException e) {
+                                        throw new IllegalStateException(e);
+                                    }
                                     returnResource(connection);
                                 }
 

@@ -59,7 +59,7 @@ record SeededChange(String name, String file, String what, String with, String c
         try {
             Path changed = directory.resolve(file);
             Files.createDirectories(changed.getParent());
-            Files.writeString(changed, changed(Files.readString(source())));
+            Files.writeString(changed, changed());
             if (file.endsWith(".java")) {
                 compile(changed, directory);
             }
@@ -80,11 +80,17 @@ record SeededChange(String name, String file, String what, String with, String c
         throw new IllegalStateException("no source " + file + " here: this is to be run in the project's directory");
     }
 
-    private String changed(String text) {
+    /**
+     * {@return the file with this in it}
+     *
+     * @throws IllegalStateException if it does not have exactly one such place
+     */
+    String changed() throws IOException {
+        String text = Files.readString(source());
         int at = text.indexOf(what);
         if (at < 0 || text.indexOf(what, at + 1) >= 0) {
-            throw new IllegalStateException(
-                    file + " has " + (at < 0 ? "no longer" : "more than once") + " what '" + name + "' changes:\n" + what);
+            throw new IllegalStateException(file + " has " + (at < 0 ? "no longer" : "more than once") + " what '"
+                    + name + "' changes:\n" + what);
         }
         return text.substring(0, at) + with + text.substring(at + what.length());
     }
@@ -114,13 +120,13 @@ record SeededChange(String name, String file, String what, String with, String c
 
     private static Told run(Path first, String checks, long seed) throws IOException, InterruptedException {
         Path printed = Files.createTempFile("proof-seeded", ".txt");
-        ProcessBuilder builder = JavaProcess.of(
-                Proof.class, QUICK_TO_START, "--brief", "--seed", Long.toString(seed), "--only", checks);
+        ProcessBuilder builder =
+                JavaProcess.of(Proof.class, QUICK_TO_START, "--brief", "--seed", Long.toString(seed), "--only", checks);
         String classPath = System.getProperty("java.class.path");
-        builder.command()
-                .replaceAll(word -> word.equals(classPath) ? first + File.pathSeparator + classPath : word);
-        Process process =
-                builder.redirectErrorStream(true).redirectOutput(printed.toFile()).start();
+        builder.command().replaceAll(word -> word.equals(classPath) ? first + File.pathSeparator + classPath : word);
+        Process process = builder.redirectErrorStream(true)
+                .redirectOutput(printed.toFile())
+                .start();
         try {
             boolean ended = process.waitFor(MOST_MINUTES, TimeUnit.MINUTES);
             String text = Files.readString(printed, StandardCharsets.UTF_8);

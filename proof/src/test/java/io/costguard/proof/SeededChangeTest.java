@@ -1,0 +1,57 @@
+package io.costguard.proof;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class SeededChangeTest {
+    private static final String LANE = "io/costguard/redis/Lane.java";
+
+    static Stream<SeededChange> all() {
+        return Stream.of(SeededBugs.ALL, ScriptMutants.ALL).flatMap(List::stream);
+    }
+
+    @ParameterizedTest
+    @MethodSource("all")
+    void eachFindsItsPlaceInTheLibraryOnce(SeededChange change) throws IOException {
+        assertThat(change.changed()).contains(change.with());
+    }
+
+    @Test
+    void thereAreADozenBugsAndTwentyMutants() {
+        assertThat(SeededBugs.ALL).hasSize(12);
+        assertThat(ScriptMutants.ALL).hasSize(20);
+    }
+
+    @Test
+    void whatTheFileNoLongerHasIsAnError() {
+        assertThatThrownBy(changeOf("no such text")::changed)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("no longer what 'any' changes");
+    }
+
+    @Test
+    void whatTheFileHasTwiceIsAnError() {
+        assertThatThrownBy(changeOf("private long ")::changed)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("more than once what 'any' changes");
+    }
+
+    @Test
+    void whatIsNoJavaIsAnErrorAndNothingFound() {
+        SeededChange change = new SeededChange("any", LANE, "generation++;", "generation++", "guards");
+        assertThatThrownBy(() -> change.tell(1))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("'any' is not Java");
+    }
+
+    private static SeededChange changeOf(String what) {
+        return new SeededChange("any", LANE, what, "", "guards");
+    }
+}
