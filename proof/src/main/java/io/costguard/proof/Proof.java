@@ -12,7 +12,11 @@ import java.util.stream.Collectors;
  */
 public final class Proof {
     private static final List<Named> CHECKS = List.of(
-            new Named("histories", "random histories of a ledger, of lines and of windows, beside a model", new Histories()));
+            new Named("pairs", "processes that reserve and settle on one subject", new Pairs()),
+            new Named(
+                    "histories",
+                    "random histories of a ledger, of lines and of windows, beside a model",
+                    new Histories()));
 
     private static final String USAGE = """
             arguments:
