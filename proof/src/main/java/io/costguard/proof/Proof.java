@@ -16,7 +16,8 @@ public final class Proof {
             new Named(
                     "histories",
                     "random histories of a ledger, of lines and of windows, beside a model",
-                    new Histories()));
+                    new Histories()),
+            new Named("clock", "the clock of Redis is set, forward and back", new Clock()));
 
     private static final String USAGE = """
             arguments:
