@@ -426,7 +426,8 @@ local function rareFunctions(q, now)
         return BOUNDS_NEEDED
       end
       if at >= former then
-        local skipped = math.max(0, math.floor((start - former) / q[y]))
+        -- To the nearest: months of 30 days are as many as those of 31, and a day on which the clocks change is one.
+        local skipped = math.max(0, math.floor((start - former) / q[y] + 0.49))
         used = math.max(0, math.max(0, used - ceiling) - skipped * capacity)
         ceiling = capacity
         f[k + 1] = (f[k + 1] + 1) % ERAS

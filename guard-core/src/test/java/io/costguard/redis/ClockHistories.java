@@ -47,6 +47,7 @@ public final class ClockHistories implements AutoCloseable {
         private long over;
         private long refilledByStepsBack;
         private long frozen;
+        private long differences;
         private String first = "";
 
         /** {@return how often the clock was set} */
@@ -84,6 +85,11 @@ public final class ClockHistories implements AutoCloseable {
             return frozen;
         }
 
+        /** {@return how many histories ended as the script and the model differed} */
+        public long differences() {
+            return differences;
+        }
+
         /** {@return what went wrong first; empty where nothing did} */
         public String first() {
             return first;
@@ -119,6 +125,9 @@ public final class ClockHistories implements AutoCloseable {
         TwinLedger ledger = new TwinLedger(jedis, prefix + ":" + runs++);
         try {
             new OfBalances(seed, ledger).run();
+        } catch (AssertionError e) {
+            figures.differences++;
+            figures.wrong("history " + seed + ": " + e.getMessage() + "\n" + String.join("\n", ledger.events()));
         } finally {
             ledger.end();
         }

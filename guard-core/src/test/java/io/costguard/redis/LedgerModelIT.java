@@ -109,6 +109,18 @@ class LedgerModelIT {
         assertThat(granted).containsExactly(true, false, false, false, false, true, false, false, false, true);
     }
 
+    /** It was still owed in December, as November has fewer days than most months. */
+    @Test
+    void aMonthOfThirtyDaysInWhichNobodyCalledPaysWhatWasOwed() {
+        ZoneId zone = ZoneId.of("Europe/Berlin");
+        Subject subject = ledger.subject("month", Limit.requests(10).perMonth().fixedWindow(zone));
+        ledger.at(micros(ZonedDateTime.of(2040, 10, 20, 0, 0, 0, 0, zone)));
+        ledger.run(lane, byHand(Ledger.Change.CHARGE, subject, 15));
+
+        ledger.at(micros(ZonedDateTime.of(2040, 12, 20, 0, 0, 0, 0, zone)));
+        assertThat(isGranted(ledger.run(lane, reserve(subject, 10)).get(0))).isTrue();
+    }
+
     private static long micros(ZonedDateTime time) {
         return ChronoUnit.MICROS.between(Instant.EPOCH, time.toInstant());
     }
