@@ -1,5 +1,6 @@
 package io.costguard.proof;
 
+import io.costguard.proof.fleet.Faults;
 import io.costguard.proof.fleet.Kills;
 import java.time.Duration;
 import java.util.LinkedHashSet;
@@ -13,7 +14,8 @@ import java.util.stream.Collectors;
  */
 public final class Proof {
     private static final List<Named> CHECKS = List.of(
-            new Named("kills", "processes that are killed at any moment, and what they leave behind", new Kills()));
+            new Named("kills", "processes that are killed at any moment, and what they leave behind", new Kills()),
+            new Named("faults", "every fault of Redis, again and again under load", new Faults()));
 
     private static final String USAGE = """
             arguments:
