@@ -16,6 +16,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -36,7 +38,9 @@ final class Bench implements AutoCloseable {
 
     private final Random random;
     private final Deque<AutoCloseable> open = new ArrayDeque<>();
+    private final List<Load> loads = new ArrayList<>();
     private long longestStall;
+    private long metByOthers;
     private long outages;
 
     Bench(Wrongs wrongs, Random random) {
@@ -72,7 +76,9 @@ final class Bench implements AutoCloseable {
     }
 
     Load load(List<CostGuard> guards) {
-        return opened(new Load(guards, wrongs, random));
+        Load load = opened(new Load(guards, wrongs, random));
+        loads.add(load);
+        return load;
     }
 
     CostGuard guard(UnaryOperator<CostGuard.Builder> builder) {
@@ -87,6 +93,28 @@ final class Bench implements AutoCloseable {
                             }
                         }))
                 .build();
+    }
+
+    /** {@return how many calls, or whatever else had to do with it, a fault met} */
+    long met() {
+        return metByOthers + loads.stream().mapToLong(Load::met).sum();
+    }
+
+    /** A fault met so many others than calls while it lasted. */
+    void meets(long more) {
+        metByOthers += more;
+    }
+
+    /** {@return how often a server has answered by an error of these codes} */
+    static long errors(RedisForTests redis, String codes) {
+        try (Jedis jedis = PatientRedis.connection(redis.url())) {
+            Matcher matcher = Pattern.compile("errorstat_(?:" + codes + "):count=(\\d+)").matcher(jedis.info("errorstats"));
+            long errors = 0;
+            while (matcher.find()) {
+                errors += Long.parseLong(matcher.group(1));
+            }
+            return errors;
+        }
     }
 
     /** So many milliseconds go by. */
@@ -142,6 +170,7 @@ final class Bench implements AutoCloseable {
     void add(Bench other) {
         longestStall = Math.max(longestStall, other.longestStall);
         outages += other.outages;
+        metByOthers += other.met();
     }
 
     /** A server begins to load, and its load may fail until it has: it answers no PING before. */

@@ -14,6 +14,7 @@ public final class Faults implements Check {
         long stall = 0;
         long outages = 0;
         String only = System.getProperty("row", "");
+        long unmet = 0;
         for (Rows row : Rows.values()) {
             if (!only.isEmpty() && !only.equals(String.valueOf(row.number))) {
                 continue;
@@ -26,7 +27,14 @@ public final class Faults implements Check {
                 Rows.Injection injection = row.on(bench);
                 for (int i = 1; i <= injections; i++) {
                     wrongs.plan("injection " + i);
-                    injection.inject(random);
+                    long before = bench.met();
+                    try {
+                        injection.inject(random);
+                    } catch (RuntimeException e) {
+                        wrongs.add(e.toString());
+                        break;
+                    }
+                    unmet += bench.met() == before ? 1 : 0;
                 }
                 stall = Math.max(stall, bench.longestStall());
                 outages += bench.outages();
@@ -34,6 +42,7 @@ public final class Faults implements Check {
             }
             if (!only.isEmpty()) System.out.println((System.nanoTime() - begin) / 1_000_000 + " ms, stall " + stall);
         }
+        trial.none("injections that nothing met", unmet);
         trial.atLeast("outages that ended under load", outages, injections);
         trial.atMost("longest stall after Redis is back, ms", stall, LONGEST_STALL_MILLIS);
     }

@@ -46,8 +46,7 @@ final class Load implements AutoCloseable {
     private final List<Span> outages = new ArrayList<>();
     private final List<Made> made = new ArrayList<>();
     private final List<Long> grants = new ArrayList<>();
-    private long refused;
-    private long denied;
+    private long met;
     private long charged;
     private int idle;
     private boolean goes;
@@ -126,7 +125,7 @@ final class Load implements AutoCloseable {
                 permit.settle(Cost.requests(1).nanoUsd(used));
                 settled(new Made(asked, System.nanoTime(), estimate, used));
             } catch (BudgetExceededException e) {
-                denied();
+                ends(asked, System.nanoTime());
             } catch (GuardUnavailableException e) {
                 isRefused(asked, System.nanoTime(), e);
             } catch (IOException | RuntimeException e) {
@@ -157,6 +156,7 @@ final class Load implements AutoCloseable {
     private synchronized void goes(long asked, long answered, int calls) {
         grants.add(answered);
         notifyAll();
+        ends(asked, answered);
         if (outages.stream().anyMatch(outage -> outage.covers(asked, answered))) {
             wrongs.add("a call was let go while nothing could be decided");
         }
@@ -169,12 +169,15 @@ final class Load implements AutoCloseable {
         made.add(call);
     }
 
-    private synchronized void denied() {
-        denied++;
+    /** A call was answered, one way or the other. */
+    private synchronized void ends(long asked, long answered) {
+        boolean isMet = faults.stream().anyMatch(fault -> fault.meets(asked, answered))
+                || outages.stream().anyMatch(outage -> outage.meets(asked, answered));
+        met += isMet ? 1 : 0;
     }
 
     private synchronized void isRefused(long asked, long answered, GuardUnavailableException failure) {
-        refused++;
+        ends(asked, answered);
         if (faults.stream().noneMatch(fault -> fault.meets(asked, answered))) {
             wrongs.add("a call failed where nothing was wrong any more, after " + (answered - asked) / 1_000_000 + " ms: "
                     + failure.getMessage());
@@ -228,8 +231,9 @@ final class Load implements AutoCloseable {
                 .orElse(NEVER);
     }
 
-    synchronized long refused() {
-        return refused;
+    /** {@return how many calls there were while there was a fault} */
+    synchronized long met() {
+        return met;
     }
 
     // ------------------------------------------------------------------------------------------------------ the balance
