@@ -1180,7 +1180,9 @@ if mode ~= LOOK then
   else
     done = call('SET', KEYS[1], reply, 'KEEPTTL')
   end
-  if done.err then
+  if done.err and not string.find(string.sub(done.err, 1, 4), 'OOM', 1, true) then
+    return done
+  elseif done.err then
     -- What removes may run on a full Redis, and lets the rest run.
     redis.call('DEL', KEYS[1])
     redis.call('SET', KEYS[1], reply, 'PX', string.format('%.0f', laneTtl))
