@@ -30,6 +30,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -174,6 +175,7 @@ class LimiterTest {
 
     /** In a picture of all that is alive, after calls with a key have been decided every way, the key is not. */
     @Test
+    @Tag("slow")
     void noKeyIsKept(@TempDir Path folder) throws Exception {
         String kept = key(1);
         List<Admission> admissions = askWithKey(2);

@@ -12,12 +12,16 @@ import io.costguard.WhenExhausted;
 import io.costguard.WhenRedisFails;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** What is exchanged between regions, and when, step by step: between texts in memory, in a time that the test lets pass. */
 class RegionTest {
@@ -34,6 +38,9 @@ class RegionTest {
     private static final class Text implements Register {
         private String text = "";
         private boolean isAway;
+        /** Somebody else is always faster. */
+        private boolean refuses;
+        private int refused;
         private Runnable meanwhile = () -> {};
 
         @Override
@@ -47,7 +54,8 @@ class RegionTest {
         @Override
         public Optional<Seen> replace(Seen seen, String next) {
             meanwhile.run();
-            if (!seen.text().equals(text)) {
+            refused += refuses ? 1 : 0;
+            if (refuses || !seen.text().equals(text)) {
                 return Optional.empty();
             }
             text = next;
@@ -60,7 +68,7 @@ class RegionTest {
         }
     }
 
-    /** A process of a region. */
+    /** A process of a region, for which two budgets are shared. */
     private final class Member {
         private final String name;
         private final Text here;
@@ -88,15 +96,19 @@ class RegionTest {
                     Duration.ZERO,
                     Listeners.of());
             SharedBudgets budgets = new SharedBudgets(
-                    List.of("money"), 10, limiter, (whole, percent) -> budget(percent), () -> nowNanos);
+                    List.of("money", "time"), 10, limiter, (whole, percent) -> budget(whole.name(), percent), () -> nowNanos);
             List<String> regions = new ArrayList<>(List.of(others));
             regions.add(name);
             region = new Region(name, regions, here, shared, budgets, TIMEOUT);
-            region.update(List.of(budget(100)));
+            update();
         }
 
-        private Budget budget(int percent) {
-            return Budget.named("money").per().limit(limit.apply(percent));
+        void update() {
+            region.update(List.of(budget("money", 100), budget("time", 100)));
+        }
+
+        private Budget budget(String of, int percent) {
+            return Budget.named(of).per().limit(limit.apply(percent));
         }
 
         void look() {
@@ -104,7 +116,12 @@ class RegionTest {
         }
 
         void uses(int percent) {
-            ledger.usedPercent = percent;
+            uses("money", percent);
+            uses("time", percent);
+        }
+
+        void uses(String budget, int percent) {
+            ledger.usedPercent.put(budget, percent);
         }
 
         /** By which share it decides. */
@@ -116,7 +133,11 @@ class RegionTest {
 
         /** What its Redis has: {@code PERCENT VERSION}. */
         String held() {
-            Holding holding = RegionNote.read(here.text).of("money").orElseThrow();
+            return held("money");
+        }
+
+        String held(String budget) {
+            Holding holding = RegionNote.read(here.text).of(budget).orElseThrow();
             return holding.percent() + " " + holding.version();
         }
 
@@ -137,8 +158,8 @@ class RegionTest {
 
     private static final class Fake extends QuietLedger {
         private Optional<InForce> latest = Optional.empty();
-        private int usedPercent;
-        private long waiting;
+        private final Map<String, Integer> usedPercent = new HashMap<>();
+        private final Map<String, Long> waiting = new HashMap<>();
 
         InForce inForce() {
             return latest.orElseThrow();
@@ -151,8 +172,10 @@ class RegionTest {
 
         @Override
         public List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) {
-            long capacity = newcomer.get(0).subject().limits().get(0).capacity();
-            return List.of(List.of(new Standing(capacity - usedPercent * 10L, 0, waiting, 0)));
+            Budget budget = newcomer.get(0).subject().budget();
+            long used = usedPercent.getOrDefault(budget.name(), 0) * 10L;
+            long balance = budget.limits().get(0).capacity() - used;
+            return List.of(List.of(new Standing(balance, 0, waiting.getOrDefault(budget.name(), 0L), 0)));
         }
     }
 
@@ -247,7 +270,7 @@ class RegionTest {
     @Test
     void aRegionForWhichCallsWaitWantsMore() {
         begin();
-        us.ledger.waiting = 1;
+        us.ledger.waiting.put("money", 1L);
 
         lookBoth();
 
@@ -334,8 +357,8 @@ class RegionTest {
     void whatCallsInFlightUseIsGivenAllTheSameToWhomItIsOwed() {
         eu.limit = percent -> Limit.concurrentCalls(10L * percent);
         us.limit = eu.limit;
-        eu.region.update(List.of(eu.budget(100)));
-        us.region.update(List.of(us.budget(100)));
+        eu.update();
+        us.update();
         begin();
         us.uses(45);
         cede();
@@ -369,7 +392,7 @@ class RegionTest {
     void whatIsWaitedForIsNotGiven() {
         begin();
         lowered();
-        eu.ledger.waiting = 1;
+        eu.ledger.waiting.put("money", 1L);
 
         passes(IN_FORCE.plusNanos(1));
         eu.look();
@@ -385,7 +408,7 @@ class RegionTest {
 
         passes(Duration.ofSeconds(30));
         us.look();
-        eu.ledger.waiting = 1;
+        eu.ledger.waiting.put("money", 1L);
         eu.look();
 
         assertThat(eu.held()).isEqualTo("50 3");
@@ -394,7 +417,7 @@ class RegionTest {
     @Test
     void aBucketIsGivenOnceItHadTheTimeToFillToo() {
         eu.limit = percent -> Limit.tokens(10L * percent).perMinute();
-        eu.region.update(List.of(eu.budget(100)));
+        eu.update();
         begin();
         lowered();
 
@@ -421,6 +444,167 @@ class RegionTest {
 
         assertThat(eu.held()).isEqualTo("25 2");
         assertThat(eu.listed()).isEqualTo("50 2");
+    }
+
+    @Test
+    void whatWasUsedLongAgoIsGiven() {
+        begin();
+        eu.uses(20);
+        eu.look();
+        passes(WATCHED.plusNanos(1));
+        eu.look();
+        eu.uses(0);
+        us.uses(45);
+        lookBoth();
+
+        passes(WATCHED.plusNanos(1));
+        eu.look();
+
+        assertThat(eu.held()).isEqualTo("25 2");
+    }
+
+    // --------------------------------------------------------------------------------------------- several budgets
+
+    /** What is to be done for each of its budgets in one look. */
+    private enum Stage {
+        ENTER,
+        WRITE_WHAT_IS_LISTED,
+        FIND_WHAT_WAS_LOST,
+        TELL_WHAT_WAS_LOST,
+        WANT,
+        LOWER,
+        GIVE,
+        TAKE_BACK
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void eachStepIsTakenForAllBudgetsInOneLook(Stage stage) {
+        reach(stage);
+        String before = eu.here.text + shared.text;
+
+        eu.look();
+
+        assertThat(eu.here.text + shared.text).isNotEqualTo(before);
+        assertThat(eu.held("time")).isEqualTo(eu.held("money"));
+        assertThat(lines("eu", "time")).isEqualTo(lines("eu", "money").replace("money", "time"));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void whereSomebodyWasFasterALookEnds(Stage stage) {
+        reach(stage);
+        shared.refuses = true;
+        eu.here.refuses = true;
+
+        eu.look();
+
+        assertThat(shared.refused + eu.here.refused).isEqualTo(1);
+    }
+
+    @Test
+    void whatIsTakenIsTakenOfAllBudgetsInOneLook() {
+        begin();
+        lowered();
+        passes(IN_FORCE.plusNanos(1));
+        eu.look();
+
+        us.look();
+
+        assertThat(us.held("money")).isEqualTo("75 3");
+        assertThat(us.held("time")).isEqualTo("75 3");
+    }
+
+    @Test
+    void aBudgetOfWhichNothingIsToBeDoneHoldsUpNoOther() {
+        begin();
+        us.uses("time", 45);
+        lookBoth();
+        passes(WATCHED.plusNanos(1));
+        lookBoth();
+        assertThat(eu.held("money")).isEqualTo("50 2");
+        assertThat(eu.held("time")).isEqualTo("25 2");
+    }
+
+    @Test
+    void aBudgetThatCannotBeGivenHoldsUpNoOther() {
+        begin();
+        lowered();
+        eu.ledger.waiting.put("money", 1L);
+        passes(IN_FORCE.plusNanos(1));
+
+        eu.look();
+
+        assertThat(eu.held("money")).isEqualTo("25 2");
+        assertThat(eu.held("time")).isEqualTo("25 3");
+    }
+
+    private void reach(Stage stage) {
+        switch (stage) {
+            case ENTER -> {
+                eu.look();
+                eu.here.text = noteOf(eu);
+                shared.text = "";
+            }
+            case WRITE_WHAT_IS_LISTED -> {
+                eu.look();
+                us.look();
+            }
+            case FIND_WHAT_WAS_LOST -> {
+                begin();
+                eu.here.text = noteOf(eu);
+            }
+            case TELL_WHAT_WAS_LOST -> {
+                begin();
+                shared.text = shared.text.replace("eu 50 2", "eu 50 1");
+            }
+            case WANT -> {
+                begin();
+                eu.uses(45);
+            }
+            case LOWER -> {
+                begin();
+                us.uses(45);
+                lookBoth();
+                passes(WATCHED.plusNanos(1));
+                beat();
+            }
+            case GIVE -> {
+                begin();
+                lowered();
+                passes(IN_FORCE.plusNanos(1));
+                beat();
+            }
+            case TAKE_BACK -> {
+                begin();
+                lowered();
+                us.uses(0);
+                passes(Duration.ofSeconds(30));
+                us.look();
+                eu.ledger.waiting.put("money", 1L);
+                eu.ledger.waiting.put("time", 1L);
+                beat();
+            }
+        }
+    }
+
+    /** So that the next look has nothing else to say. */
+    private void beat() {
+        String process = RegionNote.read(eu.here.text).exchanger();
+        eu.here.text = RegionNote.read(eu.here.text).exchangedBy(process).text();
+    }
+
+    /** With nothing but who exchanges. */
+    private static String noteOf(Member member) {
+        RegionNote note = RegionNote.read(member.here.text);
+        return new RegionNote(note.exchanger(), note.beats(), Map.of()).text();
+    }
+
+    private String lines(String region, String budget) {
+        return shared.text
+                .lines()
+                .filter(line -> line.startsWith(region + " ") && line.endsWith(" " + budget))
+                .reduce("", String::concat);
     }
 
     // -------------------------------------------------------------------------------------------- what goes wrong
@@ -575,7 +759,7 @@ class RegionTest {
     @Test
     void aBudgetThatIsNotThereAnyMoreHasNoShare() {
         SharedBudgets none =
-                new SharedBudgets(List.of(), 10, limiterOf(eu), (whole, percent) -> eu.budget(percent), () -> nowNanos);
+                new SharedBudgets(List.of(), 10, limiterOf(eu), (whole, percent) -> eu.budget("money", percent), () -> nowNanos);
 
         assertThatIllegalStateException().isThrownBy(() -> none.whole("money")).withMessageContaining("'money'");
     }
