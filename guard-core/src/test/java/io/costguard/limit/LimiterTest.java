@@ -101,6 +101,9 @@ class LimiterTest {
         Limiter limiter = limiter(List.of(BUDGET, corrected), events);
         ledger.left = 50;
         Reservation reservation = granted(limiter.decide(call("k")));
+        assertThat(reservation.isCorrectedByProvider()).isTrue();
+        assertThat(granted(this.limiter.decide(call("k"))).isCorrectedByProvider())
+                .isFalse();
 
         reservation.correct(new Remaining(Unit.TOKENS, 20), Duration.ofSeconds(2));
 

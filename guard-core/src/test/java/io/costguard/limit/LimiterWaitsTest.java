@@ -15,6 +15,8 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.LimitStatus;
+import io.costguard.Logged;
+import io.costguard.MisfitException;
 import io.costguard.Outcome;
 import io.costguard.PriceList;
 import io.costguard.Recorder;
@@ -31,6 +33,8 @@ import java.util.concurrent.CompletionException;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.api.parallel.Resources;
 
 /** What becomes of calls that the ledger does not decide at once, or not at all; and what is changed there by hand. */
 @Timeout(60)
@@ -56,8 +60,16 @@ class LimiterWaitsTest {
         private final List<Patience> patiences = new ArrayList<>();
         private final List<Settled> settled = new ArrayList<>();
         private final List<String> told = new ArrayList<>();
+        private final List<Long> deadlines = new ArrayList<>();
+        private volatile long nanos = 7;
         private boolean loss;
         private int asked;
+        private int settles;
+
+        @Override
+        public long nanoTime() {
+            return nanos;
+        }
 
         @Override
         public Verdict reserve(List<Claim> claims, Patience patience, long deadlineNanos)
@@ -76,11 +88,13 @@ class LimiterWaitsTest {
         public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, Patience patience, long deadlineNanos) {
             asked++;
             patiences.add(patience);
+            deadlines.add(deadlineNanos);
             return answer.apply(claims);
         }
 
         @Override
         public void settle(List<Settled> those, Runnable then) {
+            settles++;
             settled.addAll(those);
             then.run();
         }
@@ -100,6 +114,7 @@ class LimiterWaitsTest {
 
         @Override
         public List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) {
+            deadlines.add(deadlineNanos);
             return newcomer.stream()
                     .map(claim -> Arrays.stream(claim.amounts())
                             .mapToObj(amount -> new Standing(amount, 1_000_001, 3, 2_000_002))
@@ -119,6 +134,7 @@ class LimiterWaitsTest {
 
         @Override
         public void flush(long deadlineNanos) {
+            deadlines.add(deadlineNanos);
             told.add("FLUSH");
         }
 
@@ -187,6 +203,65 @@ class LimiterWaitsTest {
 
         assertThat(granted(admission.join()).waited()).isPositive();
         assertThat(events.waits).hasSize(1);
+    }
+
+    @Test
+    void howLongACallWaitedIsMeasuredByTheLedgersTime() {
+        Place place = waits();
+        ledger.loss = true;
+        CompletableFuture<Admission> admission = limiter.admitAsync(CALL, LONG);
+        assertThat(events.regressions).extracting(GuardListener.Regression::lost).containsExactly(Lost.BALANCES);
+        ledger.nanos += 5_000;
+
+        place.end.complete(grant(CALL));
+
+        assertThat(granted(admission.join()).waited()).isEqualTo(Duration.ofNanos(5_000));
+    }
+
+    @Test
+    void whateverIsAskedHasUntilTheDecisionTimeoutIsOver() throws Exception {
+        limiter.decide(CALL);
+        limiter.admitAsync(CALL, LONG).join();
+        limiter.admitAsync(CALL, Duration.ofMinutes(1)).join();
+        limiter.status(CALL);
+
+        assertThat(ledger.deadlines).hasSize(5).containsOnly(7 + LONG.toNanos());
+    }
+
+    @Test
+    void aCallThatNoBudgetCanJudgeIsNoFaultOfTheGuards() {
+        Limiter strict = limiter(LONG, WhenRedisFails.failOpen(), BUDGET.per("tenant"));
+
+        assertThatExceptionOfType(CompletionException.class)
+                .isThrownBy(strict.admitAsync(CALL, LONG)::join)
+                .withCauseInstanceOf(MisfitException.class);
+        assertThat(events.failedOpen).isEmpty();
+    }
+
+    @Test
+    @ResourceLock(Resources.SYSTEM_ERR)
+    void thatNobodyDecidesIsLoggedAgainOnceItHasBeenDecidedMeanwhile() throws Exception {
+        Function<List<Claim>, CompletableFuture<Verdict>> sound = ledger.answer;
+        String logged = Logged.by(() -> {
+            for (int i = 0; i < 2; i++) {
+                ledger.answer =
+                        claims -> CompletableFuture.failedFuture(new GuardUnavailableException("nobody is there"));
+                assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> limiter.decide(CALL));
+                ledger.answer = sound;
+                ledger.nanos += Duration.ofMinutes(1).toNanos();
+                assertThat(limiter.admitAsync(CALL, LONG)).isCompleted();
+            }
+        });
+
+        assertThat(logged).hasLineCount(2);
+    }
+
+    @Test
+    void aDenialSaysHowMuchMayGoNow() throws Exception {
+        ledger.answer = claims ->
+                CompletableFuture.completedFuture(new Verdict.Shortfall(claims.get(0), 1, 205, 60_000_000, 2, 0));
+        assertThat(((Admission.Refused) limiter.decide(CALL)).denial().largestThatFits())
+                .isEqualTo(205);
     }
 
     @Test
@@ -471,7 +546,7 @@ class LimiterWaitsTest {
     void aCallThatUsedWhatItReservedSettlesNothing() throws Exception {
         granted(limiter.decide(CALL)).settle(CALL.cost());
 
-        assertThat(ledger.settled).isEmpty();
+        assertThat(ledger.settles).isZero();
         assertThat(events.settlements).hasSize(1);
     }
 
