@@ -101,8 +101,8 @@ class LimiterWaitsTest {
 
         @Override
         public CompletableFuture<?> change(Change change, List<Claim> claims) {
-            claims.forEach(claim -> told.add(change + " " + claim.subject().budget().name() + " "
-                    + Arrays.toString(claim.amounts())));
+            claims.forEach(claim ->
+                    told.add(change + " " + claim.subject().budget().name() + " " + Arrays.toString(claim.amounts())));
             return changed;
         }
 
@@ -186,11 +186,13 @@ class LimiterWaitsTest {
             assertThat(event.call().model()).isEqualTo("gpt-4o");
             assertThat(event.expected().retryAfter()).isEqualTo(Duration.ofHours(1));
         });
-        assertThat(events.grants).singleElement().satisfies(event -> assertThat(event.waited())
-                .isEqualTo(reservation.waited()));
+        assertThat(events.grants)
+                .singleElement()
+                .satisfies(event -> assertThat(event.waited()).isEqualTo(reservation.waited()));
         assertThat(place.isLeft).isFalse();
-        assertThat(ledger.patiences).singleElement().satisfies(patience -> assertThat(patience.micros())
-                .isEqualTo(LONG.toMillis() * 1_000));
+        assertThat(ledger.patiences)
+                .singleElement()
+                .satisfies(patience -> assertThat(patience.micros()).isEqualTo(LONG.toMillis() * 1_000));
     }
 
     @Test
@@ -210,7 +212,9 @@ class LimiterWaitsTest {
         Place place = waits();
         ledger.loss = true;
         CompletableFuture<Admission> admission = limiter.admitAsync(CALL, LONG);
-        assertThat(events.regressions).extracting(GuardListener.Regression::lost).containsExactly(Lost.BALANCES);
+        assertThat(events.regressions)
+                .extracting(GuardListener.Regression::lost)
+                .containsExactly(Lost.BALANCES);
         ledger.nanos += 5_000;
 
         place.end.complete(grant(CALL));
@@ -286,15 +290,16 @@ class LimiterWaitsTest {
 
         place.regressed.forEach(Runnable::run);
 
-        assertThat(events.regressions).extracting(GuardListener.Regression::lost).containsExactly(Lost.PLACE);
+        assertThat(events.regressions)
+                .extracting(GuardListener.Regression::lost)
+                .containsExactly(Lost.PLACE);
     }
 
     @Test
     void aCallThatNobodyWantsAnyMoreLeavesAndGivesBackWhatItIsGrantedAfterAll() {
         Place place = waits();
 
-        assertThatExceptionOfType(CancellationException.class)
-                .isThrownBy(() -> limiter.admit(CALL, LONG, () -> true));
+        assertThatExceptionOfType(CancellationException.class).isThrownBy(() -> limiter.admit(CALL, LONG, () -> true));
 
         assertThat(place.isLeft).isTrue();
         place.end.complete(grant(CALL));
@@ -307,8 +312,7 @@ class LimiterWaitsTest {
         Place place = waits();
         Thread.currentThread().interrupt();
 
-        assertThatExceptionOfType(InterruptedException.class)
-                .isThrownBy(() -> limiter.admit(CALL, LONG, () -> false));
+        assertThatExceptionOfType(InterruptedException.class).isThrownBy(() -> limiter.admit(CALL, LONG, () -> false));
 
         assertThat(place.isLeft).isTrue();
         place.end.complete(grant(CALL));
@@ -456,8 +460,8 @@ class LimiterWaitsTest {
 
     @Test
     void aCallAboveCapacityIsRefusedForGoodWithoutTheLedger() throws Exception {
-        Admission.Refused refused = (Admission.Refused)
-                limiter.decide(CALL.cost(Cost.requests(1).input(1_001)));
+        Admission.Refused refused =
+                (Admission.Refused) limiter.decide(CALL.cost(Cost.requests(1).input(1_001)));
 
         assertThat(refused.by()).isEqualTo(By.CAPACITY);
         assertThat(refused.denial().requested()).isEqualTo(1_001);
@@ -475,8 +479,8 @@ class LimiterWaitsTest {
 
         granted(clamped.decide(large));
         granted(clamped.decide(leaving.cost(Cost.requests(1).input(800))));
-        Admission.Refused refused = (Admission.Refused)
-                clamped.admit(leaving.cost(Cost.requests(1).input(801)), LONG, () -> false);
+        Admission.Refused refused =
+                (Admission.Refused) clamped.admit(leaving.cost(Cost.requests(1).input(801)), LONG, () -> false);
 
         assertThat(refused.by()).isEqualTo(By.CAPACITY);
         assertThat(refused.denial().largestThatFits()).isEqualTo(800);
@@ -485,8 +489,8 @@ class LimiterWaitsTest {
     @Test
     void aDryRunIsChargedAndWhatItWouldHaveDeniedIsTold() throws Exception {
         Limiter dry = limiter(LONG, WhenRedisFails.failClosed(), BUDGET.dryRun());
-        ledger.answer = claims -> CompletableFuture.completedFuture(
-                new Verdict.Granted(List.of(), List.of(shortfall(claims.get(0)))));
+        ledger.answer = claims ->
+                CompletableFuture.completedFuture(new Verdict.Granted(List.of(), List.of(shortfall(claims.get(0)))));
 
         granted(dry.decide(CALL.cost(Cost.requests(1).input(5_000))));
 
@@ -499,15 +503,15 @@ class LimiterWaitsTest {
     @Test
     void aCallThatLeavesAShareIsToldHowMuchMayGoNowAndIsNotRemembered() throws Exception {
         GuardedCall leaving = CALL.whenExhausted(WhenExhausted.waitUpTo(LONG).leaving(Share.percent(20)));
-        ledger.answer = claims -> CompletableFuture.completedFuture(
-                new Verdict.Shortfall(claims.get(0), 1, 205, 60_000_000, 0, 0));
+        ledger.answer = claims ->
+                CompletableFuture.completedFuture(new Verdict.Shortfall(claims.get(0), 1, 205, 60_000_000, 0, 0));
 
         Admission.Refused refused = (Admission.Refused) limiter.admit(leaving, LONG, () -> false);
         assertThat(refused.denial().available()).isEqualTo(205);
         assertThat(refused.denial().largestThatFits()).isEqualTo(5);
 
-        ledger.answer = claims -> CompletableFuture.completedFuture(
-                new Verdict.Shortfall(claims.get(0), 1, 205, 60_000_000, 2, 0));
+        ledger.answer = claims ->
+                CompletableFuture.completedFuture(new Verdict.Shortfall(claims.get(0), 1, 205, 60_000_000, 2, 0));
         refused = (Admission.Refused) limiter.admit(leaving, LONG, () -> false);
         assertThat(refused.denial().largestThatFits()).as("others wait").isZero();
         assertThat(refused.denial().ahead()).isEqualTo(2);
@@ -566,7 +570,9 @@ class LimiterWaitsTest {
     void aLossThatTheLedgerFoundIsToldWithTheNextDecisionAndSettle() throws Exception {
         ledger.loss = true;
         Reservation reservation = granted(limiter.decide(CALL));
-        assertThat(events.regressions).extracting(GuardListener.Regression::lost).containsExactly(Lost.BALANCES);
+        assertThat(events.regressions)
+                .extracting(GuardListener.Regression::lost)
+                .containsExactly(Lost.BALANCES);
 
         reservation.release();
 
@@ -576,7 +582,13 @@ class LimiterWaitsTest {
     @Test
     void pricesAndPartsOfWhatWasUsedAreKept() throws Exception {
         granted(limiter.decide(CALL))
-                .settle(Cost.requests(5).input(8).cacheRead(3).cacheWrite(2).output(4).reasoning(1).nanoUsd(77));
+                .settle(Cost.requests(5)
+                        .input(8)
+                        .cacheRead(3)
+                        .cacheWrite(2)
+                        .output(4)
+                        .reasoning(1)
+                        .nanoUsd(77));
 
         assertThat(events.settlements).singleElement().satisfies(event -> {
             assertThat(event.outcome()).isEqualTo(Outcome.SETTLED);
@@ -596,18 +608,14 @@ class LimiterWaitsTest {
     @Test
     void aChangeByHandIsOfAllBudgetsOfTheCallThatItCostsSomething() throws Exception {
         Limiter two = limiter(
-                LONG,
-                WhenRedisFails.failClosed(),
-                BUDGET,
-                Budget.named("usd").limit(Limit.concurrentCalls(9)));
+                LONG, WhenRedisFails.failClosed(), BUDGET, Budget.named("usd").limit(Limit.concurrentCalls(9)));
 
         two.charge(CALL, Cost.requests(0).input(5));
         two.refund(CALL, Cost.requests(2));
         two.reset(CALL);
 
         assertThat(ledger.told)
-                .containsExactly(
-                        "CHARGE b [0, 5]", "REFUND b [2, 0]", "FLUSH", "RESET b [0, 0]", "RESET usd [0]");
+                .containsExactly("CHARGE b [0, 5]", "REFUND b [2, 0]", "FLUSH", "RESET b [0, 0]", "RESET usd [0]");
     }
 
     @Test
@@ -710,7 +718,9 @@ class LimiterWaitsTest {
         assertThat(status.get(1).capacity()).isEqualTo(1_000);
         assertThat(status.get(1).waiting()).isEqualTo(3);
         assertThat(status.get(1).toString()).contains("tokens per day");
-        assertThat(limiter(LONG, WhenRedisFails.failClosed(), BUDGET.models("other")).status(CALL)).isEmpty();
+        assertThat(limiter(LONG, WhenRedisFails.failClosed(), BUDGET.models("other"))
+                        .status(CALL))
+                .isEmpty();
     }
 
     @Test
@@ -756,16 +766,15 @@ class LimiterWaitsTest {
 
     private Place waits() {
         Place place = new Place();
-        ledger.answer = claims ->
-                CompletableFuture.completedFuture(new Verdict.Waiting(shortfall(claims.get(0)), place));
+        ledger.answer =
+                claims -> CompletableFuture.completedFuture(new Verdict.Waiting(shortfall(claims.get(0)), place));
         return place;
     }
 
     private Limiter limiter(Duration timeout, WhenRedisFails policy, Budget... budgets) {
         Fingerprint fingerprint = new Fingerprint(new byte[16]);
         return new Limiter(
-                new Subjects(
-                        List.of(budgets), "p", "apiKey", fingerprint, new Cardinality(1_000, System::nanoTime)),
+                new Subjects(List.of(budgets), "p", "apiKey", fingerprint, new Cardinality(1_000, System::nanoTime)),
                 ledger,
                 PriceList.bundled(),
                 fingerprint,
@@ -779,8 +788,8 @@ class LimiterWaitsTest {
     private static Verdict.Granted grant(List<Claim> claims) {
         return new Verdict.Granted(
                 claims.stream()
-                        .map(claim -> new Charge(
-                                claim, new long[claim.amounts().length], new long[claim.amounts().length]))
+                        .map(claim ->
+                                new Charge(claim, new long[claim.amounts().length], new long[claim.amounts().length]))
                         .toList(),
                 List.of());
     }

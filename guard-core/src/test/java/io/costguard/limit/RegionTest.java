@@ -40,6 +40,7 @@ class RegionTest {
         private boolean isAway;
         /** Somebody else is always faster. */
         private boolean refuses;
+
         private int refused;
         private Runnable meanwhile = () -> {};
 
@@ -96,7 +97,11 @@ class RegionTest {
                     Duration.ZERO,
                     Listeners.of());
             SharedBudgets budgets = new SharedBudgets(
-                    List.of("money", "time"), 10, limiter, (whole, percent) -> budget(whole.name(), percent), () -> nowNanos);
+                    List.of("money", "time"),
+                    10,
+                    limiter,
+                    (whole, percent) -> budget(whole.name(), percent),
+                    () -> nowNanos);
             List<String> regions = new ArrayList<>(List.of(others));
             regions.add(name);
             region = new Region(name, regions, here, shared, budgets, TIMEOUT);
@@ -758,8 +763,8 @@ class RegionTest {
 
     @Test
     void aBudgetThatIsNotThereAnyMoreHasNoShare() {
-        SharedBudgets none =
-                new SharedBudgets(List.of(), 10, limiterOf(eu), (whole, percent) -> eu.budget("money", percent), () -> nowNanos);
+        SharedBudgets none = new SharedBudgets(
+                List.of(), 10, limiterOf(eu), (whole, percent) -> eu.budget("money", percent), () -> nowNanos);
 
         assertThatIllegalStateException().isThrownBy(() -> none.whole("money")).withMessageContaining("'money'");
     }

@@ -62,7 +62,8 @@ class TermsTest {
     void whatIsChargedToAMonthCountsUntilItsEndInItsZone() {
         assertThat(counts(TOKENS.perMonth(), MONDAY, 5)).isEqualTo(30 * DAY - 5);
         assertThat(counts(TOKENS.perDay().fixedWindow(BERLIN), MONDAY, 0)).isEqualTo(DAY - DAY / 24);
-        long berlinsMonth = micros(ZonedDateTime.of(2026, 4, 1, 0, 0, 0, 0, BERLIN).toInstant());
+        long berlinsMonth =
+                micros(ZonedDateTime.of(2026, 4, 1, 0, 0, 0, 0, BERLIN).toInstant());
         assertThat(counts(TOKENS.perMonth().fixedWindow(BERLIN), berlinsMonth - 1, 0))
                 .isEqualTo(1);
         assertThat(counts(TOKENS.perMonth().fixedWindow(BERLIN), berlinsMonth, 0))
@@ -76,7 +77,8 @@ class TermsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"5, 20, false", "5, 21, true", "16777215, 14, false", "16777215, 15, true", "7, 7, false", "8, 7, true"})
+    @CsvSource({"5, 20, false", "5, 21, true", "16777215, 14, false", "16777215, 15, true", "7, 7, false", "8, 7, true"
+    })
     void aSlotIsGoneAfterSixteen(long era, long now, boolean isGone) {
         assertThat(Terms.isGone(era, now)).isEqualTo(isGone);
     }
@@ -144,8 +146,7 @@ class TermsTest {
 
             terms.write(out, MONDAY);
 
-            assertThat(new String(terms.format(), StandardCharsets.US_ASCII))
-                    .startsWith("BBc0HBc0Bi8i8I4");
+            assertThat(new String(terms.format(), StandardCharsets.US_ASCII)).startsWith("BBc0HBc0Bi8i8I4");
             assertThat(out.position()).isLessThanOrEqualTo(terms.size());
         }
     }
@@ -158,6 +159,65 @@ class TermsTest {
         assertThat(Terms.of(Budget.named("b").limit(TOKENS.perMonth()).limit(TOKENS.perMinute()))
                         .fields())
                 .isEqualTo(5 + 2 * 3 + 1 + BOUNDS);
+    }
+
+    /** A head with a name for each limit, a life and a stamp, a balance for each, and what windows, slots and long buckets need more. */
+    @Test
+    void aValueIsAsLongAsItsFormat() {
+        assertThat(format(TOKENS.perMinute())).isEqualTo(">c8BI7i7I3 26");
+        assertThat(format(Limit.tokens(1L << 50).perSecond())).isEqualTo(">c8BI7i7I3I7 33");
+        assertThat(format(TOKENS.perDay())).isEqualTo(">c8BI7i7I3I7 33");
+        assertThat(format(TOKENS.perMonth())).isEqualTo(">c8BI7i7I3I7I7I7 47");
+        assertThat(format(TOKENS.perMinute().slidingWindow())).isEqualTo(">c8BI7i7I3I7c105 138");
+        assertThat(format(Limit.concurrentCalls(3))).isEqualTo(">c8BI7i7I3I7c105 138");
+        assertThat(format(TOKENS.perMinute(), TOKENS.perDay())).isEqualTo(">c15BI7i7I3i7I3I7 50");
+    }
+
+    @Test
+    void aBalanceKeepsItsNameWhateverTheAmountAndHasItsKindInIt() {
+        int name = name(TOKENS.perMinute());
+
+        assertThat(name(Limit.tokens(60).perMinute())).isEqualTo(name);
+        assertThat(name(Limit.requests(900).perMinute())).isNotEqualTo(name);
+        assertThat(name(TOKENS.perHour().tokenBucket())).isNotEqualTo(name);
+        assertThat(name).isNotEqualTo(0);
+        assertThat(List.of(
+                        TOKENS.perMinute(),
+                        Limit.tokens(1L << 50).perSecond(),
+                        TOKENS.perDay(),
+                        TOKENS.perMonth(),
+                        TOKENS.perMinute().slidingWindow(),
+                        Limit.concurrentCalls(3)))
+                .extracting(limit -> name(limit) & 7)
+                .containsExactly(0, 1, 2, 3, 4, 5);
+        int large = name(Limit.tokens(1L << 50).perMinute());
+        assertThat(large >> 3).as("of a bucket, long or not").isEqualTo(name >> 3);
+    }
+
+    @Test
+    void aValueIsReadByItsParts() {
+        Terms terms = Terms.of(Budget.named("b")
+                .limit(Limit.tokens(90).perMinute())
+                .limit(TOKENS.perDay())
+                .limit(Limit.requests(5).perSecond()));
+        ByteBuffer value = ByteBuffer.allocate(100);
+        value.position(3 + 22);
+        value.put((byte) (128 + 27)).put(new byte[7]);
+        putBalance(value, -1, 0x808182);
+        putBalance(value, 0x0102030405L, 7);
+        putBalance(value, 1_000_000, 255);
+        value.position(3);
+
+        Terms.State state = terms.read(value);
+
+        assertThat(state.hasLine()).isTrue();
+        assertThat(state.balances())
+                .as("whole units, rounded down; of a window what is left")
+                .containsExactly(-1, 900 - 0x0102030405L, 1_000_000 * 5 / 1_000_000);
+        assertThat(state.eras()).containsExactly(0x808182, 7, 255);
+        assertThat(value.position()).isEqualTo(3 + 22 + 8 + 3 * 10 + 7);
+        value.put(3 + 22, (byte) 127).position(3);
+        assertThat(terms.read(value).hasLine()).isFalse();
     }
 
     @Test
@@ -178,9 +238,7 @@ class TermsTest {
 
     /** A power of two of microseconds: an empty balance is full by then, and two windows are over. */
     @ParameterizedTest
-    @CsvSource({
-        "PT1S, 26", "PT67.108863S, 26", "PT67.108864S, 27", "PT134.217727S, 27", "PT134.217728S, 28"
-    })
+    @CsvSource({"PT1S, 26", "PT67.108863S, 26", "PT67.108864S, 27", "PT134.217727S, 27", "PT134.217728S, 28"})
     void aValueLivesUntilItsBalanceIsFull(Duration period, int exponent) {
         assertThat(life(TOKENS.per(period).tokenBucket())).isEqualTo(exponent);
     }
@@ -234,6 +292,32 @@ class TermsTest {
         return in.position(2 + format + 2 + 1 + head);
     }
 
+    private static String format(Limit... limits) {
+        Budget budget = Budget.named("b");
+        for (Limit limit : limits) {
+            budget = budget.limit(limit);
+        }
+        Terms terms = Terms.of(budget);
+        ByteBuffer in = ByteBuffer.allocate(terms.size());
+        terms.write(in, MONDAY);
+        assertThat(in.get(0)).isEqualTo((byte) limits.length);
+        int length = in.get(1);
+        int head = in.get(2 + length + 2);
+        assertThat(head).isEqualTo(1 + 7 * limits.length);
+        assertThat(in.get(2 + length + 3)).as("version and count").isEqualTo((byte) (32 | limits.length));
+        return new String(in.array(), 2, length, StandardCharsets.US_ASCII) + " " + in.getShort(2 + length);
+    }
+
+    private static int name(Limit limit) {
+        ByteBuffer in = written(limit);
+        return in.getInt(2 + in.get(1) + 3) & 0xffffff;
+    }
+
+    private static void putBalance(ByteBuffer out, long balance, int era) {
+        out.put((byte) (balance >> 48)).putShort((short) (balance >> 32)).putInt((int) balance);
+        out.put((byte) (era >> 16)).putShort((short) era);
+    }
+
     private static int life(Limit limit) {
         return afterTheHead(written(limit)).get();
     }
@@ -252,7 +336,8 @@ class TermsTest {
                 .map(i -> out.getLong(out.position() - (BOUNDS - (int) i) * 8))
                 .toArray();
         return Arrays.stream(bounds)
-                .mapToObj(micros -> Instant.EPOCH.plus(micros, ChronoUnit.MICROS).toString())
+                .mapToObj(
+                        micros -> Instant.EPOCH.plus(micros, ChronoUnit.MICROS).toString())
                 .toList();
     }
 

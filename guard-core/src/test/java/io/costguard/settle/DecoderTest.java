@@ -78,7 +78,8 @@ class DecoderTest {
         byte[] bytes = TEXT.getBytes(StandardCharsets.UTF_8);
         ByteBuffer part = ByteBuffer.wrap(bytes, 5, bytes.length - 9).slice();
         part.position(3);
-        ByteBuffer direct = ByteBuffer.allocateDirect(bytes.length).put(bytes).position(8).limit(bytes.length - 4);
+        ByteBuffer direct =
+                ByteBuffer.allocateDirect(bytes.length).put(bytes).position(8).limit(bytes.length - 4);
 
         for (ByteBuffer each : new ByteBuffer[] {part, direct, part.asReadOnlyBuffer()}) {
             int before = each.position();
