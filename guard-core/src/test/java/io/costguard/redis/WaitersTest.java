@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.api.parallel.Resources;
@@ -248,6 +249,18 @@ class WaitersTest {
     }
 
     @Test
+    void whoeverStandsInALostLineAgainAndIsTheFirstHasTheOthersAsk() {
+        joined(claim);
+        joined(claim);
+        told(0);
+        last().answered(new Batch.Result.Gone());
+
+        last().answered(stands(claim, 7, true));
+
+        assertThat(asked).extracting(each -> each.operation().number()).containsExactly(1L, 1L, 2L, 1L);
+    }
+
+    @Test
     void whereOneWasFirstThatShouldNotBeAllOthersOfThatLineAskToo() {
         joined(claim);
         Claim dry = claim("dry", true);
@@ -273,6 +286,31 @@ class WaitersTest {
         assertThat(waiters.areGone()).isFalse();
         last().answered(new Batch.Result.Done());
         assertThat(waiters.areGone()).isTrue();
+    }
+
+    @Test
+    void whoeverLeavesTwiceTellsRedisOnce() {
+        Verdict.Waiting waiting = joined(claim);
+        waiting.place().leave();
+
+        waiting.place().leave();
+
+        assertThat(asked).hasSize(1);
+    }
+
+    @Test
+    void whateverIsDoneWithACallKeepsNobodyElseOut() throws Exception {
+        Verdict.Waiting waiting = joined(claim);
+        told(5_000_000);
+        elsewhere(() -> told(0));
+        last().answered(new Batch.Result.WaitsOn());
+        elsewhere(() -> told(0));
+        told(0);
+        elsewhere(() -> waiting.place().leave());
+        waiting.place().leave();
+        elsewhere(() -> last().answered(new Batch.Result.WaitsOn()));
+
+        assertThat(asked).extracting(Asked::kind).containsExactly(Kind.ASK, Kind.ASK, Kind.LEAVE);
     }
 
     @Test
@@ -758,6 +796,10 @@ class WaitersTest {
 
     private void told(long micros) {
         waiters.askAfter(1, micros);
+    }
+
+    private static void elsewhere(Runnable action) throws Exception {
+        CompletableFuture.runAsync(action).get(30, TimeUnit.SECONDS);
     }
 
     private Asked last() {
