@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -61,14 +62,14 @@ class LimiterWaitsTest {
         private final List<Settled> settled = new ArrayList<>();
         private final List<String> told = new ArrayList<>();
         private final List<Long> deadlines = new ArrayList<>();
-        private volatile long nanos = 7;
+        private final AtomicLong nanos = new AtomicLong(7);
         private boolean loss;
         private int asked;
         private int settles;
 
         @Override
         public long nanoTime() {
-            return nanos;
+            return nanos.get();
         }
 
         @Override
@@ -215,7 +216,7 @@ class LimiterWaitsTest {
         assertThat(events.regressions)
                 .extracting(GuardListener.Regression::lost)
                 .containsExactly(Lost.BALANCES);
-        ledger.nanos += 5_000;
+        ledger.nanos.addAndGet(5_000);
 
         place.end.complete(grant(CALL));
 
@@ -252,7 +253,7 @@ class LimiterWaitsTest {
                         claims -> CompletableFuture.failedFuture(new GuardUnavailableException("nobody is there"));
                 assertThatExceptionOfType(GuardUnavailableException.class).isThrownBy(() -> limiter.decide(CALL));
                 ledger.answer = sound;
-                ledger.nanos += Duration.ofMinutes(1).toNanos();
+                ledger.nanos.addAndGet(Duration.ofMinutes(1).toNanos());
                 assertThat(limiter.admitAsync(CALL, LONG)).isCompleted();
             }
         });
