@@ -86,8 +86,8 @@ public final class Scrutiny {
             if (!logged.isEmpty()) {
                 return Reading.failed(Fault.EXCEPTION, logged);
             }
-            if (asked > MEMORY + MEMORY_A_BYTE * before.length) {
-                return Reading.failed(Fault.MEMORY, asked + " bytes of memory for " + before.length);
+            if (asked > MEMORY + MEMORY_A_BYTE * input.size()) {
+                return Reading.failed(Fault.MEMORY, asked + " bytes of memory for " + input.size());
             }
         }
         longestNanos = Math.max(longestNanos, fastest);

@@ -225,6 +225,11 @@ final class HostileHeaders {
             return new Headers(answer, less, bytes, longestPiece);
         }
 
+        @Override
+        public int size() {
+            return Math.max(bytes.length, answer.plain.length);
+        }
+
         /** {@return what the headers are good for, or else how far the body was read} */
         @Override
         public Object read() {
