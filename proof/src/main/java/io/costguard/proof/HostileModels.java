@@ -148,7 +148,8 @@ final class HostileModels {
             RequestFacts facts = ESTIMATOR.read(dialect, target, bytes);
             Cost cost = ESTIMATOR.estimate(facts, 1_000, OptionalLong.empty());
             assertThat(cost.input()).isBetween(1L, 1_000L);
-            GuardedCall call = GuardedCall.of(ESTIMATOR.model(facts)).with("apiKey", FINGERPRINT.of(name.substring(0, Math.min(name.length(), LONGEST_IN_URL))));
+            GuardedCall call = GuardedCall.of(ESTIMATOR.model(facts))
+                    .with("apiKey", FINGERPRINT.of(name.substring(0, Math.min(name.length(), LONGEST_IN_URL))));
             assertThat(call.model())
                     .hasSizeLessThanOrEqualTo(128)
                     .isEqualTo(GuardedCall.of(call.model()).model());
