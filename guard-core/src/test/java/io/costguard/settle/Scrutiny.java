@@ -86,7 +86,7 @@ public final class Scrutiny {
             if (!logged.isEmpty()) {
                 return Reading.failed(Fault.EXCEPTION, logged);
             }
-            if (asked > MEMORY + MEMORY_A_BYTE * input.size()) {
+            if (asked > MEMORY && asked > MEMORY + MEMORY_A_BYTE * input.size()) {
                 return Reading.failed(Fault.MEMORY, asked + " bytes of memory for " + input.size());
             }
         }
