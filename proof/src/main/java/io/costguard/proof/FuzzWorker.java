@@ -55,8 +55,6 @@ final class FuzzWorker {
         int oneIn = Integer.parseInt(args[2]);
         Tokenizers.loaded("gpt-4o").get();
         Tokenizers.loaded("gpt-4").get();
-        // What is loaded once is not to be taken for what a reading needs.
-        Tokenizers.of("a-model").count("some text");
         PrintStream err = System.err;
         LoggedHere.watch();
         ExecutorService threads = Executors.newFixedThreadPool(THREADS);
