@@ -51,13 +51,20 @@ public final class ModelNames {
     private static String printable(String name) {
         for (int i = 0; i < name.length(); i++) {
             if (Character.isISOControl(name.charAt(i))) {
-                return name.chars()
-                        .filter(c -> !Character.isISOControl(c))
-                        .collect(StringBuilder::new, (text, c) -> text.append((char) c), StringBuilder::append)
-                        .toString();
+                return withoutControls(name);
             }
         }
         return name;
+    }
+
+    private static String withoutControls(String name) {
+        StringBuilder printable = new StringBuilder(name.length());
+        for (int i = 0; i < name.length(); i++) {
+            if (!Character.isISOControl(name.charAt(i))) {
+                printable.append(name.charAt(i));
+            }
+        }
+        return printable.toString();
     }
 
     private static String undated(String name) {

@@ -17,6 +17,11 @@ public interface Hostile<T> {
     /** {@return the bytes that are read, and that reading leaves as they are; the same array each time} */
     byte[] bytes();
 
+    /** {@return how many bytes there are once they are decoded} */
+    default int size() {
+        return bytes().length;
+    }
+
     /**
      * Reads it, the same way each time.
      *

@@ -27,6 +27,7 @@ import java.util.concurrent.TimeUnit;
 final class FuzzWorker {
     private static final int THREADS = 2;
     private static final int WARM_UP = MutatedTraffic.WARM_UP;
+    private static final int ONE_IN_IS_LONG = 100;
 
     /** Of so many inputs that fail, it is found out which of their parts they fail by. */
     private static final int SHORTENED = 3;
@@ -86,7 +87,9 @@ final class FuzzWorker {
                 scrutiny.isWarm();
             }
             int kind = random.nextInt(8);
-            if (i >= 0 && i % oneIn == 0) {
+            if (i < 0 && i % ONE_IN_IS_LONG == 0) {
+                read("names", models.longest(), scrutiny);
+            } else if (i >= 0 && i % oneIn == 0) {
                 read("exchanges", exchanges.next(random), scrutiny);
             } else if (kind < 3) {
                 read("bodies", bodies.next(), scrutiny);

@@ -29,11 +29,14 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.zip.DataFormatException;
 import java.util.zip.DeflaterOutputStream;
 import java.util.zip.GZIPOutputStream;
+import java.util.zip.Inflater;
 
 /** Headers of answers that say when to come back, what is left, what the body is and how it is encoded; none of them as it should. For one thread. */
 final class HostileHeaders {
+    private static final int GZIP_HEADER = 10;
     private static final Instant NOW = Instant.parse("2026-02-28T23:59:59Z");
 
     private static final List<String> NAMES = List.of(
@@ -223,6 +226,28 @@ final class HostileHeaders {
         @Override
         public Headers of(List<Header> less) {
             return new Headers(answer, less, bytes, longestPiece);
+        }
+
+        @Override
+        public int size() {
+            return Math.max(decoded(new Inflater(true), GZIP_HEADER), decoded(new Inflater(), 0));
+        }
+
+        /** A bit that is turned can make a body many times as long. */
+        private int decoded(Inflater inflater, int from) {
+            byte[] piece = new byte[1_024];
+            int count = bytes.length;
+            inflater.setInput(bytes, Math.min(from, bytes.length), Math.max(0, bytes.length - from));
+            try {
+                for (int more = inflater.inflate(piece); more > 0; more = inflater.inflate(piece)) {
+                    count += more;
+                }
+            } catch (DataFormatException e) {
+                // So far it was.
+            } finally {
+                inflater.end();
+            }
+            return count;
         }
 
         /** {@return what the headers are good for, or else how far the body was read} */

@@ -31,7 +31,7 @@ import java.util.stream.Collectors;
  * the key in Redis has its shape, whatever they are. For one thread.
  */
 final class HostileModels {
-    /** What servers take at most, and more. */
+    /** What servers take at most of a URL or a header, and more. */
     private static final int LONGEST_IN_URL = 10_000;
 
     private static final int LONGEST_SHOWN = 1_000;
@@ -85,6 +85,11 @@ final class HostileModels {
             subjects = subjects();
         }
         return new Named(place, name, subjects);
+    }
+
+    /** {@return one of a megabyte, which is rarely drawn: Java is to have compiled what reads it} */
+    Hostile<?> longest() {
+        return new Named(Place.CHAT, HostileNames.next(random) + "y".repeat(1 << 20), subjects);
     }
 
     private static Subjects subjects() {
@@ -143,7 +148,8 @@ final class HostileModels {
             RequestFacts facts = ESTIMATOR.read(dialect, target, bytes);
             Cost cost = ESTIMATOR.estimate(facts, 1_000, OptionalLong.empty());
             assertThat(cost.input()).isBetween(1L, 1_000L);
-            GuardedCall call = GuardedCall.of(ESTIMATOR.model(facts)).with("apiKey", FINGERPRINT.of(name));
+            GuardedCall call = GuardedCall.of(ESTIMATOR.model(facts))
+                    .with("apiKey", FINGERPRINT.of(name.substring(0, Math.min(name.length(), LONGEST_IN_URL))));
             assertThat(call.model())
                     .hasSizeLessThanOrEqualTo(128)
                     .isEqualTo(GuardedCall.of(call.model()).model());

@@ -167,9 +167,7 @@ final class Soak implements Check {
         trial.atLeast("tokens billed", billed, 1);
         trial.none("requests by which ledger and bill differ", requests);
         trial.none("tokens by which ledger and bill differ", tokens);
-        trial.none(
-                "tokens of streams left half-way, billed and not in the ledger",
-                unledgered);
+        trial.none("tokens of streams left half-way, billed and not in the ledger", unledgered);
     }
 
     // ---------------------------------------------------------------------------------------------------- provider
