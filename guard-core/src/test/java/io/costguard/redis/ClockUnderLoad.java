@@ -87,7 +87,8 @@ public final class ClockUnderLoad {
             long set = 0;
             for (int i = 0; i < jumps; i++) {
                 await(asked, asked.get() + ASKED_BETWEEN);
-                long to = (long) Math.exp(random.nextDouble() * LONGEST_LOG) * (random.nextBoolean() ? 1 : -1);
+                long far = (long) Math.exp(random.nextDouble() * LONGEST_LOG);
+                long to = random.nextBoolean() ? far : -far;
                 forward += to > set ? 1 : 0;
                 set = to;
                 jedis.set(prefix + ":set", Long.toString(set));
