@@ -134,7 +134,7 @@ final class Histories implements Check {
             trial.history("history " + seed + " differed once, and not again");
         } catch (AssertionError | RuntimeException e) {
             trial.history("history " + seed + ", " + left.size() + " of its " + steps.size() + " steps:\n"
-                    + String.join("\n", histories.events()) + "\n" + e.getMessage());
+                    + String.join("\n", histories.events()) + "\n" + e);
         }
     }
 
