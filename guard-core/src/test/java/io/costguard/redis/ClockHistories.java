@@ -233,7 +233,9 @@ public final class ClockHistories implements AutoCloseable {
 
         private Limit.Amount anyOf() {
             return Limit.requests(
-                    random.nextInt(8) == 0 ? Math.floorMod(random.nextLong(), 1L << 50) + 1 : 1 + random.nextInt(5_000));
+                    random.nextInt(8) == 0
+                            ? Math.floorMod(random.nextLong(), 1L << 50) + 1
+                            : 1 + random.nextInt(5_000));
         }
 
         private Duration anySpan() {
@@ -249,7 +251,8 @@ public final class ClockHistories implements AutoCloseable {
         void run() {
             for (int jump = 0; jump < JUMPS; jump++) {
                 for (int i = random.nextInt(4); i > 0; i--) {
-                    passes(random.nextLong(sites.get(random.nextInt(sites.size())).allowance.untilFull()));
+                    passes(random.nextLong(
+                            sites.get(random.nextInt(sites.size())).allowance.untilFull()));
                     use();
                 }
                 boolean isEmpty = random.nextInt(3) > 0;
@@ -381,8 +384,7 @@ public final class ClockHistories implements AutoCloseable {
                 } else if (result instanceof Batch.Result.Gone) {
                     place = 0;
                 }
-                return result instanceof Batch.Result.Decided decided
-                        && decided.verdict() instanceof Verdict.Granted;
+                return result instanceof Batch.Result.Decided decided && decided.verdict() instanceof Verdict.Granted;
             }
         }
 
@@ -453,7 +455,10 @@ public final class ClockHistories implements AutoCloseable {
             calls.forEach(batch::add);
             byte[] request = batch.request(Batch.Mode.RUN, lane.number(), Long.MAX_VALUE >> 10, 60_000, now);
             Batch.Reply reply = batch.read(script.run(
-                    redis, batch.keys(lane.key()), request, Duration.ofMinutes(1).toNanos()));
+                    redis,
+                    batch.keys(lane.key()),
+                    request,
+                    Duration.ofMinutes(1).toNanos()));
             lane.advance(0);
             events.add(now + " " + calls.stream().map(LineHistory::text).toList() + " -> "
                     + reply.results().stream().map(LineHistory::text).toList());

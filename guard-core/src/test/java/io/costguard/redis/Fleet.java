@@ -139,9 +139,9 @@ public final class Fleet {
     }
 
     private boolean isOver(long micros) {
-        return isOver(micros, 0, FleetWorker.REQUESTS_A_MINUTE, FleetWorker.REQUESTS_AT_ONCE)
-                | isOver(micros, 1, FleetWorker.TOKENS_A_MINUTE, FleetWorker.TOKENS_AT_ONCE)
-                | model.mostInAWindow(2) > FleetWorker.NANO_USD_A_SECOND;
+        boolean requests = isOver(micros, 0, FleetWorker.REQUESTS_A_MINUTE, FleetWorker.REQUESTS_AT_ONCE);
+        boolean tokens = isOver(micros, 1, FleetWorker.TOKENS_A_MINUTE, FleetWorker.TOKENS_AT_ONCE);
+        return requests || tokens || model.mostInAWindow(2) > FleetWorker.NANO_USD_A_SECOND;
     }
 
     private boolean isOver(long micros, int limit, long perMinute, long burst) {

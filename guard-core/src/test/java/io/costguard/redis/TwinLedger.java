@@ -133,11 +133,11 @@ final class TwinLedger {
 
     /** Of the lane's present number. */
     Sent send(Lane lane, Asked asked, Batch.Mode mode) {
-        return send(lane, lane.number(), asked, mode, NEVER_LATE);
+        return send(lane, asked, mode, NEVER_LATE);
     }
 
     Sent sendLate(Lane lane, Asked asked) {
-        return send(lane, lane.number(), asked, Batch.Mode.RUN, now - 1);
+        return send(lane, asked, Batch.Mode.RUN, now - 1);
     }
 
     /** What was sent before comes once more, to the byte. */
@@ -146,12 +146,16 @@ final class TwinLedger {
     }
 
     Sent cancel(Sent sent) {
-        return send(sent.lane(), sent.number(), sent.asked(), Batch.Mode.CANCEL, NEVER_LATE);
+        return send(sent.lane(), sent.keys().get(0), sent.number(), sent.asked(), Batch.Mode.CANCEL, NEVER_LATE);
     }
 
-    private Sent send(Lane lane, long number, Asked asked, Batch.Mode mode, long notAfter) {
+    private Sent send(Lane lane, Asked asked, Batch.Mode mode, long notAfter) {
+        return send(lane, lane.key(), lane.number(), asked, mode, notAfter);
+    }
+
+    private Sent send(Lane lane, byte[] laneKey, long number, Asked asked, Batch.Mode mode, long notAfter) {
         byte[] request = asked.batch().request(mode, number, notAfter, LANE_TTL, now);
-        return deliver(lane, number, asked, request, asked.batch().keys(lane.key()), mode.toString());
+        return deliver(lane, number, asked, request, asked.batch().keys(laneKey), mode.toString());
     }
 
     private Sent deliver(Lane lane, long number, Asked asked, byte[] request, List<byte[]> keys, String how) {

@@ -1,7 +1,11 @@
 package io.costguard.proof;
 
+import io.costguard.Logged;
 import io.costguard.redis.ClockHistories;
+import io.costguard.redis.ClockUnderLoad;
 import io.costguard.testing.RedisForTests;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** Redis' clock is set, forward and back, by a second or by ten years: each time one capacity more may go, at most. */
 final class Clock implements Check {
@@ -29,9 +33,33 @@ final class Clock implements Check {
             trial.none("histories of them that differ from the model", figures.differences());
             trial.atLeast("calls granted", figures.granted(), 10L * jumps);
             trial.atLeast("of those, calls that had waited", figures.waitedAndGone(), jumps / 2);
+            underLoad(trial, server);
             if (!figures.first().isEmpty()) {
                 trial.history(figures.first());
             }
         }
+    }
+
+    /** Real guards, in real time. */
+    private static void underLoad(Trial trial, RedisForTests server) {
+        int jumps = trial.times(40, 1_000);
+        AtomicReference<ClockUnderLoad.Outcome> became = new AtomicReference<>();
+        String logged = Logged.by(() -> {
+            try {
+                became.set(ClockUnderLoad.run(
+                        server, jumps, trial.random("clock under load").nextLong()));
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        ClockUnderLoad.Outcome outcome = Objects.requireNonNull(became.get(), "it was interrupted");
+        trial.atLeast("clock jumps while real guards ask for all there is", outcome.jumps(), jumps);
+        trial.atMost("calls granted meanwhile", outcome.granted(), outcome.most());
+        trial.none("calls without a decision", outcome.failed());
+        trial.atLeast("calls granted after the last jump, ten years back", outcome.afterwards(), 20);
+        trial.atLeast(
+                "jumps that are logged",
+                logged.lines().filter(line -> line.contains("it was")).count(),
+                Math.max(1, jumps / 4));
     }
 }
