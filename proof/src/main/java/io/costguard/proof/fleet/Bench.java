@@ -108,7 +108,8 @@ final class Bench implements AutoCloseable {
     /** {@return how often a server has answered by an error of these codes} */
     static long errors(RedisForTests redis, String codes) {
         try (Jedis jedis = PatientRedis.connection(redis.url())) {
-            Matcher matcher = Pattern.compile("errorstat_(?:" + codes + "):count=(\\d+)").matcher(jedis.info("errorstats"));
+            Matcher matcher =
+                    Pattern.compile("errorstat_(?:" + codes + "):count=(\\d+)").matcher(jedis.info("errorstats"));
             long errors = 0;
             while (matcher.find()) {
                 errors += Long.parseLong(matcher.group(1));

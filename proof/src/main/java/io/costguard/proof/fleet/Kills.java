@@ -11,7 +11,6 @@ import io.costguard.redis.DecisionAudit.Decided;
 import io.costguard.testing.RedisForTests;
 import java.io.File;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -237,7 +236,9 @@ public final class Kills implements Check {
         }
 
         private static void signal(String name, Process process) throws IOException, InterruptedException {
-            new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid()).start().waitFor();
+            new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid())
+                    .start()
+                    .waitFor();
         }
     }
 
@@ -280,7 +281,8 @@ public final class Kills implements Check {
         trial.atLeast("processes killed", fleet.halted + fleet.killed, trial.times(200, 5_000));
         trial.atLeast("  halted at a named point of a call", fleet.halted, trial.times(200, 5_000) / 2);
         trial.atLeast("  ended by SIGKILL at any moment", fleet.killed, trial.times(200, 5_000) / 2);
-        trial.atLeast("  stopped for longer than their leases before", fleet.stopped, trial.times(200, 5_000) / STOPPED_OF);
+        trial.atLeast(
+                "  stopped for longer than their leases before", fleet.stopped, trial.times(200, 5_000) / STOPPED_OF);
         trial.none("batches and balances other than the model's", audit.difference == null ? 0 : 1);
         if (audit.difference != null) {
             trial.history("after " + audit.decisions.batches() + " batches: " + audit.difference.getMessage());
@@ -390,8 +392,8 @@ public final class Kills implements Check {
             Decided became = decided.get(number);
             int grants = became == null ? 0 : became.grants();
             int settles = became == null ? 0 : became.settles();
-            String history = "call " + number + " of " + ran.plan + ": " + call.asked + ", " + call.answer + ", " + call.end
-                    + ", flushed up to " + flushed + "; in Redis " + became + "; billed " + bill.get(number);
+            String history = "call " + number + " of " + ran.plan + ": " + call.asked + ", " + call.answer + ", "
+                    + call.end + ", flushed up to " + flushed + "; in Redis " + became + "; billed " + bill.get(number);
             isRight(Fault.DOUBLED, grants <= 1 && settles <= 1, history);
             if (call.answer == null) {
                 unknown++;
@@ -400,7 +402,8 @@ public final class Kills implements Check {
             } else {
                 checkAnswer(call, became, grants, history);
             }
-            boolean mayBeHalfSettled = ran.isDead && call.answer != null && (call.end == null || call.end.number() > flushed);
+            boolean mayBeHalfSettled =
+                    ran.isDead && call.answer != null && (call.end == null || call.end.number() > flushed);
             if (became != null && mayBeHalfSettled) {
                 halfSettled += became.estimate(Worker.USD) + Worker.MOST_OVERRUN;
             }
@@ -446,15 +449,16 @@ public final class Kills implements Check {
                                             && became.charged(Worker.INPUT) == end.input()
                                             && became.charged(Worker.USD) == end.nanoUsd();
                                 case RELEASED ->
-                                    became.charged(Worker.OUTPUT) == 0 && became.charged(Worker.INPUT) == 0 && became.charged(Worker.USD) == 0;
+                                    became.charged(Worker.OUTPUT) == 0
+                                            && became.charged(Worker.INPUT) == 0
+                                            && became.charged(Worker.USD) == 0;
                                 case KEPT -> false;
                                 default -> true;
                             };
             isRight(Fault.MISCHARGED, isRight, history);
         }
 
-        private void checkBill(
-                long number, Told call, @Nullable Decided became, int settles, String history) {
+        private void checkBill(long number, Told call, @Nullable Decided became, int settles, String history) {
             Provider.Billed billed = bill.get(number);
             if (billed == null) {
                 return;

@@ -179,8 +179,8 @@ final class Load implements AutoCloseable {
     private synchronized void isRefused(long asked, long answered, GuardUnavailableException failure) {
         ends(asked, answered);
         if (faults.stream().noneMatch(fault -> fault.meets(asked, answered))) {
-            wrongs.add("a call failed where nothing was wrong any more, after " + (answered - asked) / 1_000_000 + " ms: "
-                    + failure.getMessage());
+            wrongs.add("a call failed where nothing was wrong any more, after " + (answered - asked) / 1_000_000
+                    + " ms: " + failure.getMessage());
         }
     }
 
@@ -236,7 +236,8 @@ final class Load implements AutoCloseable {
         return met;
     }
 
-    // ------------------------------------------------------------------------------------------------------ the balance
+    // ------------------------------------------------------------------------------------------------------ the
+    // balance
 
     /** Stops the load, and checks that what is charged is what was used; goes on from there. */
     void check() throws Exception {

@@ -164,7 +164,9 @@ public final class Worker {
                 .listener(new GuardListener() {
                     @Override
                     public void onGranted(Grant event) {
-                        haltAt(Point.IN_THE_LISTENER_OF_THE_GRANT, Long.parseLong(event.call().attributes().get("call")));
+                        haltAt(
+                                Point.IN_THE_LISTENER_OF_THE_GRANT,
+                                Long.parseLong(event.call().attributes().get("call")));
                     }
                 })
                 .build();
@@ -172,7 +174,9 @@ public final class Worker {
                 ? new OkHttpClient.Builder()
                         .addInterceptor(new CostGuardInterceptor(guard))
                         .addInterceptor(chain -> {
-                            haltAt(Point.AFTER_THE_GRANT, Long.parseLong(chain.request().header("X-Sent")));
+                            haltAt(
+                                    Point.AFTER_THE_GRANT,
+                                    Long.parseLong(chain.request().header("X-Sent")));
                             return chain.proceed(chain.request());
                         })
                         .build()
@@ -261,8 +265,8 @@ public final class Worker {
 
     private void callByHand(long number, Random random) throws IOException {
         long input = random.nextInt(10) == 0 ? 4_000 : 50 + random.nextInt(200);
-        GuardedCall call = call(number)
-                .cost(Cost.requests(1).input(input).output(number).nanoUsd(random.nextInt(MOST_NANO_USD)));
+        GuardedCall call =
+                call(number).cost(Cost.requests(1).input(input).output(number).nanoUsd(random.nextInt(MOST_NANO_USD)));
         journal.note(Journal.Event.ASKS, number);
         Permit permit;
         try {
@@ -300,7 +304,8 @@ public final class Worker {
     private void callByHttp(long number, Random random) throws IOException, InterruptedException {
         int words = 1 + random.nextInt(60);
         String body = "{\"model\":\"" + MODEL + "\",\"max_tokens\":" + number + ",\"stream\":" + random.nextBoolean()
-                + ",\"messages\":[{\"role\":\"user\",\"content\":\"" + "word ".repeat(words).strip() + "\"}]}";
+                + ",\"messages\":[{\"role\":\"user\",\"content\":\""
+                + "word ".repeat(words).strip() + "\"}]}";
         journal.note(Journal.Event.ASKS, number);
         if (client == Client.OKHTTP) {
             Request request = new Request.Builder()
@@ -331,9 +336,7 @@ public final class Worker {
 
     private boolean isLetGo(long number, int status) {
         journal.note(
-                status == 200
-                        ? Journal.Event.LET_GO
-                        : status == 503 ? Journal.Event.FAILED : Journal.Event.DENIED,
+                status == 200 ? Journal.Event.LET_GO : status == 503 ? Journal.Event.FAILED : Journal.Event.DENIED,
                 number);
         return status == 200;
     }

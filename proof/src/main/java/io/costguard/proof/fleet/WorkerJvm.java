@@ -21,8 +21,8 @@ import java.util.zip.ZipOutputStream;
  * from what that had loaded, which a JVM archives only where its whole class path is archives. Safe for use by many threads.
  */
 final class WorkerJvm {
-    private static final List<String> OPTIONS =
-            List.of("-Xmx64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xlog:disable", "-Xlog:all=error:stderr");
+    private static final List<String> OPTIONS = List.of(
+            "-Xmx64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xlog:disable", "-Xlog:all=error:stderr");
     private static final int MOST_MINUTES = 2;
 
     private final String classPath;
