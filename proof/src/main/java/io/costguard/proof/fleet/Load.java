@@ -354,13 +354,17 @@ final class Load implements AutoCloseable {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         synchronized (this) {
             ends = true;
             notifyAll();
         }
-        for (Thread thread : threads) {
-            thread.join(TimeUnit.NANOSECONDS.toMillis(ANSWERED_WITHIN_NANOS));
+        try {
+            for (Thread thread : threads) {
+                thread.join(TimeUnit.NANOSECONDS.toMillis(ANSWERED_WITHIN_NANOS));
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
         guards.forEach(CostGuard::close);
     }

@@ -4,6 +4,7 @@ import io.costguard.testing.JavaProcess;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -105,7 +106,7 @@ final class WorkerJvm {
         List<String> command = builder.command();
         command.set(command.indexOf("-cp") + 1, classPath);
         Process process = builder.redirectError(errors.toFile()).start();
-        if (!"ready".equals(process.inputReader().readLine())) {
+        if (!"ready".equals(process.inputReader(StandardCharsets.UTF_8).readLine())) {
             process.destroyForcibly();
             throw new IllegalStateException("a worker did not start: " + Files.readString(errors));
         }
