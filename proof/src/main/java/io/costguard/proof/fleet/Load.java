@@ -113,7 +113,7 @@ final class Load implements AutoCloseable {
 
     private void work(CostGuard guard, Random random) {
         while (mayGo()) {
-            long estimate = 1 + random.nextInt((int) MOST_NANO_USD);
+            long estimate = 1L + random.nextInt((int) MOST_NANO_USD);
             long used = random.nextInt((int) estimate + MOST_OVER);
             long asked = System.nanoTime();
             try {
