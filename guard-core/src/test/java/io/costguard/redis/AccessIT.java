@@ -120,10 +120,8 @@ class AccessIT {
     @Test
     void whatIsSettledWhileAUserMayNotWriteIsSettledOnceHeMay() throws Exception {
         GuardedCall call = GuardedCall.of("search").cost(Cost.requests(1).input(40));
-        Budget budget = Budget.named("b")
-                .per()
-                .limit(Limit.tokens(100).perDay())
-                .limit(Limit.concurrentCalls(1));
+        Budget budget =
+                Budget.named("b").per().limit(Limit.tokens(100).perDay()).limit(Limit.concurrentCalls(1));
         try (CostGuard guard = CostGuard.builder()
                 .redis(url())
                 .decisionTimeout(Duration.ofSeconds(20))

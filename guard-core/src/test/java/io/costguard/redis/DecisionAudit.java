@@ -65,12 +65,16 @@ public final class DecisionAudit {
 
         @Override
         public String toString() {
-            return "let go " + grants + " times, settled " + settles + " times, charged "
-                    + Arrays.toString(charged) + ", last decided in batch " + lastBatch;
+            return "let go " + grants + " times, settled " + settles + " times, charged " + Arrays.toString(charged)
+                    + ", last decided in batch " + lastBatch;
         }
     }
 
-    /** @param limits how many the budget has that is counted per call; no other budget has as many, as what was charged is summed by that */
+    /**
+     * Of a fleet that has decided nothing yet.
+     *
+     * @param limits how many the budget has that is counted per call; no other budget has as many, as what was charged is summed by that
+     */
     public DecisionAudit(int limits) {
         this.limits = limits;
     }

@@ -280,13 +280,12 @@ final class LedgerModel {
                     coolDown(part, limits, states);
                 }
             }
-            Result result =
-                    switch (call.op()) {
-                        case 1, 6 -> reserve(call, out, limits, states);
-                        case 2, 5 -> settle(call, out, limits, states);
-                        case 3 -> reset(call, out, limits, states);
-                        default -> correct(call, out, limits, states);
-                    };
+            Result result = switch (call.op()) {
+                case 1, 6 -> reserve(call, out, limits, states);
+                case 2, 5 -> settle(call, out, limits, states);
+                case 3 -> reset(call, out, limits, states);
+                default -> correct(call, out, limits, states);
+            };
             results.add(result);
             for (Part part : call.parts()) {
                 if (call.op() == 1) {

@@ -38,7 +38,11 @@ public final class MovingSlot implements AutoCloseable {
         return source.clusterGetKeysInSlot(slot, 100);
     }
 
-    /** @param keys that the source has */
+    /**
+     * Moves some.
+     *
+     * @param keys that the source has
+     */
     public void move(List<String> keys) {
         source.migrate(to.host(), to.port(), TIMEOUT_MILLIS, new MigrateParams(), keys.toArray(String[]::new));
     }

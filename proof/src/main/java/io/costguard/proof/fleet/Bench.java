@@ -108,7 +108,8 @@ final class Bench implements AutoCloseable {
     /** {@return how often a server has answered by an error of these codes} */
     static long errors(RedisForTests redis, String codes) {
         try (Jedis jedis = PatientRedis.connection(redis.url())) {
-            Matcher matcher = Pattern.compile("errorstat_(?:" + codes + "):count=(\\d+)").matcher(jedis.info("errorstats"));
+            Matcher matcher =
+                    Pattern.compile("errorstat_(?:" + codes + "):count=(\\d+)").matcher(jedis.info("errorstats"));
             long errors = 0;
             while (matcher.find()) {
                 errors += Long.parseLong(matcher.group(1));
@@ -188,9 +189,13 @@ final class Bench implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() {
         for (AutoCloseable each : open) {
-            each.close();
+            try {
+                each.close();
+            } catch (Exception e) {
+                throw new IllegalStateException("it does not close", e);
+            }
         }
     }
 }

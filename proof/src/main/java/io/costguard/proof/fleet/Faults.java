@@ -13,16 +13,11 @@ public final class Faults implements Check {
         int injections = trial.times(10, 200);
         long stall = 0;
         long outages = 0;
-        String only = System.getProperty("row", "");
         long unmet = 0;
         for (Rows row : Rows.values()) {
-            if (!only.isEmpty() && !only.equals(String.valueOf(row.number))) {
-                continue;
-            }
             String name = "row " + row.number + ", " + row.fault;
             Random random = trial.random(name);
             Wrongs wrongs = new Wrongs(trial, name);
-            long begin = System.nanoTime();
             try (Bench bench = new Bench(wrongs, random)) {
                 Rows.Injection injection = row.on(bench);
                 for (int i = 1; i <= injections; i++) {
@@ -40,7 +35,6 @@ public final class Faults implements Check {
                 outages += bench.outages();
                 trial.none(name + ": wrong outcomes of " + injections, wrongs.count());
             }
-            if (!only.isEmpty()) System.out.println((System.nanoTime() - begin) / 1_000_000 + " ms, stall " + stall);
         }
         trial.none("injections that nothing met", unmet);
         trial.atLeast("outages that ended under load", outages, injections);

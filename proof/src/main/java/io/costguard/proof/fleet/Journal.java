@@ -90,7 +90,8 @@ final class Journal implements AutoCloseable {
         List<Entry> entries = new ArrayList<>();
         if (Files.exists(path)) {
             String text = Files.readString(path);
-            for (String line : text.substring(0, text.lastIndexOf('\n') + 1).lines().toList()) {
+            for (String line :
+                    text.substring(0, text.lastIndexOf('\n') + 1).lines().toList()) {
                 entries.add(Entry.of(line));
             }
         }

@@ -11,16 +11,18 @@ import io.costguard.redis.DecisionAudit.Decided;
 import io.costguard.testing.RedisForTests;
 import java.io.File;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -88,7 +90,8 @@ public final class Kills implements Check {
 
     private static List<Plan> plans(Trial trial) {
         Random random = trial.random("kills");
-        List<Worker.Point> points = List.of(Worker.Point.values()).subList(0, Worker.Point.NOWHERE.ordinal());
+        List<Worker.Point> points = new ArrayList<>(List.of(Worker.Point.values()));
+        points.remove(Worker.Point.NOWHERE);
         List<Plan> plans = new ArrayList<>();
         int kills = trial.times(200, 5_000);
         for (int i = 0; i < kills; i++) {
@@ -165,7 +168,7 @@ public final class Kills implements Check {
         }
 
         private Process survivor(Worker.Client client) throws IOException {
-            long first = FIRST_OF_SURVIVORS + client.ordinal() * NUMBERS_OF_A_SURVIVOR;
+            long first = FIRST_OF_SURVIVORS + ran.size() * NUMBERS_OF_A_SURVIVOR;
             return start("survivor by " + client, client, Worker.Point.NOWHERE, 0, first, first, false);
         }
 
@@ -237,7 +240,9 @@ public final class Kills implements Check {
         }
 
         private static void signal(String name, Process process) throws IOException, InterruptedException {
-            new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid()).start().waitFor();
+            new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid())
+                    .start()
+                    .waitFor();
         }
     }
 
@@ -280,10 +285,12 @@ public final class Kills implements Check {
         trial.atLeast("processes killed", fleet.halted + fleet.killed, trial.times(200, 5_000));
         trial.atLeast("  halted at a named point of a call", fleet.halted, trial.times(200, 5_000) / 2);
         trial.atLeast("  ended by SIGKILL at any moment", fleet.killed, trial.times(200, 5_000) / 2);
-        trial.atLeast("  stopped for longer than their leases before", fleet.stopped, trial.times(200, 5_000) / STOPPED_OF);
-        trial.none("batches and balances other than the model's", audit.difference == null ? 0 : 1);
-        if (audit.difference != null) {
-            trial.history("after " + audit.decisions.batches() + " batches: " + audit.difference.getMessage());
+        trial.atLeast(
+                "  stopped for longer than their leases before", fleet.stopped, trial.times(200, 5_000) / STOPPED_OF);
+        AssertionError difference = audit.difference;
+        trial.none("batches and balances other than the model's", difference == null ? 0 : 1);
+        if (difference != null) {
+            trial.history("after " + audit.decisions.batches() + " batches: " + difference.getMessage());
         }
         verdict.tell();
         tellWhatIsLeft(trial, audit.decisions, verdict.halfSettled, redis);
@@ -319,7 +326,7 @@ public final class Kills implements Check {
         private final Trial trial;
         private final Map<Long, Decided> decided;
         private final Map<Long, Provider.Billed> bill;
-        private final Map<Long, Integer> told = new HashMap<>();
+        private final Set<Long> told = new HashSet<>();
         private final List<Answered> answered = new ArrayList<>();
         private final Map<Fault, Integer> faults = new HashMap<>();
         private long letGo;
@@ -354,9 +361,13 @@ public final class Kills implements Check {
 
         /** What one process wrote down of a call. */
         private static final class Told {
-            Journal.@Nullable Entry asked;
+            final Journal.Entry asked;
             Journal.@Nullable Entry answer;
             Journal.@Nullable Entry end;
+
+            Told(Journal.Entry asked) {
+                this.asked = asked;
+            }
         }
 
         Verdict(Trial trial, Map<Long, Decided> decided, Map<Long, Provider.Billed> bill) {
@@ -369,38 +380,41 @@ public final class Kills implements Check {
             Map<Long, Told> calls = new HashMap<>();
             long flushed = 0;
             for (Journal.Entry entry : Journal.read(ran.journal)) {
-                Told call = calls.computeIfAbsent(entry.call(), number -> new Told());
                 switch (entry.event()) {
-                    case ASKS -> call.asked = entry;
-                    case LET_GO, DENIED, FAILED -> call.answer = entry;
-                    case ENDED, SETTLED, RELEASED, KEPT -> call.end = entry;
+                    case ASKS -> calls.put(entry.call(), new Told(entry));
+                    case LET_GO, DENIED, FAILED -> called(calls, entry).answer = entry;
+                    case ENDED, SETTLED, RELEASED, KEPT -> called(calls, entry).end = entry;
                     case FLUSHED -> flushed = Math.max(flushed, entry.call());
                     case CLOSED -> flushed = Long.MAX_VALUE;
                 }
             }
             for (Map.Entry<Long, Told> call : calls.entrySet()) {
-                if (call.getValue().asked != null) {
-                    told.put(call.getKey(), 1);
-                    check(call.getKey(), call.getValue(), ran, flushed);
-                }
+                told.add(call.getKey());
+                check(call.getKey(), call.getValue(), ran, flushed);
             }
+        }
+
+        private static Told called(Map<Long, Told> calls, Journal.Entry entry) {
+            return Objects.requireNonNull(calls.get(entry.call()), "an answer that nobody asked for");
         }
 
         private void check(long number, Told call, Ran ran, long flushed) {
             Decided became = decided.get(number);
             int grants = became == null ? 0 : became.grants();
             int settles = became == null ? 0 : became.settles();
-            String history = "call " + number + " of " + ran.plan + ": " + call.asked + ", " + call.answer + ", " + call.end
-                    + ", flushed up to " + flushed + "; in Redis " + became + "; billed " + bill.get(number);
+            String history = "call " + number + " of " + ran.plan + ": " + call.asked + ", " + call.answer + ", "
+                    + call.end + ", flushed up to " + flushed + "; in Redis " + became + "; billed " + bill.get(number);
             isRight(Fault.DOUBLED, grants <= 1 && settles <= 1, history);
-            if (call.answer == null) {
+            Journal.Entry answer = call.answer;
+            if (answer == null) {
                 unknown++;
                 unknownCharged += grants;
                 isRight(Fault.FAILED, ran.isDead, history);
             } else {
-                checkAnswer(call, became, grants, history);
+                checkAnswer(call.asked, answer, became, grants, history);
             }
-            boolean mayBeHalfSettled = ran.isDead && call.answer != null && (call.end == null || call.end.number() > flushed);
+            boolean mayBeHalfSettled =
+                    ran.isDead && call.answer != null && (call.end == null || call.end.number() > flushed);
             if (became != null && mayBeHalfSettled) {
                 halfSettled += became.estimate(Worker.USD) + Worker.MOST_OVERRUN;
             }
@@ -408,8 +422,8 @@ public final class Kills implements Check {
             checkBill(number, call, became, settles, history);
         }
 
-        private void checkAnswer(Told call, @Nullable Decided became, int grants, String history) {
-            Journal.Entry answer = call.answer;
+        private void checkAnswer(
+                Journal.Entry asked, Journal.Entry answer, @Nullable Decided became, int grants, String history) {
             switch (answer.event()) {
                 case LET_GO -> {
                     letGo++;
@@ -422,7 +436,7 @@ public final class Kills implements Check {
                 default -> isRight(Fault.FAILED, false, history);
             }
             if (became != null) {
-                answered.add(new Answered(became.lastBatch(), call.asked.nanos(), answer.nanos()));
+                answered.add(new Answered(became.lastBatch(), asked.nanos(), answer.nanos()));
             }
         }
 
@@ -446,15 +460,16 @@ public final class Kills implements Check {
                                             && became.charged(Worker.INPUT) == end.input()
                                             && became.charged(Worker.USD) == end.nanoUsd();
                                 case RELEASED ->
-                                    became.charged(Worker.OUTPUT) == 0 && became.charged(Worker.INPUT) == 0 && became.charged(Worker.USD) == 0;
+                                    became.charged(Worker.OUTPUT) == 0
+                                            && became.charged(Worker.INPUT) == 0
+                                            && became.charged(Worker.USD) == 0;
                                 case KEPT -> false;
                                 default -> true;
                             };
             isRight(Fault.MISCHARGED, isRight, history);
         }
 
-        private void checkBill(
-                long number, Told call, @Nullable Decided became, int settles, String history) {
+        private void checkBill(long number, Told call, @Nullable Decided became, int settles, String history) {
             Provider.Billed billed = bill.get(number);
             if (billed == null) {
                 return;
@@ -484,8 +499,8 @@ public final class Kills implements Check {
         }
 
         void tell() {
-            decided.forEach((number, call) ->
-                    isRight(Fault.OF_NOBODY, told.containsKey(number), "call " + number + ": " + call));
+            decided.forEach(
+                    (number, call) -> isRight(Fault.OF_NOBODY, told.contains(number), "call " + number + ": " + call));
             int kills = trial.times(200, 5_000);
             trial.atLeast("calls let go", letGo, 10L * kills);
             trial.atLeast("calls denied", denied, kills);

@@ -113,7 +113,7 @@ final class Load implements AutoCloseable {
 
     private void work(CostGuard guard, Random random) {
         while (mayGo()) {
-            long estimate = 1 + random.nextInt((int) MOST_NANO_USD);
+            long estimate = 1L + random.nextInt((int) MOST_NANO_USD);
             long used = random.nextInt((int) estimate + MOST_OVER);
             long asked = System.nanoTime();
             try {
@@ -179,8 +179,8 @@ final class Load implements AutoCloseable {
     private synchronized void isRefused(long asked, long answered, GuardUnavailableException failure) {
         ends(asked, answered);
         if (faults.stream().noneMatch(fault -> fault.meets(asked, answered))) {
-            wrongs.add("a call failed where nothing was wrong any more, after " + (answered - asked) / 1_000_000 + " ms: "
-                    + failure.getMessage());
+            wrongs.add("a call failed where nothing was wrong any more, after " + (answered - asked) / 1_000_000
+                    + " ms: " + failure.getMessage());
         }
     }
 
@@ -236,7 +236,8 @@ final class Load implements AutoCloseable {
         return met;
     }
 
-    // ------------------------------------------------------------------------------------------------------ the balance
+    // ------------------------------------------------------------------------------------------------------ the
+    // balance
 
     /** Stops the load, and checks that what is charged is what was used; goes on from there. */
     void check() throws Exception {
@@ -353,13 +354,17 @@ final class Load implements AutoCloseable {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         synchronized (this) {
             ends = true;
             notifyAll();
         }
-        for (Thread thread : threads) {
-            thread.join(TimeUnit.NANOSECONDS.toMillis(ANSWERED_WITHIN_NANOS));
+        try {
+            for (Thread thread : threads) {
+                thread.join(TimeUnit.NANOSECONDS.toMillis(ANSWERED_WITHIN_NANOS));
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
         guards.forEach(CostGuard::close);
     }

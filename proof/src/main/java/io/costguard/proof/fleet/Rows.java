@@ -1,7 +1,6 @@
 package io.costguard.proof.fleet;
 
 import io.costguard.Budget;
-import io.costguard.BudgetExceededException;
 import io.costguard.Cost;
 import io.costguard.CostGuard;
 import io.costguard.GuardUnavailableException;
@@ -111,7 +110,11 @@ enum Rows {
                     bench.outage(load, redis::suspend, millis, redis::resume, redis.url());
                 } else {
                     bench.outage(
-                            load, () -> link.replies().hold(), millis, () -> link.replies().pass(), link.url());
+                            load,
+                            () -> link.replies().hold(),
+                            millis,
+                            () -> link.replies().pass(),
+                            link.url());
                 }
                 load.awaitGrants(10);
                 load.check();
@@ -298,8 +301,8 @@ enum Rows {
             RedisCluster cluster = bench.opened(RedisCluster.start(2, 0));
             Set<HostAndPort> nodes = new HashSet<>();
             cluster.nodes().forEach(node -> nodes.add(new HostAndPort(node.host(), node.port())));
-            Load load = bench.load(guard ->
-                    guard.redis(bench.opened(RedisClusterClient.builder().nodes(nodes).maxAttempts(2).build())));
+            Load load = bench.load(guard -> guard.redis(bench.opened(
+                    RedisClusterClient.builder().nodes(nodes).maxAttempts(2).build())));
             return random -> {
                 final long before = errors(cluster);
                 load.go();
@@ -358,7 +361,8 @@ enum Rows {
                             load,
                             () -> {
                                 admin.aclSetUser("load", "-" + command);
-                                String said = load.guards().get(0).lackingRights().orElse("");
+                                String said =
+                                        load.guards().get(0).lackingRights().orElse("");
                                 if (!said.contains("(" + command.toUpperCase(Locale.ROOT) + ")")
                                         || !said.contains("ACL SETUSER")) {
                                     bench.wrongs.add("the right that lacks is not named: " + said);
@@ -464,7 +468,7 @@ enum Rows {
             Jedis admin = bench.admin(redis);
             Budget bucket = Budget.named("bucket")
                     .per()
-                    .limit(Limit.tokens(CAPACITY).per(Duration.ofDays(30)).tokenBucket());
+                    .limit(Limit.tokens(CAPACITY).per(Duration.ofDays(7)).tokenBucket());
             CostGuard guard = bench.opened(CostGuard.builder()
                     .redis(bench.opened(ScriptedClient.withClockSetBy(redis.url(), "set")))
                     .keyPrefix("load")
@@ -500,7 +504,8 @@ enum Rows {
             for (int i = 0; i < 4; i++) {
                 Thread thread = new Thread(() -> {
                     try {
-                        while (guard.tryAcquire(GuardedCall.of("m").cost(Cost.requests(1).input(TOKENS)))
+                        while (guard.tryAcquire(GuardedCall.of("m")
+                                        .cost(Cost.requests(1).input(TOKENS)))
                                 .isPresent()) {
                             went.addAndGet(TOKENS);
                         }
@@ -522,9 +527,11 @@ enum Rows {
         @Override
         Injection on(Bench bench) {
             RedisForTests redis = bench.server();
-            CostGuard other = bench.guard(guard -> guard.redis(bench.opened(ScriptedClient.ofAnotherBuild(redis.url()))));
+            CostGuard other =
+                    bench.guard(guard -> guard.redis(bench.opened(ScriptedClient.ofAnotherBuild(redis.url()))));
             Load load = bench.load(List.of(bench.guard(guard -> guard.redis(redis.url())), other));
-            CostGuard later = bench.opened(elsewhere().redis(bench.opened(ScriptedClient.ofALaterFormat(redis.url())))
+            CostGuard later = bench.opened(elsewhere()
+                    .redis(bench.opened(ScriptedClient.ofALaterFormat(redis.url())))
                     .build());
             CostGuard older = bench.opened(elsewhere().redis(redis.url()).build());
             return random -> {
@@ -646,7 +653,9 @@ enum Rows {
                     waiters.add(guards.get(random.nextInt(2)).acquireAsync(call));
                 }
                 while (guards.get(0).status(call).get(0).waiting() < count
-                        || guards.get(0).stats().waitingCalls() + guards.get(1).stats().waitingCalls() < count) {
+                        || guards.get(0).stats().waitingCalls()
+                                        + guards.get(1).stats().waitingCalls()
+                                < count) {
                     Bench.pass(2);
                 }
                 final long callsBefore = calls(admin, "evalsha");
@@ -670,7 +679,8 @@ enum Rows {
         }
 
         private long calls(Jedis admin, String command) {
-            Matcher matcher = Pattern.compile("cmdstat_" + command + ":calls=(\\d+)").matcher(admin.info("commandstats"));
+            Matcher matcher =
+                    Pattern.compile("cmdstat_" + command + ":calls=(\\d+)").matcher(admin.info("commandstats"));
             return matcher.find() ? Long.parseLong(matcher.group(1)) : 0;
         }
     };

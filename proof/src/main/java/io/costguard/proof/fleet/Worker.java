@@ -26,6 +26,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -104,17 +105,20 @@ public final class Worker {
         NOWHERE
     }
 
+    /** How it makes one call. */
+    private interface Caller {
+        void call(long number, Random random) throws IOException, InterruptedException;
+    }
+
     private final Journal journal;
     private final FaultyLink link;
     private final CostGuard guard;
-    private final Client client;
     private final String provider;
     private final Point point;
     private final long haltsAt;
     private final AtomicLong next;
     private final long betweenCallsNanos;
-    private final OkHttpClient okHttp;
-    private final HttpClient jdk;
+    private final Caller caller;
     private volatile boolean ends;
 
     /**
@@ -153,7 +157,7 @@ public final class Worker {
         link = FaultyLink.to(redis.getHost(), redis.getPort());
         journal = new Journal(Path.of(args[2]));
         provider = args[3];
-        client = Client.valueOf(args[4]);
+        Client client = Client.valueOf(args[4]);
         point = Point.valueOf(args[5]);
         long first = Long.parseLong(args[7]);
         haltsAt = first + Long.parseLong(args[6]);
@@ -164,20 +168,17 @@ public final class Worker {
                 .listener(new GuardListener() {
                     @Override
                     public void onGranted(Grant event) {
-                        haltAt(Point.IN_THE_LISTENER_OF_THE_GRANT, Long.parseLong(event.call().attributes().get("call")));
+                        haltAt(
+                                Point.IN_THE_LISTENER_OF_THE_GRANT,
+                                Long.parseLong(event.call().attributes().getOrDefault("call", "0")));
                     }
                 })
                 .build();
-        okHttp = client == Client.OKHTTP
-                ? new OkHttpClient.Builder()
-                        .addInterceptor(new CostGuardInterceptor(guard))
-                        .addInterceptor(chain -> {
-                            haltAt(Point.AFTER_THE_GRANT, Long.parseLong(chain.request().header("X-Sent")));
-                            return chain.proceed(chain.request());
-                        })
-                        .build()
-                : null;
-        jdk = client == Client.JDK ? GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard) : null;
+        caller = switch (client) {
+            case GUARD -> this::callByHand;
+            case OKHTTP -> callerByOkHttp();
+            case JDK -> callerByJdk();
+        };
     }
 
     /** As all processes of the fleet have it. */
@@ -221,11 +222,7 @@ public final class Worker {
                 haltOnTheWay();
             }
             try {
-                if (client == Client.GUARD) {
-                    callByHand(number, random);
-                } else {
-                    callByHttp(number, random);
-                }
+                caller.call(number, random);
                 if (number % CALLS_A_FLUSH == 0) {
                     haltAt(Point.BEFORE_THE_FLUSH, number);
                     long settled = journal.entries();
@@ -261,8 +258,8 @@ public final class Worker {
 
     private void callByHand(long number, Random random) throws IOException {
         long input = random.nextInt(10) == 0 ? 4_000 : 50 + random.nextInt(200);
-        GuardedCall call = call(number)
-                .cost(Cost.requests(1).input(input).output(number).nanoUsd(random.nextInt(MOST_NANO_USD)));
+        GuardedCall call =
+                call(number).cost(Cost.requests(1).input(input).output(number).nanoUsd(random.nextInt(MOST_NANO_USD)));
         journal.note(Journal.Event.ASKS, number);
         Permit permit;
         try {
@@ -297,43 +294,60 @@ public final class Worker {
         journal.note(Journal.Event.SETTLED, number, input, output, nanoUsd);
     }
 
-    private void callByHttp(long number, Random random) throws IOException, InterruptedException {
-        int words = 1 + random.nextInt(60);
-        String body = "{\"model\":\"" + MODEL + "\",\"max_tokens\":" + number + ",\"stream\":" + random.nextBoolean()
-                + ",\"messages\":[{\"role\":\"user\",\"content\":\"" + "word ".repeat(words).strip() + "\"}]}";
-        journal.note(Journal.Event.ASKS, number);
-        if (client == Client.OKHTTP) {
+    private Caller callerByOkHttp() {
+        OkHttpClient okHttp = new OkHttpClient.Builder()
+                .addInterceptor(new CostGuardInterceptor(guard))
+                .addInterceptor(chain -> {
+                    haltAt(
+                            Point.AFTER_THE_GRANT,
+                            Long.parseLong(
+                                    Objects.requireNonNull(chain.request().header("X-Sent"))));
+                    return chain.proceed(chain.request());
+                })
+                .build();
+        return (number, random) -> {
             Request request = new Request.Builder()
                     .url(provider)
                     .header("X-Call", String.valueOf(number))
                     .header("X-Sent", String.valueOf(number))
-                    .post(RequestBody.create(body, MediaType.get("application/json")))
+                    .post(RequestBody.create(body(number, random), MediaType.get("application/json")))
                     .build();
+            journal.note(Journal.Event.ASKS, number);
             try (Response response = okHttp.newCall(request).execute()) {
                 if (isLetGo(number, response.code())) {
-                    read(number, response.body().byteStream());
+                    read(number, Objects.requireNonNull(response.body()).byteStream());
                 }
             }
-        } else {
+        };
+    }
+
+    private Caller callerByJdk() {
+        HttpClient jdk = GuardedHttpClient.wrap(HttpClient.newHttpClient(), guard);
+        return (number, random) -> {
             HttpRequest request = HttpRequest.newBuilder(URI.create(provider))
                     .header("X-Call", String.valueOf(number))
                     .header("Content-Type", "application/json")
-                    .POST(HttpRequest.BodyPublishers.ofString(body))
+                    .POST(HttpRequest.BodyPublishers.ofString(body(number, random)))
                     .build();
+            journal.note(Journal.Event.ASKS, number);
             HttpResponse<InputStream> response = jdk.send(request, HttpResponse.BodyHandlers.ofInputStream());
             try (InputStream in = response.body()) {
                 if (isLetGo(number, response.statusCode())) {
                     read(number, in);
                 }
             }
-        }
+        };
+    }
+
+    private static String body(long number, Random random) {
+        return "{\"model\":\"" + MODEL + "\",\"max_tokens\":" + number + ",\"stream\":" + random.nextBoolean()
+                + ",\"messages\":[{\"role\":\"user\",\"content\":\""
+                + "word ".repeat(1 + random.nextInt(60)).strip() + "\"}]}";
     }
 
     private boolean isLetGo(long number, int status) {
         journal.note(
-                status == 200
-                        ? Journal.Event.LET_GO
-                        : status == 503 ? Journal.Event.FAILED : Journal.Event.DENIED,
+                status == 200 ? Journal.Event.LET_GO : status == 503 ? Journal.Event.FAILED : Journal.Event.DENIED,
                 number);
         return status == 200;
     }

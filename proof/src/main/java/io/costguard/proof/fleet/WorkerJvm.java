@@ -4,6 +4,7 @@ import io.costguard.testing.JavaProcess;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,8 +22,8 @@ import java.util.zip.ZipOutputStream;
  * from what that had loaded, which a JVM archives only where its whole class path is archives. Safe for use by many threads.
  */
 final class WorkerJvm {
-    private static final List<String> OPTIONS =
-            List.of("-Xmx64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xlog:disable", "-Xlog:all=error:stderr");
+    private static final List<String> OPTIONS = List.of(
+            "-Xmx64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xlog:disable", "-Xlog:all=error:stderr");
     private static final int MOST_MINUTES = 2;
 
     private final String classPath;
@@ -105,7 +106,7 @@ final class WorkerJvm {
         List<String> command = builder.command();
         command.set(command.indexOf("-cp") + 1, classPath);
         Process process = builder.redirectError(errors.toFile()).start();
-        if (!"ready".equals(process.inputReader().readLine())) {
+        if (!"ready".equals(process.inputReader(StandardCharsets.UTF_8).readLine())) {
             process.destroyForcibly();
             throw new IllegalStateException("a worker did not start: " + Files.readString(errors));
         }
