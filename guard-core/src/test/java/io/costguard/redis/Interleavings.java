@@ -199,7 +199,7 @@ public final class Interleavings implements AutoCloseable {
         @Override
         public String toString() {
             return deed + " " + id + " " + place
-                    + claims.stream().map(claim -> text(claim.amounts())).toList();
+                    + claims.stream().map(Interleavings::text).toList();
         }
     }
 
@@ -210,12 +210,12 @@ public final class Interleavings implements AutoCloseable {
     private record Held(String id, Charge charge) {
         @Override
         public String toString() {
-            return id + text(charge.eras());
+            return id + text(charge.claim()) + Arrays.toString(charge.eras());
         }
     }
 
-    private static String text(long[] numbers) {
-        return Arrays.toString(numbers);
+    private static String text(Claim claim) {
+        return claim.subject().budget().name() + Arrays.toString(claim.amounts());
     }
 
     private record Client(
