@@ -426,7 +426,8 @@ local function rareFunctions(q, now)
         return BOUNDS_NEEDED
       end
       if at >= former then
-        local skipped = math.max(0, math.floor((start - former) / q[y]))
+        -- To the nearest: months of 30 days are as many as those of 31, and a day on which the clocks change is one.
+        local skipped = math.max(0, math.floor((start - former) / q[y] + 0.49))
         used = math.max(0, math.max(0, used - ceiling) - skipped * capacity)
         ceiling = capacity
         f[k + 1] = (f[k + 1] + 1) % ERAS
@@ -478,21 +479,21 @@ local function rareFunctions(q, now)
 
   -- The life of a value that has debts or a tail, which may mean something for longer than its terms say.
   local function life(f, o)
-    local till = f.tailUntil or 0
+    local till, at = f.tailUntil or 0, f[3]
     for j = 1, q[o] do
       local k, m, _, y = j * 2 + 2, o + 2 + j * 3, extra(q, o, j)
       local lacking, its = q[m] - f[k], kind(o, j)
       if its == BUCKET then
-        till = math.max(till, now + lacking / q[m + 1] + 1)
+        till = math.max(till, at + lacking / q[m + 1] + 1)
       elseif its == LONG then
-        till = math.max(till, now + lacking * q[y] / q[y + 1] + 1)
+        till = math.max(till, at + lacking * q[y] / q[y + 1] + 1)
       else
         local period, debts = its >= SLIDING and q[y + 1] * 16 or q[y], its == IN_FLIGHT and 0 or lacking / q[m]
-        till = math.max(till, now + (debts + 2) * period)
+        till = math.max(till, at + (debts + 2) * period)
       end
     end
     local exponent, span = q[o + 4], 2 ^ q[o + 4]
-    while now + span < till and span < LONGEST do
+    while at + span < till and span < LONGEST do
       exponent, span = exponent + 1, span * 2
     end
     return exponent
@@ -1138,7 +1139,8 @@ for i = 1, subjects do
         exponent = rare.life(f, o)
       end
       ttls = ttls or {}
-      f[2], ttls[i] = exponent, (2 ^ (exponent + 1) - now % 2 ^ exponent) / 1000
+      -- From the time it is of, which may be ahead: by that the next write knows its span. Redis counts whole milliseconds.
+      f[2], ttls[i] = exponent, (2 ^ (exponent + 1) - f[3] % 2 ^ exponent + f[3] - now) / 1000 + 1
     end
     if used then
       for at, amount in pairs(used) do
@@ -1178,7 +1180,9 @@ if mode ~= LOOK then
   else
     done = call('SET', KEYS[1], reply, 'KEEPTTL')
   end
-  if done.err then
+  if done.err and not string.find(string.sub(done.err, 1, 4), 'OOM', 1, true) then
+    return done
+  elseif done.err then
     -- What removes may run on a full Redis, and lets the rest run.
     redis.call('DEL', KEYS[1])
     redis.call('SET', KEYS[1], reply, 'PX', string.format('%.0f', laneTtl))

@@ -68,7 +68,8 @@ class EstimatorTest {
     void aNameOfAMegabyteIsKeptAsItIsCounted() {
         String name = "gpt-4o-" + "y".repeat(1 << 20);
 
-        assertThat(model("{\"model\":\"" + name + "\"}")).isEqualTo(GuardedCall.of(name).model());
+        assertThat(model("{\"model\":\"" + name + "\"}"))
+                .isEqualTo(GuardedCall.of(name).model());
     }
 
     @Test

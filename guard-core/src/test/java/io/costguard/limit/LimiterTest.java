@@ -30,7 +30,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -101,6 +101,9 @@ class LimiterTest {
         Limiter limiter = limiter(List.of(BUDGET, corrected), events);
         ledger.left = 50;
         Reservation reservation = granted(limiter.decide(call("k")));
+        assertThat(reservation.isCorrectedByProvider()).isTrue();
+        assertThat(granted(this.limiter.decide(call("k"))).isCorrectedByProvider())
+                .isFalse();
 
         reservation.correct(new Remaining(Unit.TOKENS, 20), Duration.ofSeconds(2));
 
@@ -175,6 +178,7 @@ class LimiterTest {
 
     /** In a picture of all that is alive, after calls with a key have been decided every way, the key is not. */
     @Test
+    @Tag("slow")
     void noKeyIsKept(@TempDir Path folder) throws Exception {
         String kept = key(1);
         List<Admission> admissions = askWithKey(2);
@@ -242,7 +246,7 @@ class LimiterTest {
     }
 
     /** Grants everything, or nothing. */
-    private static final class Counter implements Ledger {
+    private static final class Counter extends QuietLedger {
         private final List<List<Long>> settled = new ArrayList<>();
         private final List<Correction> corrections = new ArrayList<>();
         private boolean spent;
@@ -269,15 +273,6 @@ class LimiterTest {
         }
 
         @Override
-        public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, Patience patience, long deadlineNanos) {
-            try {
-                return CompletableFuture.completedFuture(reserve(claims, patience, deadlineNanos));
-            } catch (GuardUnavailableException e) {
-                return CompletableFuture.failedFuture(e);
-            }
-        }
-
-        @Override
         public void settle(List<Settled> settles, Runnable then) {
             for (Settled each : settles) {
                 settled.add(Arrays.stream(each.actual()).boxed().toList());
@@ -290,44 +285,5 @@ class LimiterTest {
             corrections.add(correction);
             then.run();
         }
-
-        @Override
-        public CompletableFuture<Void> after(long nanos) {
-            return new CompletableFuture<>();
-        }
-
-        @Override
-        public long countsNanos(Subject subject, Limit limit) {
-            return Long.MAX_VALUE;
-        }
-
-        @Override
-        public CompletableFuture<?> renew(Charge charge) {
-            return CompletableFuture.completedFuture(null);
-        }
-
-        @Override
-        public CompletableFuture<?> hold(List<Subject> subjects, Duration hold) {
-            return CompletableFuture.completedFuture(null);
-        }
-
-        @Override
-        public CompletableFuture<?> change(Change change, List<Claim> claims) {
-            return CompletableFuture.completedFuture(null);
-        }
-
-        @Override
-        public List<List<Standing>> look(List<Claim> newcomer, long deadlineNanos) {
-            return List.of();
-        }
-
-        @Override
-        public void update(InForce latest) {}
-
-        @Override
-        public void flush(long deadlineNanos) {}
-
-        @Override
-        public void close() {}
     }
 }

@@ -114,6 +114,55 @@ class PreCheckTest {
     }
 
     @Test
+    void aDenialThatIsOverKeepsNoLargerOneFromBeingRemembered() {
+        nanos.set(7);
+        remember(claims(subject, 5), 0, 30_000);
+        nanos.addAndGet(Duration.ofMillis(30).toNanos());
+
+        remember(claims(subject, 9), 0, ENDLESS);
+
+        assertThat(preCheck.denies(claims(subject, 9), Patience.NONE, nanos.get()))
+                .isPresent();
+    }
+
+    @Test
+    void aLargerDenialIsNotRememberedWhileASmallerOneLasts() {
+        nanos.set(7);
+        remember(claims(subject, 5), 0, 30_000);
+        nanos.addAndGet(Duration.ofMillis(30).toNanos() - 1);
+
+        remember(claims(subject, 9), 0, ENDLESS);
+
+        nanos.addAndGet(1);
+        assertThat(preCheck.denies(claims(subject, 9), Patience.NONE, nanos.get()))
+                .isEmpty();
+    }
+
+    @Test
+    void ofTwoAlikeTheLaterCounts() {
+        remember(claims(subject, 5), 4, ENDLESS);
+        remember(claims(subject, 5), 3, ENDLESS);
+
+        assertThat(preCheck.denies(claims(subject, 5), Patience.NONE, nanos.get()))
+                .hasValueSatisfying(denied -> assertThat(denied.available()).isEqualTo(3));
+    }
+
+    @Test
+    void aCallThatWaitsIsDeniedIfItWouldWaitInVain() {
+        nanos.set(7);
+        remember(claims(subject, 5), 0, 30_000);
+        nanos.addAndGet(Duration.ofMillis(10).toNanos());
+
+        assertThat(preCheck.denies(claims(subject, 5), new Patience(20_000, 0), nanos.get()))
+                .isPresent();
+        assertThat(preCheck.denies(claims(subject, 5), new Patience(20_001, 0), nanos.get()))
+                .isEmpty();
+        assertThat(preCheck.denies(claims(subject, 5), new Patience(1, 20), nanos.get()))
+                .as("of such a call the ledger knows")
+                .isEmpty();
+    }
+
+    @Test
     void eachLimitOfASubjectIsRememberedForItself() {
         Subject both = subject("c", budget().limit(Limit.requests(3).perMinute()));
         List<Claim> claims = List.of(Claim.of(both, Cost.requests(2).input(5)));

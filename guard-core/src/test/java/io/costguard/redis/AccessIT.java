@@ -1,5 +1,6 @@
 package io.costguard.redis;
 
+import static io.costguard.Awaiting.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -9,6 +10,7 @@ import io.costguard.CostGuard;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
+import io.costguard.LimitStatus;
 import io.costguard.Logged;
 import io.costguard.PatientRedis;
 import io.costguard.Permit;
@@ -22,6 +24,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -40,6 +43,8 @@ import redis.clients.jedis.Protocol;
 @ResourceLock(Resources.SYSTEM_ERR)
 @Tag("fault-9")
 class AccessIT {
+    private static final Pattern CALLS = Pattern.compile("cmdstat_evalsha:calls=([2-9]|[0-9]{2})");
+
     private final RedisForTests redis = RedisForTests.start();
     private final Jedis admin = PatientRedis.connection(redis.url());
 
@@ -109,6 +114,32 @@ class AccessIT {
             assertThatExceptionOfType(GuardUnavailableException.class)
                     .isThrownBy(() -> guard.acquire(GuardedCall.of("search")))
                     .withMessageContaining("NOPERM");
+        }
+    }
+
+    @Test
+    void whatIsSettledWhileAUserMayNotWriteIsSettledOnceHeMay() throws Exception {
+        GuardedCall call = GuardedCall.of("search").cost(Cost.requests(1).input(40));
+        Budget budget = Budget.named("b")
+                .per()
+                .limit(Limit.tokens(100).perDay())
+                .limit(Limit.concurrentCalls(1));
+        try (CostGuard guard = CostGuard.builder()
+                .redis(url())
+                .decisionTimeout(Duration.ofSeconds(20))
+                .budget(budget)
+                .build()) {
+            Permit permit = guard.acquire(call);
+            admin.configResetStat();
+            admin.sendCommand(Protocol.Command.ACL, "SETUSER", "costguard", "-set");
+            permit.settle(Cost.requests(1).input(10));
+            // Asked twice, so that the first is known to have failed.
+            await(() -> CALLS.matcher(admin.info("commandstats")).find());
+
+            admin.sendCommand(Protocol.Command.ACL, "SETUSER", "costguard", "+set");
+            guard.flush();
+
+            assertThat(guard.status(call)).extracting(LimitStatus::balance).containsExactly(90L, 1L);
         }
     }
 

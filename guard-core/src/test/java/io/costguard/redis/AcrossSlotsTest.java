@@ -20,6 +20,8 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What is asked of which slot, and when, where something comes in between. */
 class AcrossSlotsTest {
@@ -138,6 +140,61 @@ class AcrossSlotsTest {
         assertThat(slots.log).endsWith("STAND 1 at 7", "STAND 2 at 7");
     }
 
+    @Test
+    void aSlotThatHasLostAWaiterIsHeardWhereverItComes() {
+        slots.answer("LOOK_IN_LINE", new Batch.Result.Gone()).answer("LOOK_IN_LINE", new Batch.Result.WaitsOn());
+
+        assertThat(ask(new LineOperation(Kind.ASK, 1, 7, 100)).join()).isEqualTo(new Batch.Result.Gone());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"5, 9", "9, 5", "9, 9"})
+    void ofWhatACallLacksTheOneIsToldThatLastsTheLongest(long first, long second) {
+        Verdict.Shortfall one = new Verdict.Shortfall(FIRST, 0, 0, first, 0, 0);
+        Verdict.Shortfall other = new Verdict.Shortfall(SECOND, 0, 0, second, 0, 0);
+        slots.answer("LOOK", new Batch.Result.Decided(one)).answer("LOOK", new Batch.Result.Decided(other));
+
+        assertThat(ask(null).join()).isEqualTo(new Batch.Result.Decided(first >= second ? one : other));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"100, true", "101, false"})
+    void aCallThatIsShortAfterAllStandsInLineOnlyIfItMayGoInTime(long waitMicros, boolean stands) {
+        Verdict.Shortfall shortAfterAll = new Verdict.Shortfall(SECOND, 0, 0, waitMicros, 0, 0);
+        slots.answer("LOOK_TO_JOIN", new Batch.Result.Covered(9)).answer("LOOK_TO_JOIN", new Batch.Result.Covered(7));
+        slots.grant(FIRST).answer("charge", new Batch.Result.Decided(shortAfterAll));
+        slots.answer("STAND", STANDS).answer("STAND", STANDS);
+
+        assertThat(ask(join()).join() instanceof Batch.Result.Joined).isEqualTo(stands);
+    }
+
+    @Test
+    void aCallIsTheFirstOfItsProcessWhereItIsThatAnywhereAndLeavesAtTheEarliestOfItsDeadlines() {
+        for (boolean isFirst : new boolean[] {true, false}) {
+            slots.answer("LOOK_TO_JOIN", joins(7)).answer("LOOK_TO_JOIN", joins(7));
+            slots.answer("STAND", new Batch.Result.Stands(7, 40, isFirst));
+            slots.answer("STAND", new Batch.Result.Stands(7, 30, false));
+
+            assertThat(ask(join())).isCompletedWithValueMatching(result -> {
+                Batch.Result.Joined joined = (Batch.Result.Joined) result;
+                return joined.isFirst() == isFirst && joined.deadlineMicros() == 30;
+            });
+        }
+    }
+
+    @Test
+    void whateverIsAskedSaysWhichCallItIsAndHowLongThatMayWait() {
+        slots.answer("LOOK_TO_JOIN", joins(7)).answer("LOOK_TO_JOIN", joins(7));
+        slots.answer("STAND", STANDS).answer("STAND", STANDS);
+
+        assertThat(ask(join())).isCompleted();
+
+        assertThat(slots.operations).hasSize(4).allSatisfy(operation -> {
+            assertThat(operation.number()).isEqualTo(1);
+            assertThat(operation.waitMicros()).isEqualTo(100);
+        });
+    }
+
     // --------------------------------------------------------------------------------------------------- the words
 
     private CompletableFuture<Batch.Result> ask(@Nullable LineOperation operation) {
@@ -166,6 +223,7 @@ class AcrossSlotsTest {
     /** A slot has the number that is its subject's key; what has no answer left fails. */
     private static final class Slots implements AcrossSlots.Asker {
         final List<String> log = new ArrayList<>();
+        final List<LineOperation> operations = new ArrayList<>();
         private final Map<String, Deque<Batch.Result>> answers = new HashMap<>();
 
         Slots answer(String asked, Batch.Result result) {
@@ -188,6 +246,9 @@ class AcrossSlotsTest {
             LineOperation operation = part.operation();
             String asked = "charge";
             String where = "";
+            if (operation != null) {
+                operations.add(operation);
+            }
             if (operation != null && operation.kind() != Kind.ASK) {
                 asked = operation.kind().toString();
                 where = asked.equals("STAND") || asked.equals("LEAVE") ? " at " + operation.place() : "";

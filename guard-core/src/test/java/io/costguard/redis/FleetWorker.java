@@ -14,6 +14,7 @@ import io.costguard.limit.Fingerprint;
 import io.costguard.limit.Limiter;
 import io.costguard.limit.Listeners;
 import io.costguard.limit.Subjects;
+import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -24,11 +25,18 @@ import java.util.concurrent.locks.LockSupport;
 /** A process of a fleet: threads that reserve and settle on one subject until each has done its share. */
 final class FleetWorker {
     static final Duration TIMEOUT = Duration.ofSeconds(10);
+    static final long REQUESTS_A_MINUTE = 1_800_000;
+    static final long REQUESTS_AT_ONCE = 40;
+    static final long TOKENS_A_MINUTE = 210_000_000;
+    static final long TOKENS_AT_ONCE = 30_000;
+    static final long NANO_USD_A_SECOND = 210_000_000;
     static final Budget BUDGET = Budget.named("fleet")
             .per()
-            .limit(Limit.requests(600_000).perMinute().burst(500))
-            .limit(Limit.tokens(70_000_000).perMinute().burst(150_000))
-            .limit(Limit.usd("0.07").perSecond().fixedWindow());
+            .limit(Limit.requests(REQUESTS_A_MINUTE).perMinute().burst(REQUESTS_AT_ONCE))
+            .limit(Limit.tokens(TOKENS_A_MINUTE).perMinute().burst(TOKENS_AT_ONCE))
+            .limit(Limit.usd(BigDecimal.valueOf(NANO_USD_A_SECOND, 9))
+                    .perSecond()
+                    .fixedWindow());
     private static final byte[] FINGERPRINT_KEY = "sixteen bytes it".getBytes(StandardCharsets.UTF_8);
 
     private FleetWorker() {}

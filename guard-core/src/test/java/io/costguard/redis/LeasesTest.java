@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongConsumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -211,6 +212,24 @@ class LeasesTest {
         assertThat(timers).hasSize(1);
         assertThat(leases.end(charge)).isCompleted();
         assertThat(leases.end(late)).isCompleted();
+    }
+
+    @Test
+    void whateverIsDoneKeepsNobodyElseOut() throws Exception {
+        List<Runnable> steps = new ArrayList<>();
+        List<Charge> charges = new ArrayList<>();
+        steps.add(() -> charges.add(begun(7)));
+        steps.add(() -> assertThat(leases.end(charges.get(0))).isCompleted());
+        steps.add(this::timePasses);
+        steps.add(() -> last().happened(9));
+        steps.add(leases::close);
+
+        for (Runnable step : steps) {
+            step.run();
+            CompletableFuture.runAsync(() -> charges.add(begun(8))).get(30, TimeUnit.SECONDS);
+        }
+
+        assertThat(charges).hasSize(1 + steps.size());
     }
 
     private static Subject subject(String name) {

@@ -50,9 +50,9 @@ public final class LedgerHistory implements AutoCloseable {
         CANCEL_OF_WHAT_RAN_BEFORE(15),
         REPLAY_OF_AN_OLD_NUMBER(10),
         LATE_BATCH(10),
-        LOST_LANE(6),
+        LOST_LANE(8),
         FLUSH(5),
-        RESTART(4);
+        RESTART(2);
 
         private static final int ALL =
                 Arrays.stream(values()).mapToInt(step -> step.often).sum();
@@ -470,7 +470,8 @@ public final class LedgerHistory implements AutoCloseable {
             if (random.nextBoolean()) {
                 ledger.send(lane, asked, Batch.Mode.RUN);
             }
-            Batch.Status status = ledger.send(lane, asked, Batch.Mode.CANCEL).reply().status();
+            Batch.Status status =
+                    ledger.send(lane, asked, Batch.Mode.CANCEL).reply().status();
             if (random.nextBoolean()) {
                 ledger.send(lane, asked, Batch.Mode.RUN);
             }

@@ -1016,7 +1016,7 @@ final class LedgerModel {
                 long formerStop = stop;
                 open(terms, time);
                 long debt = Math.max(0, used - ceiling);
-                for (long passed = Math.floorDiv(start - formerStop, terms.period());
+                for (long passed = Math.floorDiv((start - formerStop) * 100 + terms.period() * 49, terms.period() * 100);
                         passed > 0 && debt > 0;
                         passed--) {
                     debt = Math.max(0, debt - terms.capacity());

@@ -28,6 +28,17 @@ final class OtherBuild {
     static final Duration PATIENT = Duration.ofMinutes(1);
     static final int REQUESTS = 1_000;
     static final int TOKENS = 5_000;
+    /** In the place of the line of the script that it begins with. */
+    static final String OF_LATER_VALUES = """
+            local withLines, withCoolDowns = false, false
+            for i = 1, subjects do
+              local at = q[i + 7] + 3
+              if string.byte(q[at]) < 64 then
+                q[at] = string.char(string.byte(q[at]) + 32) .. string.sub(q[at], 2)
+              end
+            end
+            """;
+
     private static final Duration LONG = Duration.ofDays(30);
 
     private OtherBuild() {}
@@ -123,15 +134,7 @@ final class OtherBuild {
         return Script.load(RedisLedger.SCRIPT)
                 .replace("local VERSION = 1\n", "local VERSION = 2\n")
                 .replace("      if version ~= 1 then\n", "      if version ~= 2 then\n")
-                .replace("local withLines, withCoolDowns = false, false\n", """
-                        local withLines, withCoolDowns = false, false
-                        for i = 1, subjects do
-                          local at = q[i + 7] + 3
-                          if string.byte(q[at]) < 64 then
-                            q[at] = string.char(string.byte(q[at]) + 32) .. string.sub(q[at], 2)
-                          end
-                        end
-                        """);
+                .replace("local withLines, withCoolDowns = false, false\n", OF_LATER_VALUES);
     }
 
     private static void say(String line) {

@@ -2,6 +2,7 @@ package io.costguard.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.costguard.Limit;
 import io.costguard.Logged;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -149,6 +150,66 @@ class ServerClockTest {
                     }
                 }))
                 .isEmpty();
+    }
+
+    @Test
+    void aStepIsReportedOnlyBeyondWhatTheScriptLetsStandStillAndClocksDrift() {
+        ask(one);
+        pass(1_000 * SECOND);
+        there -= 11 * SECOND - 1_000;
+        assertThat(Logged.by(() -> ask(one))).isEmpty();
+
+        pass(1_000 * SECOND);
+        there -= 11 * SECOND + 10_000;
+        assertThat(Logged.by(() -> ask(one))).contains("is 11 s behind where it was");
+    }
+
+    @Test
+    void aStepThatIsHeardOfAnHourLaterIsAnother() {
+        ask(one);
+        ask(other);
+        there += 3_600 * SECOND;
+        assertThat(Logged.by(() -> ask(one))).hasLineCount(1);
+        pass(3_600 * SECOND);
+
+        assertThat(Logged.by(() -> ask(other))).hasLineCount(1);
+    }
+
+    @Test
+    void ofTwoStepsThatDifferBothAreReported() {
+        ask(one);
+        ask(other);
+        there += 3_600 * SECOND;
+        assertThat(Logged.by(() -> ask(one))).hasLineCount(1);
+        there += 20 * SECOND;
+
+        assertThat(Logged.by(() -> ask(other))).hasLineCount(1);
+    }
+
+    @Test
+    void theTimeOfTheServerGoesOnFromWhenItWasHeard() {
+        assertThat(one.micros()).isZero();
+        one.told(there, here * 1_000);
+        long told = there;
+
+        pass(7_000);
+
+        assertThat(one.micros()).isEqualTo(told + 7_000);
+        assertThat(all.micros()).isEqualTo(told + 7_000);
+        assertThat(other.micros()).isZero();
+    }
+
+    /** It may have been asked, and answered, at any time in between. */
+    @Test
+    void whatIsChargedCountsUntilItsWindowMayBeOver() {
+        Limit second = Limit.requests(9).perSecond().fixedWindow();
+        assertThat(one.countsNanos(second)).isZero();
+        long asked = here;
+        pass(1_000);
+        one.told(START, asked * 1_000);
+        pass(300_000);
+
+        assertThat(one.countsNanos(second)).isEqualTo((SECOND - 300_000 - 1_000) * 1_000);
     }
 
     private void ask(ServerClock clock) {

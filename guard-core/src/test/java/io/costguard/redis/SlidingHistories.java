@@ -120,8 +120,7 @@ public final class SlidingHistories implements AutoCloseable {
             this.window = length.toNanos() / 1_000;
             this.subject = new Subject(
                     prefix + ":{x}:" + name,
-                    Budget.named("b")
-                            .limit(Limit.requests(limit).per(length).slidingWindow()));
+                    Budget.named("b").limit(Limit.requests(limit).per(length).slidingWindow()));
         }
 
         /** Now and then, a call that was let go, which mostly used less than it reserved. */
@@ -150,8 +149,10 @@ public final class SlidingHistories implements AutoCloseable {
         }
 
         Stream<String> over() {
-            return let.stream().filter(first -> held(first) > limit).map(first -> "%d of %s in the window of %d us that begins %d us after the start"
-                    .formatted(held(first), subject.limits(), window, first.at - START));
+            return let.stream()
+                    .filter(first -> held(first) > limit)
+                    .map(first -> "%d of %s in the window of %d us that begins %d us after the start"
+                            .formatted(held(first), subject.limits(), window, first.at - START));
         }
 
         private long held(Let first) {

@@ -170,6 +170,10 @@ final class TestScript {
         }
     }
 
+    String text() {
+        return text;
+    }
+
     Script build() {
         Script script = new Script(text.getBytes(StandardCharsets.UTF_8));
         return timeKey == null ? script : script.inTimeAt(timeKey);

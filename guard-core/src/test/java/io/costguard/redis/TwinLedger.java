@@ -205,7 +205,10 @@ final class TwinLedger {
 
     /** When the next one is gone; never where none is. */
     long nextEnd() {
-        return until.values().stream().filter(end -> end > now).min(Long::compare).orElse(Long.MAX_VALUE);
+        return until.values().stream()
+                .filter(end -> end > now)
+                .min(Long::compare)
+                .orElse(Long.MAX_VALUE);
     }
 
     /** What has outlived its time is gone, and with it nothing that meant anything; says how much that was. */

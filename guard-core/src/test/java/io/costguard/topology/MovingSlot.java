@@ -7,7 +7,7 @@ import redis.clients.jedis.Jedis;
 import redis.clients.jedis.params.MigrateParams;
 
 /** A slot of a cluster on its way from one master to another, step by step as {@code redis-cli --cluster reshard} takes it. */
-final class MovingSlot implements AutoCloseable {
+public final class MovingSlot implements AutoCloseable {
     private static final int TIMEOUT_MILLIS = 60_000;
 
     final Jedis source;
@@ -16,8 +16,14 @@ final class MovingSlot implements AutoCloseable {
     private final RedisForTests to;
     private final String targetId;
 
-    /** Begins: the source sends elsewhere whoever asks for what it does not have. */
-    MovingSlot(int slot, RedisForTests from, RedisForTests to) {
+    /**
+     * Begins: the source sends elsewhere whoever asks for what it does not have.
+     *
+     * @param slot which
+     * @param from whose it is
+     * @param to whose it will be
+     */
+    public MovingSlot(int slot, RedisForTests from, RedisForTests to) {
         this.slot = slot;
         this.to = to;
         this.source = PatientRedis.connection(from.url());
@@ -27,16 +33,18 @@ final class MovingSlot implements AutoCloseable {
         source.clusterSetSlotMigrating(slot, targetId);
     }
 
-    List<String> keysLeft() {
+    /** {@return what has not moved yet, as far as that is not more than a page} */
+    public List<String> keysLeft() {
         return source.clusterGetKeysInSlot(slot, 100);
     }
 
-    void move(List<String> keys) {
+    /** @param keys that the source has */
+    public void move(List<String> keys) {
         source.migrate(to.host(), to.port(), TIMEOUT_MILLIS, new MigrateParams(), keys.toArray(String[]::new));
     }
 
     /** Moves what is left, and has the slot belong to the target. */
-    void finish() {
+    public void finish() {
         for (List<String> keys = keysLeft(); !keys.isEmpty(); keys = keysLeft()) {
             move(keys);
         }

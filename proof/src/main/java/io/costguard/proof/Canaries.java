@@ -10,6 +10,7 @@ import java.util.Base64;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.HexFormat;
+import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
@@ -21,6 +22,7 @@ import java.util.Set;
 final class Canaries {
     private static final String LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     private static final int BEGINNING = 8;
+    private static final int AROUND = 200;
 
     private final Map<Secret, String> values = new EnumMap<>(Secret.class);
     private final Map<Secret, Set<String>> disguises = new EnumMap<>(Secret.class);
@@ -84,9 +86,9 @@ final class Canaries {
     /** {@return those that another process was told of as {@link #toString()}} */
     static Canaries told(String text) {
         Canaries canaries = new Canaries();
-        String[] values = text.split(",");
+        Iterator<String> values = List.of(text.split(",", -1)).iterator();
         for (Secret secret : Secret.values()) {
-            canaries.put(secret, values[canaries.values.size()]);
+            canaries.put(secret, values.next());
         }
         return canaries;
     }
@@ -105,7 +107,7 @@ final class Canaries {
     }
 
     String of(Secret secret) {
-        return values.get(secret);
+        return values.getOrDefault(secret, "");
     }
 
     /** {@return those that are in {@code text}, in whatever disguise, and should not be in that place} */
@@ -114,7 +116,7 @@ final class Canaries {
         List<String> found = new ArrayList<>();
         values.forEach((secret, value) -> {
             if (secret.isHiddenFrom(place)) {
-                disguises.get(secret).stream()
+                disguises.getOrDefault(secret, Set.of()).stream()
                         .filter(text::contains)
                         .findFirst()
                         .ifPresent(disguise -> found.add(secret + " as " + disguise + " in " + around(text, disguise)));
@@ -139,7 +141,8 @@ final class Canaries {
 
     private static String around(String text, String found) {
         int at = text.indexOf(found);
-        return text.substring(Math.max(0, at - 200), Math.min(text.length(), at + found.length() + 200));
+        return text.substring(Math.max(0, at - AROUND), Math.min(text.length(), at + found.length() + AROUND))
+                .replaceAll("[^ -~\n]", ".");
     }
 
     /** As it is, its beginning, and what everybody can make of them or of it. */

@@ -38,6 +38,24 @@ final class ChildJvm implements AutoCloseable {
         return new ChildJvm(main, options, arguments);
     }
 
+    /** Called in such a process that reads nothing from its standard input: ends it, should its parent be killed. */
+    static void endWithParent() {
+        Thread watch = new Thread(
+                () -> {
+                    try {
+                        while (System.in.read() >= 0) {
+                            // Nothing is said.
+                        }
+                    } catch (IOException e) {
+                        // As if it had ended.
+                    }
+                    Runtime.getRuntime().halt(1);
+                },
+                "end-with-parent");
+        watch.setDaemon(true);
+        watch.start();
+    }
+
     /** Takes what it prints until it has ended. */
     interface Line {
         void told(String line) throws IOException;

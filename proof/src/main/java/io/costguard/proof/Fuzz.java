@@ -57,7 +57,7 @@ final class Fuzz implements Check {
                         redis.url(),
                         redis.keyPrefix())) {
             worker.run(AT_MOST, line -> {
-                String[] told = line.split("\t");
+                String[] told = line.split("\t", -1);
                 long value = Long.parseLong(told[2]);
                 switch (told[0]) {
                     case "kind" -> kinds.put(told[1], value);

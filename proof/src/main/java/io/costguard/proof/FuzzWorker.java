@@ -48,6 +48,7 @@ final class FuzzWorker {
 
     /** Arguments: the seed, how many inputs, one in how many of them goes over a socket, the URL of Redis, and a prefix for keys there. */
     public static void main(String[] args) throws Exception {
+        ChildJvm.endWithParent();
         long seed = Long.parseLong(args[0]);
         int inputs = Integer.parseInt(args[1]);
         int oneIn = Integer.parseInt(args[2]);
@@ -110,12 +111,14 @@ final class FuzzWorker {
             }
         }
         Fault fault = reading.fault().get();
+        long until = System.nanoTime() + LONGEST_NANOS;
         Hostile<T> left = input.of(Shortened.of(
                 input.parts(),
-                parts -> scrutiny.of(input.of(parts))
-                        .fault()
-                        .filter(fault::equals)
-                        .isPresent(),
+                parts -> System.nanoTime() - until < 0
+                        && scrutiny.of(input.of(parts))
+                                .fault()
+                                .filter(fault::equals)
+                                .isPresent(),
                 TRIES));
         String why = scrutiny.of(left).why();
         history(fault + " of " + left + ":\n" + escaped(left.bytes()) + "\n" + (why.isEmpty() ? reading.why() : why));

@@ -160,7 +160,9 @@ final class Histories implements Check {
                 SlidingHistories.Outcome outcome = histories.run(seeds[i]);
                 windowsRan.addAndGet(SlidingHistories.AT_ONCE);
                 letGo.addAndGet(outcome.letGo());
-                if (!outcome.over().isEmpty() && windowsOver.addAndGet(outcome.over().size()) == outcome.over().size()) {
+                if (!outcome.over().isEmpty()
+                        && windowsOver.addAndGet(outcome.over().size())
+                                == outcome.over().size()) {
                     trial.history("seed " + seeds[i] + ": " + outcome.over().get(0));
                 }
             }

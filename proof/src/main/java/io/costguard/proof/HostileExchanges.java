@@ -45,6 +45,7 @@ import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.RequestBody;
 import okhttp3.Response;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Answers of a real socket that are damaged, cut off, falsely encoded and of the wrong length, to real clients with a guard and to the same
@@ -91,13 +92,13 @@ final class HostileExchanges implements AutoCloseable {
 
     /** All that there is to see of an answer: its status and headers, as far as they came, what came of its body, and the failure. */
     private static final class Seen {
-        private volatile String head = "";
+        private String head = "";
         private final ByteArrayOutputStream body = new ByteArrayOutputStream();
-        private volatile String failure = "";
+        private final StringBuilder failure = new StringBuilder();
 
-        void failed(Throwable e) {
+        void failed(@Nullable Throwable e) {
             for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-                failure += cause.getClass().getName() + " ";
+                failure.append(cause.getClass().getName()).append(' ');
             }
         }
 
@@ -310,9 +311,8 @@ final class HostileExchanges implements AutoCloseable {
     }
 
     private Request okRequest(Sent sent) {
-        Request.Builder request = new Request.Builder()
-                .url(provider.uri(sent.path()).toString())
-                .post(RequestBody.create(sent.body));
+        Request.Builder request =
+                new Request.Builder().url(provider.uri(sent.path()).toString()).post(RequestBody.create(sent.body));
         sent.headers().forEach(request::header);
         return request.build();
     }

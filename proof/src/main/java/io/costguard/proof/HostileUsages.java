@@ -68,6 +68,7 @@ final class HostileUsages {
     };
 
     /** In which places a provider says what it used, and how those come to the tokens of prompt and answer. */
+    @SuppressWarnings("ImmutableEnumChecker") // none is ever changed
     private enum Shape {
         CHAT(
                 "https://api.openai.com/v1/chat/completions",

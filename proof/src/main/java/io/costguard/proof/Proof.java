@@ -1,5 +1,6 @@
 package io.costguard.proof;
 
+import io.costguard.proof.fleet.Faults;
 import io.costguard.proof.fleet.Kills;
 import java.time.Duration;
 import java.util.LinkedHashSet;
@@ -13,13 +14,16 @@ import java.util.stream.Collectors;
  */
 public final class Proof {
     private static final List<Named> CHECKS = List.of(
+            new Named("pairs", "processes that reserve and settle on one subject", new Pairs()),
             new Named(
                     "histories",
                     "random histories of a ledger, of lines and of windows, beside a model",
                     new Histories()),
             new Named("interleavings", "three clients with four steps each, in all orders", new AllOrders()),
             new Named("guards", "guards that race, end twice, are interrupted, and hear nonsense or late", new Guards()),
+            new Named("clock", "the clock of Redis is set, forward and back", new Clock()),
             new Named("kills", "processes that are killed at any moment, and what they leave behind", new Kills()),
+            new Named("faults", "every fault of Redis, again and again under load", new Faults()),
             new Named("fuzz", "hostile bodies, usages, headers and names change, stop and fool nothing", new Fuzz()),
             new Named("secrets", "keys, prompts and answers are in nothing that a guard tells", new Secrets()),
             new Named("bugs", "whether other checks find a dozen faults that are put in", SeededChanges.bugs(), Effort.QUICK),

@@ -52,7 +52,7 @@ final class Provider implements AutoCloseable {
 
     private Provider(Script script) throws IOException {
         this.script = script;
-        this.server = new ServerSocket(0, WAITING_CONNECTIONS, InetAddress.getByName("127.0.0.1"));
+        this.server = new ServerSocket(0, WAITING_CONNECTIONS, InetAddress.getLoopbackAddress());
         this.threads = Executors.newCachedThreadPool(task -> {
             Thread thread = new Thread(task, "provider");
             thread.setDaemon(true);

@@ -38,12 +38,12 @@ final class Secrets implements Check {
     private static final int FEWEST_BYTES = 4_000;
 
     private static final Duration AT_MOST = Duration.ofMinutes(30);
-    private static final List<String> ALL_LOGGED = List.of(
-            "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=trace");
+    private static final List<String> ALL_LOGGED =
+            List.of("-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=trace");
 
     /** Of those whose events every run has. */
-    private static final Set<String> EVENTS =
-            Set.of("onGranted", "onDenied", "onWaiting", "onSettled", "onHeld", "onFailedOpen", "onFailedClosed", "onBatch");
+    private static final Set<String> EVENTS = Set.of(
+            "onGranted", "onDenied", "onWaiting", "onSettled", "onHeld", "onFailedOpen", "onFailedClosed", "onBatch");
 
     private static final String MARKER = "m4rker-in-the-clear";
 
@@ -103,7 +103,7 @@ final class Secrets implements Check {
                     redis.url(),
                     "redis://few:few@" + at.getHost() + ":" + at.getPort())) {
                 worker.run(AT_MOST, line -> {
-                    String[] words = line.split("\t");
+                    String[] words = line.split("\t", -1);
                     switch (words[0]) {
                         case "look" -> {
                             told.computeIfAbsent(Place.KEYS, first -> new StringBuilder())
@@ -163,14 +163,19 @@ final class Secrets implements Check {
         String answer = canaries.of(Secret.ANSWER);
         String json = "{\"id\":\"1\",\"choices\":[{\"message\":{\"content\":\"" + answer
                 + "\"}}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4}}";
-        String error = "{\"error\":{\"type\":\"" + canaries.of(Secret.ANSWERS_ERROR) + "\",\"message\":\"" + answer + "\"}}";
+        String error =
+                "{\"error\":{\"type\":\"" + canaries.of(Secret.ANSWERS_ERROR) + "\",\"message\":\"" + answer + "\"}}";
         String event = "data: {\"choices\":[{\"delta\":{\"content\":\"" + answer + "\"}}]}\n\n";
         String path = request.target().substring(0, request.target().indexOf('/', 1));
         String head = "x-request-id: " + canaries.of(Secret.ANSWERS_HEADER) + "\r\ncontent-type: application/json\r\n";
         switch (path) {
             case "/ok" -> write(out, "200 OK", head, json);
             case "/stream" ->
-                write(out, "200 OK", head.replace("application/json", "text/event-stream"), event + event + "data: [DONE]\n\n");
+                write(
+                        out,
+                        "200 OK",
+                        head.replace("application/json", "text/event-stream"),
+                        event + event + "data: [DONE]\n\n");
             case "/cut" ->
                 out.write(("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n" + head + "\r\n" + json.substring(0, 60))
                         .getBytes(UTF_8));
@@ -179,7 +184,8 @@ final class Secrets implements Check {
                 write(
                         out,
                         "307 Elsewhere",
-                        head + "location: http://localhost:" + port(request) + "/ok" + request.target().substring(4) + "\r\n",
+                        head + "location: http://localhost:" + port(request) + "/ok"
+                                + request.target().substring(4) + "\r\n",
                         error);
             case "/429" -> write(out, "429 Many", head + "retry-after-ms: 5\r\n", error);
             case "/reset" -> {
@@ -197,7 +203,8 @@ final class Secrets implements Check {
 
     private static void write(OutputStream out, String status, String head, String body) throws IOException {
         byte[] bytes = body.getBytes(UTF_8);
-        out.write(("HTTP/1.1 " + status + "\r\n" + head + "content-length: " + bytes.length + "\r\n\r\n").getBytes(UTF_8));
+        out.write(("HTTP/1.1 " + status + "\r\n" + head + "content-length: " + bytes.length + "\r\n\r\n")
+                .getBytes(UTF_8));
         out.write(bytes);
     }
 
@@ -231,10 +238,11 @@ final class Secrets implements Check {
             }
             case "hash" -> {
                 StringBuilder fields = new StringBuilder();
-                jedis.hgetAll(key).forEach((field, value) -> fields.append(text(field))
-                        .append(' ')
-                        .append(text(value))
-                        .append(' '));
+                jedis.hgetAll(key)
+                        .forEach((field, value) -> fields.append(text(field))
+                                .append(' ')
+                                .append(text(value))
+                                .append(' '));
                 yield fields.toString();
             }
             case "none" -> "";

@@ -52,13 +52,13 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -94,7 +94,7 @@ final class SecretsWorker {
     private final String provider;
     private final String prefix;
     private final Random random;
-    private final Map<Place, StringBuffer> told = new ConcurrentHashMap<>();
+    private final Map<Place, StringBuilder> told = new EnumMap<>(Place.class);
     private final Map<String, Integer> seen = new TreeMap<>();
     private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
     private final InMemorySpanExporter spans = InMemorySpanExporter.create();
@@ -109,15 +109,14 @@ final class SecretsWorker {
 
     private final List<CostGuard> guards = new ArrayList<>();
     private final List<Sending> sendings = new ArrayList<>();
-    private final OkHttpClient okHttp = new OkHttpClient.Builder()
-            .callTimeout(Duration.ofSeconds(10))
-            .build();
+    private final OkHttpClient okHttp =
+            new OkHttpClient.Builder().callTimeout(Duration.ofSeconds(10)).build();
     private final HttpClient jdk =
             HttpClient.newBuilder().followRedirects(HttpClient.Redirect.ALWAYS).build();
 
     /** A client with a guard. */
     private interface Sending {
-        /** {@return the status, and all headers and the body if it is an answer of the guard's own} */
+        /** Reads the answer, and tells of it if it is the guard's own. */
         void send(Sent sent) throws Exception;
     }
 
@@ -133,7 +132,8 @@ final class SecretsWorker {
 
     /** Arguments: canaries, a marker that is to be found, the provider, a prefix for keys, a seed, how many calls, Redis, Redis for a user of few rights. */
     public static void main(String[] args) throws Exception {
-        // The JDK's client is not asked: what it logs for its own debugging has whole URLs in it, with or without a guard.
+        // The JDK's client is not asked: what it logs for its own debugging has whole URLs in it, with or without a
+        // guard.
         OKHTTP.setLevel(Level.ALL);
         for (Handler handler : Logger.getLogger("").getHandlers()) {
             handler.setLevel(Level.ALL);
@@ -156,7 +156,9 @@ final class SecretsWorker {
         try (ServerSocket socket = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             closed = socket.getLocalPort();
         }
-        guard(redis, builder -> builder.budget(roomy()).outputs(Outputs.learned()).streamUsage());
+        guard(
+                redis,
+                builder -> builder.budget(roomy()).outputs(Outputs.learned()).streamUsage());
         guard(redis, builder -> builder.budget(tight()).denials(Denials.answer()));
         guard(redis, builder -> builder.budget(tight()).denials(Denials.throwException()));
         guard(redis, builder -> builder.budget(tight()).whenExhausted(WhenExhausted.waitUpTo(SHORT)));
@@ -176,12 +178,15 @@ final class SecretsWorker {
                     "redis://:" + password + "@" + at.getHost() + ":" + at.getPort(),
                     "redis://nobody:" + password + "@" + at.getHost() + ":" + at.getPort(),
                     redisOfFewRights)) {
-                guard(away, builder -> builder.budget(roomy()).decisionTimeout(SHORT).denials(denials));
+                guard(
+                        away,
+                        builder ->
+                                builder.budget(roomy()).decisionTimeout(SHORT).denials(denials));
             }
         }
-        guard("redis://127.0.0.1:" + closed, builder -> builder.budget(roomy())
-                .decisionTimeout(SHORT)
-                .whenRedisFails(WhenRedisFails.failOpen()));
+        guard(
+                "redis://127.0.0.1:" + closed,
+                builder -> builder.budget(roomy()).decisionTimeout(SHORT).whenRedisFails(WhenRedisFails.failOpen()));
         try {
             CostGuard.builder()
                     .redis("redis://user:" + canaries.of(Secret.REDIS_PASSWORD) + "@{host}:port")
@@ -209,7 +214,9 @@ final class SecretsWorker {
 
     /** Calls of it wait, and most of them in vain. */
     private Budget slow() {
-        return Budget.named(marker).per("tenant").limit(Limit.requests(50).perSecond().burst(1));
+        return Budget.named(marker)
+                .per("tenant")
+                .limit(Limit.requests(50).perSecond().burst(1));
     }
 
     /** Of a model that has no price. */
@@ -229,8 +236,7 @@ final class SecretsWorker {
         CostGuard guard = more.apply(builder).build();
         object(builder, guard, guard.budgets());
         guards.add(guard);
-        CostGuardMetrics.gauges(guard, Tag.of("guard", "" + guards.size()))
-                .bindTo(meters);
+        CostGuardMetrics.gauges(guard, Tag.of("guard", "" + guards.size())).bindTo(meters);
         sendings.add(okHttp(okHttp.newBuilder()
                 .addInterceptor(new CostGuardInterceptor(guard))
                 .build()));
@@ -267,16 +273,18 @@ final class SecretsWorker {
 
     /** One whose methods of that name throw, as if they had a bug. */
     private static <T> T failing(Class<T> type, String stage, @Nullable T otherwise) {
-        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (proxy, method, arguments) -> {
-            if (method.getName().equals(stage) || (stage.equals("on") && method.getName().startsWith(stage))) {
-                throw new IllegalStateException("a bug in " + method.getName());
-            }
-            try {
-                return otherwise == null ? null : method.invoke(otherwise, arguments);
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        }));
+        return type.cast(Proxy.newProxyInstance(
+                type.getClassLoader(), new Class<?>[] {type}, (proxy, method, arguments) -> {
+                    if (method.getName().equals(stage)
+                            || (stage.equals("on") && method.getName().startsWith(stage))) {
+                        throw new IllegalStateException("a bug in " + method.getName());
+                    }
+                    try {
+                        return otherwise == null ? null : method.invoke(otherwise, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                }));
     }
 
     // ------------------------------------------------------------------------------------------------------ calls
@@ -288,11 +296,13 @@ final class SecretsWorker {
         for (int i = 0; i < calls; i++) {
             Sending sending = sendings.get(i % sendings.size());
             Span span = telemetry.getTracer("proof").spanBuilder("a call").startSpan();
-            try (Scope scope = span.makeCurrent()) {
+            Scope scope = span.makeCurrent();
+            try {
                 sending.send(sent());
             } catch (Exception e) {
                 failed(e);
             } finally {
+                scope.close();
                 span.end();
             }
             if (i % 8 == 0) {
@@ -416,7 +426,9 @@ final class SecretsWorker {
 
     private void own(HttpResponse<byte[]> response) {
         if (response.headers().firstValue(OWN_ANSWER).isPresent()) {
-            say(Place.DENIALS, response.statusCode() + " " + response.headers().map() + new String(response.body(), UTF_8));
+            say(
+                    Place.DENIALS,
+                    response.statusCode() + " " + response.headers().map() + new String(response.body(), UTF_8));
         }
     }
 
@@ -483,11 +495,11 @@ final class SecretsWorker {
         Thread.getAllStackTraces().keySet().forEach(thread -> say(Place.THREADS, thread.toString()));
     }
 
-    private void say(Place place, String text) {
-        told.computeIfAbsent(place, first -> new StringBuffer()).append(text).append('\n');
+    private synchronized void say(Place place, String text) {
+        told.computeIfAbsent(place, first -> new StringBuilder()).append(text).append('\n');
     }
 
-    private void tell() {
+    private synchronized void tell() {
         threads();
         meters.getMeters().forEach(meter -> say(Place.METERS, meter.getId() + " " + meter.measure()));
         spans.getFinishedSpanItems().forEach(span -> say(Place.TELEMETRY, span.toString()));

@@ -20,7 +20,6 @@ import java.lang.management.ManagementFactory;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodySubscriber;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -28,9 +27,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Flow;
@@ -47,6 +46,7 @@ import okhttp3.Request;
 import okhttp3.RequestBody;
 import okhttp3.Response;
 import okio.BufferedSource;
+import org.jspecify.annotations.Nullable;
 
 /** A process that makes so many calls a second, and tells from time to time what it holds, and in the end what Redis says that they cost. */
 final class SoakWorker {
@@ -75,6 +75,7 @@ final class SoakWorker {
     static final String HALF = ": half of it\n\n";
 
     private static final int MOST_IN_FLIGHT = 400;
+    private static final int WARM_UP = 2_000;
     private static final int OKHTTP_THREADS = 24;
     private static final int JDK_THREADS = 6;
     private static final int DENIED = 429;
@@ -89,15 +90,12 @@ final class SoakWorker {
     private final Call.Factory okHttp;
     private final HttpClient jdk;
     private final Semaphore places = new Semaphore(MOST_IN_FLIGHT);
-    private final Map<String, AtomicLong> counts = new TreeMap<>();
+    private final Map<String, AtomicLong> counts = new ConcurrentSkipListMap<>();
 
     private SoakWorker(String redis, String prefix, URI provider, int callsASecond, Random random) {
         this.provider = provider;
         this.callsASecond = callsASecond;
         this.random = random;
-        for (String count : List.of("ended", "streams", "cut", "denied", "waited", "failed")) {
-            counts.put(count, new AtomicLong());
-        }
         Budget bill = Budget.named("bill")
                 .per("account")
                 .limit(Limit.requests(ROOM).per(MONTH).slidingWindow())
@@ -154,15 +152,32 @@ final class SoakWorker {
 
     /** Arguments: Redis, a prefix for keys, the provider, seconds, calls a second, samples, a seed. */
     public static void main(String[] args) throws Exception {
+        ChildJvm.endWithParent();
         SoakWorker worker = new SoakWorker(
                 args[0], args[1], URI.create(args[2]), Integer.parseInt(args[4]), new Random(Long.parseLong(args[6])));
+        worker.warmUp();
         worker.run(Long.parseLong(args[3]), Integer.parseInt(args[5]));
         worker.tell();
         worker.guard.close();
         System.exit(0);
     }
 
-    private void run(long seconds, int samples) throws IOException {
+    /** Until Java has compiled what runs, it is not looked at how many calls there are. */
+    private void warmUp() throws InterruptedException {
+        for (int i = 0; i < WARM_UP; i++) {
+            places.acquire();
+            call(i);
+        }
+        awaitEnds();
+        counts.clear();
+    }
+
+    private void awaitEnds() throws InterruptedException {
+        places.acquire(MOST_IN_FLIGHT);
+        places.release(MOST_IN_FLIGHT);
+    }
+
+    private void run(long seconds, int samples) throws InterruptedException {
         long start = System.nanoTime();
         long all = seconds * callsASecond;
         long made = 0;
@@ -179,11 +194,7 @@ final class SoakWorker {
             }
             LockSupport.parkNanos(500_000);
         }
-        try {
-            places.acquire(MOST_IN_FLIGHT);
-        } catch (InterruptedException e) {
-            throw new IOException(e);
-        }
+        awaitEnds();
     }
 
     private static void sample() {
@@ -194,7 +205,7 @@ final class SoakWorker {
     }
 
     private void count(String what) {
-        counts.get(what).incrementAndGet();
+        counts.computeIfAbsent(what, first -> new AtomicLong()).incrementAndGet();
     }
 
     // ------------------------------------------------------------------------------------------------------- calls
@@ -275,7 +286,7 @@ final class SoakWorker {
         private final CompletableFuture<Boolean> whole = new CompletableFuture<>();
         private final ByteArrayOutputStream seen = new ByteArrayOutputStream();
         private final Tenant tenant;
-        private Flow.Subscription subscription;
+        private Flow.@Nullable Subscription subscription;
 
         UntilHalf(Tenant tenant) {
             this.tenant = tenant;
@@ -300,7 +311,9 @@ final class SoakWorker {
                 seen.writeBytes(bytes);
             }
             if (tenant == Tenant.CUT && seen.toString(ISO_8859_1).contains(HALF)) {
-                subscription.cancel();
+                if (subscription != null) {
+                    subscription.cancel();
+                }
                 whole.complete(false);
             }
         }

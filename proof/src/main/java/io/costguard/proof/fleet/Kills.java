@@ -400,7 +400,8 @@ public final class Kills implements Check {
             } else {
                 checkAnswer(call, became, grants, history);
             }
-            if (became != null && ran.isDead && (call.end == null || call.end.number() > flushed)) {
+            boolean mayBeHalfSettled = ran.isDead && call.answer != null && (call.end == null || call.end.number() > flushed);
+            if (became != null && mayBeHalfSettled) {
                 halfSettled += became.estimate(Worker.USD) + Worker.MOST_OVERRUN;
             }
             checkEnd(number, call, became, settles, flushed, history);

@@ -22,7 +22,7 @@ final class Provider implements AutoCloseable {
     /** In nano-dollars for each token. */
     static final long INPUT_PRICE = 1_000;
 
-    static final long OUTPUT_PRICE = 2_000;
+    static final long OUTPUT_PRICE = 1;
 
     private static final int THREADS = 16;
     private static final int MOST_WORDS = 40;

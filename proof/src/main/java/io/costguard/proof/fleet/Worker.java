@@ -56,7 +56,7 @@ public final class Worker {
     private static final Budget SHARED = Budget.named("shared")
             .per()
             .limit(Limit.requests(12_000).perMinute().burst(20))
-            .limit(Limit.inputTokens(3_000_000).perMinute().burst(5_000))
+            .limit(Limit.inputTokens(600_000).perMinute().burst(5_000))
             .limit(Limit.concurrentCalls(CALLS_IN_FLIGHT))
             .limit(Limit.usd("1000000").per(A_MONTH).fixedWindow());
 
@@ -190,7 +190,7 @@ public final class Worker {
                 .preCheck(Duration.ZERO)
                 .attributes(Attributes.header("X-Call").as("call"))
                 .prices(PriceList.parse(new ByteArrayInputStream(("{\"" + MODEL + "\":{\"input_cost_per_token\":1e-6,"
-                                + "\"output_cost_per_token\":2e-6,\"litellm_provider\":\"p\",\"mode\":\"chat\"}}")
+                                + "\"output_cost_per_token\":1e-9,\"litellm_provider\":\"p\",\"mode\":\"chat\"}}")
                         .getBytes(StandardCharsets.UTF_8))))
                 .budget(SHARED)
                 .budget(OF_EACH);
@@ -260,7 +260,7 @@ public final class Worker {
     }
 
     private void callByHand(long number, Random random) throws IOException {
-        long input = 50 + random.nextInt(200);
+        long input = random.nextInt(10) == 0 ? 4_000 : 50 + random.nextInt(200);
         GuardedCall call = call(number)
                 .cost(Cost.requests(1).input(input).output(number).nanoUsd(random.nextInt(MOST_NANO_USD)));
         journal.note(Journal.Event.ASKS, number);

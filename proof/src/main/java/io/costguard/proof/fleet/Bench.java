@@ -1,0 +1,196 @@
+package io.costguard.proof.fleet;
+
+import io.costguard.CostGuard;
+import io.costguard.GuardListener;
+import io.costguard.PatientRedis;
+import io.costguard.testing.RedisForTests;
+import java.net.URI;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.UnaryOperator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.exceptions.JedisException;
+
+/** What the injections of one row have: servers, guards and load, all of which end with it. For one thread. */
+final class Bench implements AutoCloseable {
+    /** What a decision may take where it has to fail, now and then, for the row to be seen. */
+    static final Duration HASTY = Duration.ofSeconds(1);
+    /** Where no call may fail, so that a machine that stalls fails none. */
+    static final Duration PATIENT = Duration.ofSeconds(20);
+
+    private static final int PROCESSES = 2;
+    private static final int PING_MILLIS = 50;
+    private static final long BETWEEN_PINGS_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+
+    final Wrongs wrongs;
+    /** How often a guard told that Redis lost balances. */
+    final AtomicLong lossesTold = new AtomicLong();
+
+    private final Random random;
+    private final Deque<AutoCloseable> open = new ArrayDeque<>();
+    private final List<Load> loads = new ArrayList<>();
+    private long longestStall;
+    private long metByOthers;
+    private long outages;
+
+    Bench(Wrongs wrongs, Random random) {
+        this.wrongs = wrongs;
+        this.random = random;
+    }
+
+    /** What can be done, and fails. */
+    interface Step {
+        void run() throws Exception;
+    }
+
+    <T extends AutoCloseable> T opened(T closeable) {
+        open.push(closeable);
+        return closeable;
+    }
+
+    RedisForTests server(String... arguments) {
+        return opened(RedisForTests.start(arguments));
+    }
+
+    Jedis admin(RedisForTests redis) {
+        return opened(PatientRedis.connection(redis.url()));
+    }
+
+    /** Guards on the budget of the load, and threads that make calls through them. */
+    Load load(UnaryOperator<CostGuard.Builder> builder) {
+        List<CostGuard> guards = new ArrayList<>();
+        for (int i = 0; i < PROCESSES; i++) {
+            guards.add(guard(builder));
+        }
+        return load(guards);
+    }
+
+    Load load(List<CostGuard> guards) {
+        Load load = opened(new Load(guards, wrongs, random));
+        loads.add(load);
+        return load;
+    }
+
+    CostGuard guard(UnaryOperator<CostGuard.Builder> builder) {
+        return builder.apply(CostGuard.builder()
+                        .keyPrefix("load")
+                        .decisionTimeout(PATIENT)
+                        .budget(Load.BUDGET)
+                        .listener(new GuardListener() {
+                            @Override
+                            public void onRegressed(Regression event) {
+                                lossesTold.addAndGet(event.lost() == Regression.Lost.BALANCES ? 1 : 0);
+                            }
+                        }))
+                .build();
+    }
+
+    /** {@return how many calls, or whatever else had to do with it, a fault met} */
+    long met() {
+        return metByOthers + loads.stream().mapToLong(Load::met).sum();
+    }
+
+    /** A fault met so many others than calls while it lasted. */
+    void meets(long more) {
+        metByOthers += more;
+    }
+
+    /** {@return how often a server has answered by an error of these codes} */
+    static long errors(RedisForTests redis, String codes) {
+        try (Jedis jedis = PatientRedis.connection(redis.url())) {
+            Matcher matcher = Pattern.compile("errorstat_(?:" + codes + "):count=(\\d+)").matcher(jedis.info("errorstats"));
+            long errors = 0;
+            while (matcher.find()) {
+                errors += Long.parseLong(matcher.group(1));
+            }
+            return errors;
+        }
+    }
+
+    /** So many milliseconds go by. */
+    static void pass(long millis) {
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(millis));
+    }
+
+    /**
+     * Nothing can be decided until {@code ends} has been done and Redis answers a PING again, where it is asked; the time from then to the first
+     * grant is the stall.
+     *
+     * @param millis how long it lasts, at least
+     */
+    void outage(Load load, Step begins, long millis, Step ends, String pingUrl) throws Exception {
+        load.faultBegins();
+        begins.run();
+        load.outageBegins();
+        pass(millis);
+        endOutage(load, ends, pingUrl);
+    }
+
+    void endOutage(Load load, Step ends, String pingUrl) throws Exception {
+        load.outageEnds();
+        CompletableFuture<Void> ending = CompletableFuture.runAsync(() -> {
+            try {
+                ends.run();
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        long back = awaitPing(pingUrl);
+        ending.get(1, TimeUnit.MINUTES);
+        load.faultEnds();
+        longestStall = Math.max(longestStall, load.stallSince(back));
+        outages++;
+    }
+
+    /** {@return when it answered, as {@link System#nanoTime} has it} */
+    static long awaitPing(String url) {
+        long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+        while (System.nanoTime() - deadline < 0) {
+            try (Jedis jedis = new Jedis(URI.create(url), PING_MILLIS)) {
+                jedis.ping();
+                return System.nanoTime();
+            } catch (JedisException e) {
+                LockSupport.parkNanos(BETWEEN_PINGS_NANOS);
+            }
+        }
+        throw new IllegalStateException("Redis does not answer a PING");
+    }
+
+    /** What there was on another bench of the same row. */
+    void add(Bench other) {
+        longestStall = Math.max(longestStall, other.longestStall);
+        outages += other.outages;
+        metByOthers += other.met();
+    }
+
+    /** A server begins to load, and its load may fail until it has: it answers no PING before. */
+    void endLoading(Load load, RedisForTests redis) throws Exception {
+        load.outageBegins();
+        endOutage(load, redis::restart, redis.url());
+    }
+
+    long longestStall() {
+        return longestStall;
+    }
+
+    long outages() {
+        return outages;
+    }
+
+    @Override
+    public void close() throws Exception {
+        for (AutoCloseable each : open) {
+            each.close();
+        }
+    }
+}

@@ -1,0 +1,49 @@
+package io.costguard.proof.fleet;
+
+import io.costguard.proof.Check;
+import io.costguard.proof.Trial;
+import java.util.Random;
+
+/** Each fault of Redis that the design names, injected again and again while calls are made, reserved and settled. */
+public final class Faults implements Check {
+    private static final long LONGEST_STALL_MILLIS = 1_000;
+
+    @Override
+    public void run(Trial trial) throws Exception {
+        int injections = trial.times(10, 200);
+        long stall = 0;
+        long outages = 0;
+        String only = System.getProperty("row", "");
+        long unmet = 0;
+        for (Rows row : Rows.values()) {
+            if (!only.isEmpty() && !only.equals(String.valueOf(row.number))) {
+                continue;
+            }
+            String name = "row " + row.number + ", " + row.fault;
+            Random random = trial.random(name);
+            Wrongs wrongs = new Wrongs(trial, name);
+            long begin = System.nanoTime();
+            try (Bench bench = new Bench(wrongs, random)) {
+                Rows.Injection injection = row.on(bench);
+                for (int i = 1; i <= injections; i++) {
+                    wrongs.plan("injection " + i);
+                    long before = bench.met();
+                    try {
+                        injection.inject(random);
+                    } catch (RuntimeException e) {
+                        wrongs.add(e.toString());
+                        break;
+                    }
+                    unmet += bench.met() == before ? 1 : 0;
+                }
+                stall = Math.max(stall, bench.longestStall());
+                outages += bench.outages();
+                trial.none(name + ": wrong outcomes of " + injections, wrongs.count());
+            }
+            if (!only.isEmpty()) System.out.println((System.nanoTime() - begin) / 1_000_000 + " ms, stall " + stall);
+        }
+        trial.none("injections that nothing met", unmet);
+        trial.atLeast("outages that ended under load", outages, injections);
+        trial.atMost("longest stall after Redis is back, ms", stall, LONGEST_STALL_MILLIS);
+    }
+}

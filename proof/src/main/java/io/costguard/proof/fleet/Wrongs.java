@@ -1,0 +1,38 @@
+package io.costguard.proof.fleet;
+
+import io.costguard.proof.Trial;
+
+/** What came out wrong of the injections of one row, and after which plan. Safe for use by many threads. */
+final class Wrongs {
+    private static final int SHOWN = 5;
+
+    private final Trial trial;
+    private final String row;
+    private String plan = "";
+    private int count;
+
+    Wrongs(Trial trial, String row) {
+        this.trial = trial;
+        this.row = row;
+    }
+
+    /** What is injected from now on. */
+    synchronized void plan(String injection) {
+        plan = injection;
+    }
+
+    synchronized void more(String injection) {
+        plan += "; " + injection;
+    }
+
+    synchronized void add(String what) {
+        count++;
+        if (count <= SHOWN) {
+            trial.history(row + ", " + plan + ": " + what);
+        }
+    }
+
+    synchronized int count() {
+        return count;
+    }
+}
