@@ -212,6 +212,11 @@ public final class Interleavings implements AutoCloseable {
 
     /** What a client was let go with, of one subject. */
     private record Held(String id, Charge charge) {
+        boolean isOf(Act settle) {
+            return id.equals(settle.id)
+                    && charge.claim().subject().equals(settle.claims.get(0).subject());
+        }
+
         @Override
         public String toString() {
             return id + text(charge.claim()) + Arrays.toString(charge.eras());
@@ -687,7 +692,7 @@ public final class Interleavings implements AutoCloseable {
                 List<Held> held = new ArrayList<>(client.held);
                 Act waiting = client.waiting;
                 if (act.deed == Deed.SETTLE) {
-                    held.removeIf(each -> each.charge == act.charge);
+                    held.removeIf(each -> each.isOf(act));
                 } else if (result instanceof Batch.Result.Decided decided) {
                     if (decided.verdict() instanceof Verdict.Granted granted) {
                         granted.charges().forEach(charge -> held.add(new Held(act.id, charge)));
