@@ -124,8 +124,10 @@ public final class Interleavings implements AutoCloseable {
     }
 
     private final Figures figures = new Figures();
-    /** What is known to be in Redis, and the time there that of it. */
+    /** What is in Redis, as long as nothing else arrives there, and at which time. */
     private List<byte[]> there = List.of();
+
+    private int thereTime;
 
     /** A client takes its step of that number. */
     public record Turn(int client, int step) {}
@@ -150,6 +152,7 @@ public final class Interleavings implements AutoCloseable {
     /** What the test does to what a client sends. */
     private static final class Wire implements FaultyClient.Fault {
         final List<byte[]> answers = new ArrayList<>();
+        boolean hasArrived;
         int unsent;
         int lost;
 
@@ -163,6 +166,7 @@ public final class Interleavings implements AutoCloseable {
 
         @Override
         public void afterItWasAnswered(Object answer) {
+            hasArrived = true;
             if (answer instanceof byte[] bytes) {
                 answers.add(bytes);
             }
@@ -199,7 +203,7 @@ public final class Interleavings implements AutoCloseable {
         @Override
         public String toString() {
             return deed + " " + id + " " + place
-                    + claims.stream().map(claim -> text(claim.amounts())).toList();
+                    + claims.stream().map(Interleavings::text).toList();
         }
     }
 
@@ -208,14 +212,19 @@ public final class Interleavings implements AutoCloseable {
 
     /** What a client was let go with, of one subject. */
     private record Held(String id, Charge charge) {
+        boolean isOf(Act settle) {
+            return id.equals(settle.id)
+                    && charge.claim().subject().equals(settle.claims.get(0).subject());
+        }
+
         @Override
         public String toString() {
-            return id + text(charge.eras());
+            return id + text(charge.claim()) + Arrays.toString(charge.eras());
         }
     }
 
-    private static String text(long[] numbers) {
-        return Arrays.toString(numbers);
+    private static String text(Claim claim) {
+        return claim.subject().budget().name() + Arrays.toString(claim.amounts());
     }
 
     private record Client(
@@ -392,11 +401,13 @@ public final class Interleavings implements AutoCloseable {
                 figures.steps++;
                 return new Taking(state, order.get(order.size() - 1)).after();
             } catch (AssertionError | RuntimeException e) {
+                there = List.of();
                 throw new BrokenException(List.copyOf(order), e);
             }
         }
 
         private final class Taking {
+            final State before;
             final Turn turn;
             final Step step;
             final List<Client> clients;
@@ -405,28 +416,39 @@ public final class Interleavings implements AutoCloseable {
             Client client;
 
             Taking(State before, Turn turn) {
+                this.before = before;
                 this.turn = turn;
                 this.step = plan.steps().get(turn.client).get(turn.step);
                 this.clients = new ArrayList<>(before.clients);
                 this.client = clients.get(turn.client);
                 this.book = new InterleavingBook(before.book);
+                wire.hasArrived = false;
                 this.time = before.time + (step.deed() == Deed.ASK || step.deed() == Deed.LEAVE ? 1 : 0);
-                if (there != before.contents || time != before.time) {
+            }
+
+            /** Nothing is sent before: what is to be in Redis is there. */
+            private void arrange() {
+                if (there != before.contents || thereTime != time) {
                     List<byte[]> restored = new ArrayList<>(before.contents);
                     restored.add(Long.toString(START + time).getBytes(StandardCharsets.US_ASCII));
                     List<byte[]> all = new ArrayList<>(keys);
                     all.add(timeKey.getBytes(StandardCharsets.UTF_8));
                     jedis.evalsha(restore, all, restored);
                 }
-                there = List.of();
+                there = before.contents;
+                thereTime = time;
                 wire.answers.clear();
+                wire.hasArrived = false;
             }
 
             State after() {
                 take();
                 clients.set(turn.client, client.afterStep(turn.step));
-                there = looked();
-                return new State(List.copyOf(clients), book, there, time);
+                if (wire.hasArrived) {
+                    there = looked();
+                    return new State(List.copyOf(clients), book, there, time);
+                }
+                return new State(List.copyOf(clients), book, before.contents, time);
             }
 
             /** What a client cannot do as things stand it does not. */
@@ -445,8 +467,9 @@ public final class Interleavings implements AutoCloseable {
                 } else {
                     List<Act> acts = acts();
                     if (!acts.isEmpty()) {
-                        client = client.sends(new Sent(acts, client.next));
-                        run(client.last);
+                        Sent sent = new Sent(acts, client.next);
+                        client = client.sends(sent);
+                        run(sent);
                     }
                 }
             }
@@ -551,6 +574,7 @@ public final class Interleavings implements AutoCloseable {
 
             /** A copy that was on its way all the time. */
             private void deliver(Sent sent) {
+                arrange();
                 Batch batch = batch(sent.acts, true);
                 byte[] request = batch.request(
                         Batch.Mode.RUN, sent.number, START + SEVERAL_TRIES_NANOS, TimeUnit.MINUTES.toMillis(1), START);
@@ -559,6 +583,7 @@ public final class Interleavings implements AutoCloseable {
             }
 
             private void run(Sent sent) {
+                arrange();
                 boolean isFirst = step.deed() != Deed.AGAIN;
                 Fate fate = isFirst ? step.fate() : Fate.HEARD;
                 wire.unsent = fate == Fate.UNSENT ? 1 : 0;
@@ -585,6 +610,7 @@ public final class Interleavings implements AutoCloseable {
             }
 
             private void cancel(Sent sent) {
+                arrange();
                 try {
                     Batch.Reply reply = senders[turn.client].send(
                             Batch.Mode.CANCEL, lane(turn.client, sent.number), batch(sent.acts, true), ONE_TRY_NANOS);
@@ -645,11 +671,11 @@ public final class Interleavings implements AutoCloseable {
                     }
                 }
                 if (!again.isEmpty()) {
-                    client = client.sends(new Sent(again, client.next));
+                    Sent second = new Sent(again, client.next);
+                    client = client.sends(second);
                     try {
                         Batch.Reply reply = senders[turn.client].send(
                                 Batch.Mode.RUN, lane(turn.client, client.next), batch(again, true), ONE_TRY_NANOS);
-                        Sent second = client.last;
                         arrived(Batch.Mode.RUN, second);
                         client = client.advanced();
                         List<Batch.Result> its = reply.results();
@@ -666,7 +692,7 @@ public final class Interleavings implements AutoCloseable {
                 List<Held> held = new ArrayList<>(client.held);
                 Act waiting = client.waiting;
                 if (act.deed == Deed.SETTLE) {
-                    held.removeIf(each -> each.charge == act.charge);
+                    held.removeIf(each -> each.isOf(act));
                 } else if (result instanceof Batch.Result.Decided decided) {
                     if (decided.verdict() instanceof Verdict.Granted granted) {
                         granted.charges().forEach(charge -> held.add(new Held(act.id, charge)));

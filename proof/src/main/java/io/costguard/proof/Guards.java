@@ -254,7 +254,7 @@ final class Guards implements Check {
         caller.interrupt();
         caller.join(TimeUnit.MINUTES.toMillis(1));
         await(() -> standing(guard) == 0, "a line that nobody stands in");
-        return end.get().equals("interrupted");
+        return "interrupted".equals(end.get());
     }
 
     private static long standing(CostGuard guard) {

@@ -8,9 +8,8 @@ final class SeededBugs {
             new SeededChange(
                     "no id: what is sent again is sent under another number",
                     "io/costguard/redis/BatchSender.java",
-                    "                LockSupport.parkNanos(this, PAUSE_NANOS);\n",
-                    "                LockSupport.parkNanos(this, PAUSE_NANOS);\n"
-                            + "                lane.advance(clock.nanoTime());\n",
+                    "LockSupport.parkNanos(this, PAUSE_NANOS);",
+                    "LockSupport.parkNanos(this, PAUSE_NANOS); lane.advance(clock.nanoTime());",
                     "interleavings"),
             new SeededChange(
                     "two calls instead of one: looks whether there is room, then takes it",
