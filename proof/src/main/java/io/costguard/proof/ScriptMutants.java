@@ -35,7 +35,7 @@ final class ScriptMutants {
             new SeededChange(
                     "debts: windows in which nobody called pay none",
                     GUARD,
-                    "local skipped = math.max(0, math.floor((start - former) / q[y]))\n",
+                    "local skipped = math.max(0, math.floor((start - former) / q[y] + 0.49))\n",
                     "local skipped = 0\n",
                     "histories"),
             new SeededChange(
@@ -85,8 +85,8 @@ final class ScriptMutants {
             new SeededChange(
                     "TTL: a thousandth of what it must be",
                     GUARD,
-                    "(2 ^ (exponent + 1) - now % 2 ^ exponent) / 1000\n",
-                    "(2 ^ (exponent + 1) - now % 2 ^ exponent) / 1000000\n",
+                    "(2 ^ (exponent + 1) - f[3] % 2 ^ exponent + f[3] - now) / 1000 + 1\n",
+                    "(2 ^ (exponent + 1) - f[3] % 2 ^ exponent + f[3] - now) / 1000000 + 1\n",
                     "guards"),
             new SeededChange(
                     "cancel: who joined by what is cancelled stands there for ever",
