@@ -34,7 +34,7 @@ final class WorkerJvm {
         Path jar = Files.createTempFile(first, "directories", ".jar");
         Set<String> path = new LinkedHashSet<>(List.of(jar.toString()));
         List<Path> directories = new ArrayList<>(List.of(first));
-        for (String element : System.getProperty("java.class.path").split(File.pathSeparator)) {
+        for (String element : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
             if (Files.isDirectory(Path.of(element))) {
                 directories.add(Path.of(element));
             } else {
