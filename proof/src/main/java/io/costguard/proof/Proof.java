@@ -20,13 +20,18 @@ public final class Proof {
                     "random histories of a ledger, of lines and of windows, beside a model",
                     new Histories()),
             new Named("interleavings", "three clients with four steps each, in all orders", new AllOrders()),
-            new Named("guards", "guards that race, end twice, are interrupted, and hear nonsense or late", new Guards()),
+            new Named(
+                    "guards", "guards that race, end twice, are interrupted, and hear nonsense or late", new Guards()),
             new Named("clock", "the clock of Redis is set, forward and back", new Clock()),
             new Named("kills", "processes that are killed at any moment, and what they leave behind", new Kills()),
             new Named("faults", "every fault of Redis, again and again under load", new Faults()),
             new Named("fuzz", "hostile bodies, usages, headers and names change, stop and fool nothing", new Fuzz()),
             new Named("secrets", "keys, prompts and answers are in nothing that a guard tells", new Secrets()),
-            new Named("bugs", "whether other checks find a dozen faults that are put in", SeededChanges.bugs(), Effort.QUICK),
+            new Named(
+                    "bugs",
+                    "whether other checks find a dozen faults that are put in",
+                    SeededChanges.bugs(),
+                    Effort.QUICK),
             new Named("mutants", "the same of mistakes in the scripts", SeededChanges.mutants(), Effort.FULL),
             new Named("soak", "1,000 calls a second leave nothing behind, and cost what is billed", new Soak()));
 
