@@ -26,6 +26,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import redis.clients.jedis.HostAndPort;
@@ -455,7 +456,7 @@ enum Rows {
                     List<String> balances = PatientRedis.subjects(redis.url(), "load:");
                     long flushed = flush(load);
                     bench.meets(balances.stream().mapToLong(admin::del).sum());
-                    endsLoss(load, 0, flushed);
+                    endsLoss(load, 0, flushed, () -> true);
                 }
             };
         }
@@ -730,16 +731,20 @@ enum Rows {
         final long told = bench.lossesTold.get();
         long flushed = flush(load);
         loss.run();
-        endsLoss(load, before, flushed);
+        endsLoss(load, before, flushed, () -> bench.lossesTold.get() - told >= load.guards().size());
         bench.meets(bench.lossesTold.get() - told);
         if (bench.lossesTold.get() - told < load.guards().size()) {
             bench.wrongs.add("the loss was told by " + (bench.lossesTold.get() - told) + " guards");
         }
     }
 
-    static void endsLoss(Load load, long before, long flushed) throws Exception {
+    static void endsLoss(Load load, long before, long flushed, BooleanSupplier isTold) throws Exception {
         long back = System.nanoTime();
         load.awaitGrants(20);
+        // A guard finds it out by its own next call.
+        while (!isTold.getAsBoolean() && System.nanoTime() - back < Bench.PATIENT.toNanos()) {
+            Bench.pass(2);
+        }
         load.checkLoss(before, flushed, back);
     }
 }
