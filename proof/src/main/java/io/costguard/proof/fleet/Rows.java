@@ -731,7 +731,11 @@ enum Rows {
         final long told = bench.lossesTold.get();
         long flushed = flush(load);
         loss.run();
-        endsLoss(load, before, flushed, () -> bench.lossesTold.get() - told >= load.guards().size());
+        endsLoss(
+                load,
+                before,
+                flushed,
+                () -> bench.lossesTold.get() - told >= load.guards().size());
         bench.meets(bench.lossesTold.get() - told);
         if (bench.lossesTold.get() - told < load.guards().size()) {
             bench.wrongs.add("the loss was told by " + (bench.lossesTold.get() - told) + " guards");
