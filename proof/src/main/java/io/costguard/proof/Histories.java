@@ -56,7 +56,7 @@ final class Histories implements Check {
         trial.atLeast("calls denied in them", denied.get(), ledgers);
         trial.atLeast("balances gone when their time was over", expired.get(), ledgers);
 
-        int lines = Math.max(4 * LineHistories.COUNT, trial.times(200, 4_000));
+        int lines = Math.max(4 * LineHistories.COUNT, trial.times(120, 4_000));
         long[] ofLines = trial.random("lines").longs(lines, 0, MOST_LINES).toArray();
         onTwoServers((server, next) -> lines(trial, ofLines, server, next));
         trial.atLeast("histories of waiting calls", linesRan.get(), lines);

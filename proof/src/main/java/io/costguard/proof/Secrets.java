@@ -34,7 +34,7 @@ final class Secrets implements Check {
     /** Of each guard through each client some. */
     private static final int FEWEST_CALLS = 300;
 
-    private static final int CALLS_A_ROUND = 750;
+    private static final int CALLS_A_ROUND = 500;
     private static final int FEWEST_BYTES = 4_000;
 
     private static final Duration AT_MOST = Duration.ofMinutes(30);

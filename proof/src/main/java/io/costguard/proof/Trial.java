@@ -30,7 +30,8 @@ public final class Trial {
 
     /** Of the seed and that name alone: what one part draws changes nothing of what another one does. */
     public Random random(String part) {
-        return new Random(seed * 31 + part.hashCode());
+        // Far apart, so that no part of one seed is another part of the next.
+        return new Random(seed * 0x9E3779B97F4A7C15L + part.hashCode());
     }
 
     /** How many: a fiftieth of those of the quick run, but one at least, where it is to be brief. */
