@@ -1180,7 +1180,8 @@ if mode ~= LOOK then
   else
     done = call('SET', KEYS[1], reply, 'KEEPTTL')
   end
-  if done.err and not string.find(string.sub(done.err, 1, 4), 'OOM', 1, true) then
+  -- Redis 6.2 says before that where in the script it was.
+  if done.err and not string.find(done.err, 'OOM command', 1, true) then
     return done
   elseif done.err then
     -- What removes may run on a full Redis, and lets the rest run.

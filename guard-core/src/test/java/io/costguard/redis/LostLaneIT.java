@@ -1,5 +1,6 @@
 package io.costguard.redis;
 
+import static io.costguard.Awaiting.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
@@ -153,6 +154,8 @@ class LostLaneIT {
         CompletableFuture<?> other = CompletableFuture.runAsync(
                 () -> assertThatCode(() -> granted(ledger, 1)).doesNotThrowAnyException(),
                 task -> new Thread(task).start());
+        // Only once that is on its way: else both may go in one batch.
+        await(() -> together.getCount() == 1);
         granted(ledger, 1);
         other.get();
     }
