@@ -26,8 +26,8 @@ import javax.tools.ToolProvider;
 record SeededChange(String name, String file, String what, String with, String checks) {
     private static final Path MAIN = Path.of("guard-core", "src", "main");
     private static final int MOST_MINUTES = 10;
-    private static final List<String> QUICK_TO_START =
-            List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx512m");
+    private static final List<String> OPTIONS = Stream.concat(JavaProcess.SHORT_LIVED.stream(), Stream.of("-Xmx512m"))
+            .toList();
 
     /** What a check said. */
     enum Outcome {
@@ -121,7 +121,7 @@ record SeededChange(String name, String file, String what, String with, String c
     private static Told run(Path first, String checks, long seed) throws IOException, InterruptedException {
         Path printed = Files.createTempFile("proof-seeded", ".txt");
         ProcessBuilder builder =
-                JavaProcess.of(Proof.class, QUICK_TO_START, "--brief", "--seed", Long.toString(seed), "--only", checks);
+                JavaProcess.of(Proof.class, OPTIONS, "--brief", "--seed", Long.toString(seed), "--only", checks);
         String classPath = System.getProperty("java.class.path");
         builder.command().replaceAll(word -> word.equals(classPath) ? first + File.pathSeparator + classPath : word);
         Process process = builder.redirectErrorStream(true)

@@ -24,10 +24,6 @@ public final class Trial {
         return seed;
     }
 
-    public Effort effort() {
-        return effort;
-    }
-
     /** Of the seed and that name alone: what one part draws changes nothing of what another one does. */
     public Random random(String part) {
         // Far apart, so that no part of one seed is another part of the next.

@@ -22,8 +22,7 @@ import java.util.zip.ZipOutputStream;
  * from what that had loaded, which a JVM archives only where its whole class path is archives. Safe for use by many threads.
  */
 final class WorkerJvm {
-    private static final List<String> OPTIONS = List.of(
-            "-Xmx64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xlog:disable", "-Xlog:all=error:stderr");
+    private static final List<String> OPTIONS = List.of("-Xmx64m", "-Xlog:disable", "-Xlog:all=error:stderr");
     private static final int MOST_MINUTES = 2;
 
     private final String classPath;
@@ -100,7 +99,8 @@ final class WorkerJvm {
     }
 
     private Process start(Path errors, List<String> more, String... arguments) throws IOException {
-        List<String> options = new ArrayList<>(OPTIONS);
+        List<String> options = new ArrayList<>(JavaProcess.SHORT_LIVED);
+        options.addAll(OPTIONS);
         options.addAll(more);
         ProcessBuilder builder = JavaProcess.of(Worker.class, options, arguments);
         List<String> command = builder.command();
