@@ -27,6 +27,7 @@ public final class Estimator {
     private static final Set<ServiceTier> STANDARD = Set.of(ServiceTier.STANDARD);
 
     private final PriceList prices;
+    private final Function<String, Tokenizers.Counter> tokenizers;
 
     /**
      * With these prices.
@@ -34,7 +35,13 @@ public final class Estimator {
      * @param prices what tokens cost
      */
     public Estimator(PriceList prices) {
+        this(prices, Tokenizers::of);
+    }
+
+    /** With {@code tokenizers} by the names of models. */
+    Estimator(PriceList prices, Function<String, Tokenizers.Counter> tokenizers) {
         this.prices = prices;
+        this.tokenizers = tokenizers;
     }
 
     /**
@@ -92,8 +99,8 @@ public final class Estimator {
                 readable);
     }
 
-    private static long tokens(Dialect dialect, String model, Reader reader) {
-        Tokenizers.Counter counter = Tokenizers.of(model);
+    private long tokens(Dialect dialect, String model, Reader reader) {
+        Tokenizers.Counter counter = tokenizers.apply(model);
         long tokens = reader.tokens + dialect.templateTokens(model, reader.kinds);
         for (String text : reader.texts) {
             tokens += counter.count(text);

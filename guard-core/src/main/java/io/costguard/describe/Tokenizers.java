@@ -84,7 +84,7 @@ public final class Tokenizers {
                 .orElseGet(() -> CompletableFuture.completedFuture(null));
     }
 
-    private static Optional<EncodingType> encoding(String model) {
+    static Optional<EncodingType> encoding(String model) {
         // As hosts name it that offer the models of others too.
         int from = model.startsWith("openai/") ? "openai/".length() : 0;
         for (Map.Entry<String, EncodingType> family : FAMILIES) {
