@@ -289,12 +289,15 @@ public final class Limiter implements AutoCloseable {
             }
         });
         // What follows is not for the thread that tells it.
-        return waiting.place().end().handleAsync((ended, failure) -> {
-            if (failure != null) {
-                throw new CompletionException(failure);
-            }
-            return admission(asking, patience, tickets, ended, since(began));
-        });
+        CompletableFuture<Verdict> end = waiting.place().end();
+        return end.handleAsync(
+                (ended, failure) -> {
+                    if (failure != null) {
+                        throw new CompletionException(failure);
+                    }
+                    return admission(asking, patience, tickets, ended, since(began));
+                },
+                Continuations.of(end));
     }
 
     private Admission withoutDecision(GuardedCall call, int pieces, Throwable failure) {

@@ -4,6 +4,7 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
 import io.costguard.limit.Charge;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Continuations;
 import io.costguard.limit.InForce;
 import io.costguard.limit.LatestBudgets;
 import io.costguard.limit.Ledger;
@@ -184,10 +185,12 @@ public final class RedisLedger implements Ledger {
     public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, Patience patience, long deadlineNanos) {
         Batch.Call.Reserve call = waiters.call(claims, patience);
         Slot slot = onlySlot(claims);
-        return slot != null
-                ? slot.reserveAsync(call, deadlineNanos)
-                // The caller's continuations are not for the thread of whoever led.
-                : reserveAcross(call, deadlineNanos).thenApplyAsync(verdict -> verdict);
+        if (slot != null) {
+            return slot.reserveAsync(call, deadlineNanos);
+        }
+        CompletableFuture<Verdict> decided = reserveAcross(call, deadlineNanos);
+        // The caller's continuations are not for the thread of whoever led.
+        return decided.thenApplyAsync(verdict -> verdict, Continuations.of(decided));
     }
 
     private CompletableFuture<Verdict> reserveAcross(Batch.Call.Reserve call, long deadlineNanos) {

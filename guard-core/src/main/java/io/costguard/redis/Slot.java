@@ -4,6 +4,7 @@ import io.costguard.GuardListener.Batch.Result;
 import io.costguard.GuardUnavailableException;
 import io.costguard.Limit;
 import io.costguard.limit.Claim;
+import io.costguard.limit.Continuations;
 import io.costguard.limit.Ledger;
 import io.costguard.limit.Standing;
 import io.costguard.limit.Verdict;
@@ -253,12 +254,14 @@ final class Slot {
         Ask ask = new Ask(call, deadlineNanos, null, false);
         askForOther(ask);
         // The caller's continuations are not for the thread of whoever led.
-        return ask.answer.handleAsync((result, failure) -> {
-            if (failure != null) {
-                throw new CompletionException(failure);
-            }
-            return verdict(ask, result);
-        });
+        return ask.answer.handleAsync(
+                (result, failure) -> {
+                    if (failure != null) {
+                        throw new CompletionException(failure);
+                    }
+                    return verdict(ask, result);
+                },
+                Continuations.of(ask.answer));
     }
 
     /** Has something asked for nobody's thread; the answer fails only where it is certain that it was not done. */

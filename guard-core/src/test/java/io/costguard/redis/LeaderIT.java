@@ -2,6 +2,7 @@ package io.costguard.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatNoException;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.costguard.Budget;
@@ -196,6 +197,31 @@ class LeaderIT {
 
         assertThat(verdict.get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
         assertThat(behind.join().get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
+        awaitBalance(subject, PLENTY - 21, "seed " + seed);
+    }
+
+    @Test
+    void anAsynchronousCallThatIsDecidedByALeaderThatCanStartNoThreadHearsOfIt() throws Exception {
+        Gate gate = new Gate();
+        RedisLedger ledger = ledger(gate);
+        Subject subject = subject(PLENTY);
+        gate.closed = true;
+        CompletableFuture<Verdict> held = reserveAsync(ledger, subject);
+        await("the ledger's own thread leads", () -> !gate.held.isEmpty());
+        gate.closed = false;
+
+        CompletableFuture<Verdict> led = reserveAsync(ledger, subject);
+        Thread leader = new Barren(() -> assertThatNoException()
+                .isThrownBy(() -> ledger.reserve(
+                        claims(subject),
+                        Patience.NONE,
+                        System.nanoTime() + PATIENT.multipliedBy(2).toNanos())));
+        leader.start();
+
+        assertThat(led.get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
+        gate.releaseAll();
+        assertThat(held.get(10, TimeUnit.SECONDS)).isInstanceOf(Verdict.Granted.class);
+        leader.join();
         awaitBalance(subject, PLENTY - 21, "seed " + seed);
     }
 
