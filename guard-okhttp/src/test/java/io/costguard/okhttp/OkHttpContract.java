@@ -209,7 +209,8 @@ abstract class OkHttpContract extends AdapterContract {
 
     @Test
     void aFailureAfterARepeatedCallKeepsTheEstimate() throws Exception {
-        PROVIDER.stubFor(post(anyUrl()).willReturn(aResponse().withStatus(308).withHeader("location", nowhere())));
+        PROVIDER.stubFor(post(anyUrl())
+                .willReturn(aResponse().withStatus(308).withHeader("location", "http://" + NOWHERE + "/")));
 
         assertThatExceptionOfType(ConnectException.class).isThrownBy(() -> send(guarded(guard(roomy())), uri()));
 
@@ -531,12 +532,6 @@ abstract class OkHttpContract extends AdapterContract {
 
     protected static String uri() {
         return "http://localhost:" + PROVIDER.port() + "/v1/chat/completions";
-    }
-
-    private static String nowhere() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0)) {
-            return "http://127.0.0.1:" + socket.getLocalPort() + "/";
-        }
     }
 
     protected final Call.Factory guarded(CostGuard guard) {

@@ -23,6 +23,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A link to a Redis that loses, holds and cuts what passes, when a test says so.
@@ -61,6 +62,7 @@ public final class FaultyLink implements AutoCloseable {
     private final Set<Thread> threads = ConcurrentHashMap.newKeySet();
     private ServerSocket listener;
     private Thread acceptor;
+    private @Nullable ClosedPort refusing;
     private boolean closed;
 
     /**
@@ -130,14 +132,18 @@ public final class FaultyLink implements AutoCloseable {
 
     /** Closes the port: who connects is refused. Connections there are stay. */
     public synchronized void refuseConnections() {
+        if (refusing != null) return;
         close(listener);
         join(acceptor); // while a thread is inside accept(), the system keeps the port open
+        refusing = new ClosedPort(uri.getPort()); // else another server may be given it, and speak for this one
     }
 
     /** Opens the port again. */
     public synchronized void acceptConnections() {
         if (closed) throw new IllegalStateException("This link is closed");
-        if (!listener.isClosed()) return;
+        if (refusing == null) return;
+        refusing.close();
+        refusing = null;
         listener = listen(uri.getPort());
         acceptor = startAccepting(listener);
     }
@@ -146,7 +152,12 @@ public final class FaultyLink implements AutoCloseable {
     @Override
     public synchronized void close() {
         closed = true;
-        refuseConnections();
+        if (refusing == null) {
+            close(listener);
+            join(acceptor);
+        } else {
+            refusing.close();
+        }
         resetConnections();
         threads.forEach(FaultyLink::join);
     }

@@ -42,6 +42,7 @@ final class RedisProcess implements RedisServer {
     private final Thread atExit = new Thread(this::endAndClean, "redis-for-tests-exit");
     private int port;
     private boolean closed;
+    private @Nullable ClosedPort down;
     private volatile @Nullable Process process;
 
     /** Returns when the server answers. */
@@ -95,12 +96,14 @@ final class RedisProcess implements RedisServer {
     @Override
     public synchronized void kill() {
         end();
+        if (down == null) down = new ClosedPort(port); // else another server may be given it, and speak for this one
     }
 
     @Override
     public synchronized void restart() {
         if (closed) throw new IllegalStateException("This Redis is closed");
         end();
+        letPortGo();
         try {
             launch();
         } catch (PortTaken e) {
@@ -122,6 +125,7 @@ final class RedisProcess implements RedisServer {
     public synchronized void close() {
         if (closed) return;
         closed = true;
+        letPortGo();
         endAndClean();
         try {
             Runtime.getRuntime().removeShutdownHook(atExit);
@@ -203,6 +207,11 @@ final class RedisProcess implements RedisServer {
     private void end() {
         Process current = process;
         if (current != null) current.destroyForcibly().onExit().join();
+    }
+
+    private void letPortGo() {
+        if (down != null) down.close();
+        down = null;
     }
 
     /** Takes no lock: a JVM that ends does not wait for a server that starts. */

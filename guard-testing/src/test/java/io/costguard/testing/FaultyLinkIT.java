@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.BindException;
 import java.net.ConnectException;
 import java.net.Socket;
 import java.net.SocketException;
@@ -234,6 +235,13 @@ class FaultyLinkIT {
                 assertThat(client.ping()).isEqualTo("PONG");
             }
         }
+    }
+
+    @Test
+    void aPortThatRefusesIsGivenToNobodyElse() {
+        link.refuseConnections();
+
+        assertThatThrownBy(() -> ClosedPortTest.listenAt(link.port())).isInstanceOf(BindException.class);
     }
 
     @Test

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -103,6 +104,9 @@ class OwnRedisIT {
             redis.kill();
             redis.kill();
             assertThat(answers(redis)).isFalse();
+            assertThatThrownBy(() -> ClosedPortTest.listenAt(redis.port()))
+                    .as("its port is given to nobody else")
+                    .isInstanceOf(BindException.class);
             assertThatThrownBy(redis::suspend).isInstanceOf(IllegalStateException.class);
             redis.restart();
             assertThat(answers(redis)).isTrue();

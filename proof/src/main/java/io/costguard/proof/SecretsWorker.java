@@ -84,6 +84,7 @@ final class SecretsWorker {
     private static final Logger OKHTTP = Logger.getLogger("okhttp3");
 
     private static final Duration PATIENT = Duration.ofSeconds(30);
+    private static final String NOWHERE = "redis://127.0.0.1:1";
     private static final Duration SHORT = Duration.ofMillis(40);
     private static final Duration LONG = Duration.ofDays(30);
     private static final String OWN_ANSWER = "x-cost-guard";
@@ -152,10 +153,6 @@ final class SecretsWorker {
         URI at = URI.create(redis);
         String password = URLEncoder.encode(canaries.of(Secret.REDIS_PASSWORD), UTF_8);
         ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
-        int closed;
-        try (ServerSocket socket = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
-            closed = socket.getLocalPort();
-        }
         guard(
                 redis,
                 builder -> builder.budget(roomy()).outputs(Outputs.learned()).streamUsage());
@@ -173,7 +170,7 @@ final class SecretsWorker {
         }
         for (Denials denials : List.of(Denials.answer(), Denials.throwException())) {
             for (String away : List.of(
-                    "redis://127.0.0.1:" + closed,
+                    NOWHERE,
                     "redis://127.0.0.1:" + silent.getLocalPort(),
                     "redis://:" + password + "@" + at.getHost() + ":" + at.getPort(),
                     "redis://nobody:" + password + "@" + at.getHost() + ":" + at.getPort(),
@@ -185,7 +182,7 @@ final class SecretsWorker {
             }
         }
         guard(
-                "redis://127.0.0.1:" + closed,
+                NOWHERE,
                 builder -> builder.budget(roomy()).decisionTimeout(SHORT).whenRedisFails(WhenRedisFails.failOpen()));
         try {
             CostGuard.builder()

@@ -43,7 +43,6 @@ import io.costguard.testing.RedisForTests;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -87,6 +86,9 @@ public abstract class AdapterContract {
             .gzipDisabled(true)
             .disableRequestJournal()
             .asynchronousResponseEnabled(false));
+    /** At which nobody listens. */
+    protected static final String NOWHERE = "127.0.0.1:1";
+
     protected static final Exchange CHAT = Recordings.of("openai-chat-n2");
     private static final Exchange MESSAGES = Recordings.of("anthropic-messages-basic");
     protected static final Exchange STREAM = Recordings.of("openai-chat-stream-include-usage");
@@ -1001,16 +1003,11 @@ public abstract class AdapterContract {
     @EnumSource(Mode.class)
     @Tag("fault-21")
     void aCallThatNeverConnectedIsGivenBackWithItsRequest(Mode mode) throws Exception {
-        int closedPort;
-        try (ServerSocket socket = new ServerSocket(0)) {
-            closedPort = socket.getLocalPort();
-        }
         CostGuard guard = guard(roomy());
         Client client = client(guard, Denials.answer(), mode);
 
         assertThatExceptionOfType(IOException.class)
-                .isThrownBy(
-                        () -> client.send(to(URI.create("http://127.0.0.1:" + closedPort + "/v1/chat/completions"))));
+                .isThrownBy(() -> client.send(to(URI.create("http://" + NOWHERE + "/v1/chat/completions"))));
 
         assertThat(events.settled().outcome()).isEqualTo(Outcome.RELEASED);
         assertThat(used(guard)).isZero();
@@ -1550,12 +1547,8 @@ public abstract class AdapterContract {
     }
 
     /** A guard whose Redis refuses connections. */
-    private CostGuard.Builder unreachable() throws IOException {
-        int closedPort;
-        try (ServerSocket socket = new ServerSocket(0)) {
-            closedPort = socket.getLocalPort();
-        }
-        return builder("redis://127.0.0.1:" + closedPort)
+    private CostGuard.Builder unreachable() {
+        return builder("redis://" + NOWHERE)
                 .decisionTimeout(Duration.ofMillis(20))
                 .budget(roomy());
     }
