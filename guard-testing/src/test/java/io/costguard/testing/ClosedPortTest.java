@@ -16,11 +16,12 @@ class ClosedPortTest {
     @Test
     void whoConnectsIsRefused() {
         int number = RedisProcess.freePort();
+        ClosedPort port = new ClosedPort(number);
 
-        try (ClosedPort port = new ClosedPort(number)) {
-            assertThatThrownBy(() -> new Socket(InetAddress.getLoopbackAddress(), number).close())
-                    .isInstanceOf(ConnectException.class);
-        }
+        assertThatThrownBy(() -> new Socket(InetAddress.getLoopbackAddress(), number).close())
+                .isInstanceOf(ConnectException.class);
+
+        port.close();
     }
 
     @Test

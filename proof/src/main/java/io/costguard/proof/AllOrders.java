@@ -17,7 +17,7 @@ final class AllOrders implements Check {
 
     @Override
     public void run(Trial trial) {
-        int plans = Math.max(InterleavingPlan.enough(), trial.times(9, 3_600));
+        int plans = Math.max(InterleavingPlan.enough(), trial.times(9, 600));
         int broken = 0;
         try (RedisForTests redis = RedisForTests.start();
                 Interleavings all = new Interleavings(redis)) {

@@ -102,10 +102,15 @@ final class HostileModels {
     }
 
     private static String quoted(String name) {
-        return name.chars()
-                .mapToObj(
-                        c -> c < ' ' || c == '"' || c == '\\' ? String.format("\\u%04x", c) : String.valueOf((char) c))
-                .collect(Collectors.joining("", "\"", "\""));
+        StringBuilder quoted = new StringBuilder(name.length() + 2).append('"');
+        for (char c : name.toCharArray()) {
+            if (c < ' ' || c == '"' || c == '\\') {
+                quoted.append(String.format("\\u%04x", (int) c));
+            } else {
+                quoted.append(c);
+            }
+        }
+        return quoted.append('"').toString();
     }
 
     private static final class Named implements Hostile<Character> {
