@@ -103,7 +103,8 @@ final class HostileModels {
 
     private static String quoted(String name) {
         StringBuilder quoted = new StringBuilder(name.length() + 2).append('"');
-        for (char c : name.toCharArray()) {
+        for (int i = 0; i < name.length(); i++) {
+            char c = name.charAt(i);
             if (c < ' ' || c == '"' || c == '\\') {
                 quoted.append(String.format("\\u%04x", (int) c));
             } else {
