@@ -5,7 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.costguard.testing.JavaProcess;
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -14,7 +13,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** A process that tells line by line what it came to; what it logs is kept. For one thread. */
-final class ChildJvm implements AutoCloseable {
+public final class ChildJvm implements AutoCloseable {
     /** They start fast, and take little of two processors. */
     private static final List<String> OPTIONS =
             List.of("-XX:+UseSerialGC", "-Xshare:auto", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
@@ -34,12 +33,12 @@ final class ChildJvm implements AutoCloseable {
         this.lines = process.inputReader(UTF_8);
     }
 
-    static ChildJvm start(Class<?> main, List<String> options, String... arguments) throws IOException {
+    public static ChildJvm start(Class<?> main, List<String> options, String... arguments) throws IOException {
         return new ChildJvm(main, options, arguments);
     }
 
     /** Called in such a process that reads nothing from its standard input: ends it, should its parent be killed. */
-    static void endWithParent() {
+    public static void endWithParent() {
         Thread watch = new Thread(
                 () -> {
                     try {
@@ -90,9 +89,23 @@ final class ChildJvm implements AutoCloseable {
         }
     }
 
-    /** {@return its standard input} */
-    OutputStream input() {
-        return process.getOutputStream();
+    /** Tells it a line. */
+    public void tell(String line) throws IOException {
+        process.getOutputStream().write((line + "\n").getBytes(UTF_8));
+        process.getOutputStream().flush();
+    }
+
+    /**
+     * Waits for the next line that it tells.
+     *
+     * @throws IOException with the end of what it logged, if it has ended
+     */
+    public String hear() throws IOException {
+        String line = lines.readLine();
+        if (line == null) {
+            throw new IOException(main.getSimpleName() + " has ended:\n" + end(logged()));
+        }
+        return line;
     }
 
     /** {@return what it logged so far} */

@@ -15,6 +15,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -130,14 +131,23 @@ final class Bench implements AutoCloseable {
      * @param millis how long it lasts, at least
      */
     void outage(Load load, Step begins, long millis, Step ends, String pingUrl) throws Exception {
+        outage(load, begins, millis, ends, () -> pings(pingUrl));
+    }
+
+    /** As above, of a Redis that is back when that says so. */
+    void outage(Load load, Step begins, long millis, Step ends, BooleanSupplier isBack) throws Exception {
         load.faultBegins();
         begins.run();
         load.outageBegins();
         pass(millis);
-        endOutage(load, ends, pingUrl);
+        endOutage(load, ends, isBack);
     }
 
     void endOutage(Load load, Step ends, String pingUrl) throws Exception {
+        endOutage(load, ends, () -> pings(pingUrl));
+    }
+
+    private void endOutage(Load load, Step ends, BooleanSupplier isBack) throws Exception {
         load.outageEnds();
         CompletableFuture<Void> ending = CompletableFuture.runAsync(() -> {
             try {
@@ -146,25 +156,32 @@ final class Bench implements AutoCloseable {
                 throw new IllegalStateException(e);
             }
         });
-        long back = awaitPing(pingUrl);
+        long back = await(isBack);
         ending.get(1, TimeUnit.MINUTES);
         load.faultEnds();
         longestStall = Math.max(longestStall, load.stallSince(back));
         outages++;
     }
 
-    /** {@return when it answered, as {@link System#nanoTime} has it} */
-    static long awaitPing(String url) {
+    /** {@return when it was so, as {@link System#nanoTime} has it} */
+    private static long await(BooleanSupplier isBack) {
         long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
         while (System.nanoTime() - deadline < 0) {
-            try (Jedis jedis = new Jedis(URI.create(url), PING_MILLIS)) {
-                jedis.ping();
+            if (isBack.getAsBoolean()) {
                 return System.nanoTime();
-            } catch (JedisException e) {
-                LockSupport.parkNanos(BETWEEN_PINGS_NANOS);
             }
+            LockSupport.parkNanos(BETWEEN_PINGS_NANOS);
         }
-        throw new IllegalStateException("Redis does not answer a PING");
+        throw new IllegalStateException("Redis is not back");
+    }
+
+    private static boolean pings(String url) {
+        try (Jedis jedis = new Jedis(URI.create(url), PING_MILLIS)) {
+            jedis.ping();
+            return true;
+        } catch (JedisException e) {
+            return false;
+        }
     }
 
     /** What there was on another bench of the same row. */

@@ -17,7 +17,7 @@ public final class Faults implements Check {
         for (Rows row : Rows.values()) {
             String name = "row " + row.number + ", " + row.fault;
             Random random = trial.random(name);
-            Wrongs wrongs = new Wrongs(trial, name);
+            Wrongs wrongs = new Wrongs(trial::history, name);
             try (Bench bench = new Bench(wrongs, random)) {
                 Rows.Injection injection = row.on(bench);
                 for (int i = 1; i <= injections; i++) {

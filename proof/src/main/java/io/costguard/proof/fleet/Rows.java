@@ -13,7 +13,9 @@ import io.costguard.redis.ScriptedClient;
 import io.costguard.testing.FaultyLink;
 import io.costguard.testing.RedisCluster;
 import io.costguard.testing.RedisForTests;
+import io.costguard.topology.ClusterNodes;
 import io.costguard.topology.MovingSlot;
+import io.costguard.topology.ReplicatedRedis;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -21,6 +23,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -33,6 +36,7 @@ import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.RedisClusterClient;
+import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
@@ -296,47 +300,123 @@ enum Rows {
         }
     },
 
-    MOVING_SLOTS(8, "MOVED, ASK, TRYAGAIN") {
+    CLUSTER(8, "MOVED, ASK, TRYAGAIN, CLUSTERDOWN") {
         @Override
-        Injection on(Bench bench) {
-            RedisCluster cluster = bench.opened(RedisCluster.start(2, 0));
-            Set<HostAndPort> nodes = new HashSet<>();
-            cluster.nodes().forEach(node -> nodes.add(new HostAndPort(node.host(), node.port())));
-            Load load = bench.load(guard -> guard.redis(bench.opened(
-                    RedisClusterClient.builder().nodes(nodes).maxAttempts(2).build())));
+        Injection on(Bench bench) throws Exception {
+            RedisCluster cluster = bench.opened(RedisCluster.start(
+                    2,
+                    1,
+                    "--cluster-node-timeout",
+                    "500",
+                    "--cluster-replica-no-failover",
+                    "yes",
+                    "--repl-diskless-sync-delay",
+                    "0"));
+            ClusterNodes nodes = new ClusterNodes(cluster.nodes());
+            Set<HostAndPort> addresses = new HashSet<>();
+            cluster.nodes().forEach(node -> addresses.add(new HostAndPort(node.host(), node.port())));
+            Load load = bench.load(guard -> guard.redis(bench.opened(RedisClusterClient.builder()
+                            .nodes(addresses)
+                            .maxAttempts(2)
+                            .build())))
+                    .withoutFailure();
+            load.go();
+            load.awaitGrants(1);
+            int slot = cluster.nodes().stream()
+                    .flatMap(node -> PatientRedis.subjects(node.url(), "load:").stream())
+                    .mapToInt(JedisClusterCRC16::getSlot)
+                    .findFirst()
+                    .orElseThrow();
             return random -> {
-                final long before = errors(cluster);
                 load.go();
                 load.awaitGrants(10);
-                List<RedisForTests> owners = new ArrayList<>(cluster.nodes());
-                String subject = "";
-                while (subject.isEmpty()) {
-                    owners.add(owners.remove(0));
-                    subject = PatientRedis.subjects(owners.get(0).url(), "load:").stream()
-                            .findFirst()
-                            .orElse("");
-                }
-                try (MovingSlot moving =
-                        new MovingSlot(JedisClusterCRC16.getSlot(subject), owners.get(0), owners.get(1))) {
-                    Bench.pass(random.nextInt(50));
-                    List<String> keys = moving.keysLeft();
-                    int some = random.nextInt(keys.size() + 1);
-                    bench.wrongs.more(some + " of " + keys.size() + " keys first");
-                    if (some > 0) {
-                        moving.move(keys.subList(0, some));
+                RedisForTests owner = nodes.masterOf(slot);
+                RedisForTests heir = otherOfTwo(cluster, owner);
+                switch (random.nextInt(3)) {
+                    case 0 -> {
+                        final long before = errors(cluster);
+                        RedisForTests first = nodes.masterOf(0);
+                        RedisForTests other = first == owner ? nodes.masterOf(LAST_SLOT) : first;
+                        move(bench, slot, owner, other, random);
+                        nodes.awaitAgreed(Map.of(slot, other));
+                        bench.meets(errors(cluster) - before);
                     }
-                    Bench.pass(random.nextInt(200));
-                    moving.finish();
+                    case 1 -> {
+                        int millis = random.nextInt(400);
+                        bench.wrongs.more("a replica takes over within " + millis + " ms, and its master knows");
+                        bench.outage(
+                                load,
+                                () -> quiet(owner, heir),
+                                millis,
+                                () -> handOver(owner, heir),
+                                () -> isMaster(heir));
+                        nodes.awaitAgreed(Map.of(slot, heir));
+                    }
+                    default -> {
+                        int millis = random.nextInt(4) == 0 ? 1_200 : random.nextInt(400);
+                        bench.wrongs.more("a master dies, and after " + millis + " ms its replica takes over");
+                        bench.outage(load, () -> die(owner, heir), millis, () -> takeOver(heir), () -> isMaster(heir));
+                        owner.restart();
+                        nodes.awaitAgreed(Map.of(slot, heir));
+                    }
                 }
                 load.awaitGrants(10);
                 load.check();
-                bench.meets(errors(cluster) - before);
+                RedisForTests master = nodes.masterOf(slot);
+                ReplicatedRedis.awaitReplicaOf(master, otherOfTwo(cluster, master));
             };
+        }
+
+        /** The replica of a master. */
+        private RedisForTests otherOfTwo(RedisCluster cluster, RedisForTests node) {
+            List<RedisForTests> nodes = cluster.nodes();
+            return nodes.get((nodes.indexOf(node) + nodes.size() / 2) % nodes.size());
+        }
+
+        private void move(Bench bench, int slot, RedisForTests from, RedisForTests to, Random random) {
+            try (MovingSlot moving = new MovingSlot(slot, from, to)) {
+                Bench.pass(random.nextInt(50));
+                List<String> keys = moving.keysLeft();
+                int some = random.nextInt(keys.size() + 1);
+                bench.wrongs.more("a slot moves, " + some + " of " + keys.size() + " keys first");
+                if (some > 0) {
+                    moving.move(keys.subList(0, some));
+                }
+                Bench.pass(random.nextInt(200));
+                moving.finish();
+            }
+        }
+
+        /** The master decides nothing any more, and its replica has all that it told anybody. */
+        private void quiet(RedisForTests master, RedisForTests replica) {
+            command(master, Protocol.Command.CLIENT, "PAUSE", "60000", "WRITE");
+            ReplicatedRedis.awaitCaughtUp(master, replica);
+        }
+
+        private void die(RedisForTests master, RedisForTests replica) {
+            quiet(master, replica);
+            master.kill();
+        }
+
+        private void takeOver(RedisForTests replica) {
+            command(replica, Protocol.Command.CLUSTER, "FAILOVER", "TAKEOVER");
+        }
+
+        private void handOver(RedisForTests from, RedisForTests to) {
+            takeOver(to);
+            ReplicatedRedis.awaitReplicaOf(to, from);
+            command(from, Protocol.Command.CLIENT, "UNPAUSE");
+        }
+
+        private boolean isMaster(RedisForTests node) {
+            try (Jedis at = PatientRedis.connection(node.url())) {
+                return at.info("replication").contains("role:master") && ClusterNodes.serves(at);
+            }
         }
 
         private long errors(RedisCluster cluster) {
             return cluster.nodes().stream()
-                    .mapToLong(node -> Bench.errors(node, "MOVED|ASK|TRYAGAIN"))
+                    .mapToLong(node -> Bench.errors(node, "MOVED|ASK|TRYAGAIN|CLUSTERDOWN"))
                     .sum();
         }
     },
@@ -416,25 +496,41 @@ enum Rows {
         }
     },
 
-    LOST_WRITES(10, "a restart that loses writes") {
+    LOST_WRITES(10, "failover or restart loses writes") {
         @Override
         Injection on(Bench bench) {
-            RedisForTests redis = bench.server();
-            Load load = bench.load(guard -> guard.redis(redis.url()).decisionTimeout(Bench.HASTY))
+            ReplicatedRedis redis = bench.opened(new ReplicatedRedis());
+            Load load = bench.load(
+                            guard -> guard.redis(bench.opened(redis.client())).decisionTimeout(Bench.HASTY))
                     .withoutBound();
             return random -> {
                 load.go();
                 load.awaitGrants(10);
                 load.check();
-                final long saved = load.chargedInRedis();
-                try (Jedis admin = PatientRedis.connection(redis.url())) {
-                    admin.save();
+                final long kept = load.chargedInRedis();
+                boolean fails = random.nextBoolean();
+                if (fails) {
+                    bench.wrongs.more("a replica takes over");
+                    redis.detach();
+                } else {
+                    bench.wrongs.more("a restart");
+                    redis.save();
                 }
                 load.go();
                 load.awaitGrants(20 + random.nextInt(50));
-                loses(bench, load, saved, () -> {
-                    bench.outage(load, redis::kill, random.nextInt(200), redis::restart, redis.url());
+                loses(bench, load, kept, () -> {
+                    bench.outage(
+                            load,
+                            redis::kill,
+                            random.nextInt(200),
+                            fails ? redis::switchOver : redis.master()::restart,
+                            (fails ? redis.replica() : redis.master()).url());
                 });
+                if (fails) {
+                    redis.rejoin();
+                } else {
+                    redis.replicate();
+                }
             };
         }
     },
@@ -526,47 +622,33 @@ enum Rows {
 
     TWO_BUILDS(13, "two builds in one fleet") {
         @Override
-        Injection on(Bench bench) {
+        Injection on(Bench bench) throws Exception {
             RedisForTests redis = bench.server();
-            CostGuard other =
-                    bench.guard(guard -> guard.redis(bench.opened(ScriptedClient.ofAnotherBuild(redis.url()))));
-            Load load = bench.load(List.of(bench.guard(guard -> guard.redis(redis.url())), other));
-            CostGuard later = bench.opened(elsewhere()
-                    .redis(bench.opened(ScriptedClient.ofALaterFormat(redis.url())))
-                    .build());
-            CostGuard older = bench.opened(elsewhere().redis(redis.url()).build());
+            Load load = bench.load(guard -> guard.redis(redis.url()));
+            CostGuard guard =
+                    bench.opened(Neighbour.tenants().redis(redis.url()).build());
+            Neighbour neighbour = bench.opened(Neighbour.start(redis.url(), bench.wrongs));
             return random -> {
                 load.go();
-                load.awaitGrants(10 + random.nextInt(40));
-                GuardedCall call = GuardedCall.of("m").with("tenant", "t" + random.nextInt(1_000_000));
+                neighbour.go(10 + random.nextInt(20));
+                load.awaitGrants(10 + random.nextInt(20));
+                String tenant = "t" + random.nextInt(1_000_000);
                 boolean laterFirst = random.nextBoolean();
                 bench.wrongs.more(laterFirst ? "later format first" : "later format second");
-                (laterFirst ? later : older).acquire(call).close();
-                (laterFirst ? later : older).flush();
-                try {
-                    (laterFirst ? older : later).acquire(call).close();
-                    bench.wrongs.add("what another format says was read");
-                } catch (GuardUnavailableException e) {
-                    bench.meets(1);
-                    if (!String.valueOf(e.getMessage()).contains("were written by another version of this library")) {
-                        bench.wrongs.add("another format is not named: " + e.getMessage());
-                    }
+                String first = laterFirst ? neighbour.acquire(tenant) : Neighbour.acquire(guard, tenant);
+                String second = laterFirst ? Neighbour.acquire(guard, tenant) : neighbour.acquire(tenant);
+                if (!first.equals(Neighbour.WENT)
+                        || !second.contains("were written by another version of this library")) {
+                    bench.wrongs.add("of two formats, one was told: " + first + ", and the other: " + second);
+                } else if ((laterFirst ? neighbour.left(tenant) : Neighbour.left(guard, tenant))
+                        != Neighbour.TENANTS_CALLS - 1) {
+                    bench.wrongs.add("what is refused has changed something");
                 }
-                long left = (laterFirst ? later : older).status(call).get(0).balance();
-                if (left != 9) {
-                    bench.wrongs.add("of 10 requests less one there are " + left);
-                }
-                load.check();
+                load.pause();
+                Neighbour.Made made = neighbour.pause();
+                bench.meets(Math.min(made.calls(), load.made()));
+                load.check(made.nanoUsd());
             };
-        }
-
-        private CostGuard.Builder elsewhere() {
-            return CostGuard.builder()
-                    .keyPrefix("formats")
-                    .decisionTimeout(Bench.PATIENT)
-                    .budget(Budget.named("tenants")
-                            .per("tenant")
-                            .limit(Limit.requests(10).per(Duration.ofDays(30)).fixedWindow()));
         }
     },
 
@@ -691,6 +773,7 @@ enum Rows {
     private static final int APART = 50;
     private static final int MOST_CONNECTIONS = 20;
     private static final int WAITERS = 100;
+    private static final int LAST_SLOT = 16_383;
 
     final int number;
     final String fault;
@@ -715,6 +798,12 @@ enum Rows {
             return false;
         } catch (JedisDataException e) {
             return String.valueOf(e.getMessage()).startsWith(code);
+        }
+    }
+
+    static void command(RedisForTests redis, ProtocolCommand command, String... arguments) {
+        try (Jedis at = PatientRedis.connection(redis.url())) {
+            at.sendCommand(command, arguments);
         }
     }
 
