@@ -193,6 +193,17 @@ final class Load implements AutoCloseable {
 
     // ------------------------------------------------------------------------------------------------------ the faults
 
+    /** {@return the same with calls before it and, once it is over, after it; and what was used is charged then} */
+    Row.Injection around(Row.Injection fault) {
+        return random -> {
+            go();
+            awaitGrants(10);
+            fault.inject(random);
+            awaitGrants(10);
+            check();
+        };
+    }
+
     synchronized void go() {
         goes = true;
         notifyAll();
