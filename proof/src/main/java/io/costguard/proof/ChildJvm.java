@@ -23,18 +23,25 @@ public final class ChildJvm implements AutoCloseable {
     private final Process process;
     private final BufferedReader lines;
 
-    private ChildJvm(Class<?> main, List<String> options, String... arguments) throws IOException {
+    private ChildJvm(String classPath, Class<?> main, List<String> options, String... arguments) throws IOException {
         this.main = main;
         this.log = Files.createTempFile("proof", ".log");
         List<String> all = new ArrayList<>(OPTIONS);
         all.addAll(options);
-        this.process =
-                JavaProcess.of(main, all, arguments).redirectError(log.toFile()).start();
+        ProcessBuilder builder = JavaProcess.of(main, all, arguments);
+        List<String> command = builder.command();
+        command.set(command.indexOf("-cp") + 1, classPath);
+        this.process = builder.redirectError(log.toFile()).start();
         this.lines = process.inputReader(UTF_8);
     }
 
     public static ChildJvm start(Class<?> main, List<String> options, String... arguments) throws IOException {
-        return new ChildJvm(main, options, arguments);
+        return start(System.getProperty("java.class.path"), main, options, arguments);
+    }
+
+    static ChildJvm start(String classPath, Class<?> main, List<String> options, String... arguments)
+            throws IOException {
+        return new ChildJvm(classPath, main, options, arguments);
     }
 
     /** Called in such a process that reads nothing from its standard input: ends it, should its parent be killed. */
@@ -108,6 +115,30 @@ public final class ChildJvm implements AutoCloseable {
         return line;
     }
 
+    public boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** Sends it a signal of that name. */
+    public void signal(String name) throws IOException, InterruptedException {
+        new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid())
+                .start()
+                .waitFor();
+    }
+
+    /**
+     * Returns once it has ended.
+     *
+     * @throws IllegalStateException with the end of what it logged, if it ends with another status, or not in time
+     */
+    public void awaitEnd(Duration atMost, int status) throws IOException, InterruptedException {
+        boolean ended = process.waitFor(atMost.toSeconds(), TimeUnit.SECONDS);
+        if (!ended || process.exitValue() != status) {
+            throw new IllegalStateException(main.getSimpleName()
+                    + (ended ? " ended with " + process.exitValue() : " did not end") + ":\n" + end(logged()));
+        }
+    }
+
     /** {@return what it logged so far} */
     String logged() throws IOException {
         return Files.readString(log, UTF_8);
@@ -119,7 +150,7 @@ public final class ChildJvm implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        process.destroyForcibly();
+        process.destroyForcibly().onExit().join();
         Files.deleteIfExists(log);
     }
 }
