@@ -162,11 +162,15 @@ final class BatchSender {
         return reply;
     }
 
-    /** Whether a lane that was refused shows that. The loss that one finds, others find too: those that were not used since. */
+    /**
+     * Whether a lane that was refused shows that. The loss that one finds, others find too: those that were not used since. Where one of them does
+     * after the next loss, that is still to be told by those that were.
+     */
     private boolean isLost(Lane lane, long micros) {
         long lives = laneTtlMillis * LANE_LIVES_MICROS_A_MILLI - LANE_STEP_MICROS;
-        boolean isLost = lane.usedMicros() > 0 && micros - lane.usedMicros() < lives;
-        if (isLost && lossFoundMicros.getAndSet(micros) < lane.usedMicros()) {
+        long used = lane.usedMicros();
+        boolean isLost = used > 0 && micros - used < lives;
+        if (isLost && lossFoundMicros.getAndUpdate(found -> found < used ? micros : found) < used) {
             lossUntold.set(true);
         }
         return isLost;

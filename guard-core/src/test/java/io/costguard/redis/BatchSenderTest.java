@@ -237,6 +237,26 @@ class BatchSenderTest {
     }
 
     @Test
+    void aLaneThatFindsAnOldLossAfterTheNextOneDoesNotHideThatOne() throws Exception {
+        Lane other = new Lane("other", 0);
+        other.answeredAt(START);
+        other.advance(0);
+        answeredAt(START);
+        server.says(reply(LANE_REFUSED, START + 10)).says(reply(DONE, START + 20));
+        send(Batch.Mode.RUN);
+        assertThat(sender.takeLoss()).isTrue();
+        lane.advance(0);
+
+        server.says(reply(LANE_REFUSED, START + 30)).says(reply(DONE, START + 30));
+        send(Batch.Mode.RUN, other);
+        assertThat(sender.takeLoss()).isFalse();
+        server.says(reply(LANE_REFUSED, START + 40)).says(reply(DONE, START + 40));
+        send(Batch.Mode.RUN);
+
+        assertThat(sender.takeLoss()).isTrue();
+    }
+
+    @Test
     void aCancelThatTheScriptCannotDoIsTriedAgainInItsTurn() {
         server.fails(new JedisDataException("ERR what is this"));
 

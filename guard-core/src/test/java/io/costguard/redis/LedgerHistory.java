@@ -1,5 +1,6 @@
 package io.costguard.redis;
 
+import io.costguard.Budget;
 import io.costguard.Cost;
 import io.costguard.Leased;
 import io.costguard.Limit;
@@ -82,6 +83,7 @@ public final class LedgerHistory implements AutoCloseable {
         private long granted;
         private long denied;
         private long coolDowns;
+        private long dryRunsShort;
 
         /** {@return how often that happened} */
         public long of(Step step) {
@@ -101,6 +103,11 @@ public final class LedgerHistory implements AutoCloseable {
         /** {@return how many calls were denied} */
         public long denied() {
             return denied;
+        }
+
+        /** {@return how often a dry run would have denied a call that was let go} */
+        public long dryRunsShort() {
+            return dryRunsShort;
         }
 
         /** {@return how many cool-downs began} */
@@ -140,6 +147,7 @@ public final class LedgerHistory implements AutoCloseable {
         } finally {
             figures.granted += ledger.model().granted();
             figures.denied += ledger.model().denied();
+            figures.dryRunsShort += ledger.model().dryRunsShort();
             figures.coolDowns += ledger.model().coolDownsBegun();
             ledger.end();
         }
@@ -173,7 +181,7 @@ public final class LedgerHistory implements AutoCloseable {
             this.random = new Random(seed);
             this.lanes = new Lane[] {ledger.lane("a"), ledger.lane("b")};
             for (int i = 0; i < SUBJECTS; i++) {
-                subjects.add(ledger.subject("s" + i, limits()));
+                subjects.add(ledger.subject(maybeDryRun(budget("s" + i, limits()))));
             }
         }
 
@@ -210,6 +218,18 @@ public final class LedgerHistory implements AutoCloseable {
                 limits[i] = limit(i);
             }
             return limits;
+        }
+
+        private static Budget budget(String name, Limit[] limits) {
+            Budget budget = Budget.named(name);
+            for (Limit limit : limits) {
+                budget = budget.limit(limit);
+            }
+            return budget;
+        }
+
+        private Budget maybeDryRun(Budget budget) {
+            return random.nextInt(4) == 0 ? budget.dryRun() : budget;
         }
 
         private Limit limit(int which) {
@@ -305,7 +325,7 @@ public final class LedgerHistory implements AutoCloseable {
                                             .slidingWindow()
                                     : fixed(Limit.requests(amount), limit);
             changed[0] = limit.isInFlight() ? changed[0] : maybeCoolingDown(changed[0]);
-            Subject fresh = ledger.subject(old.budget().name(), changed);
+            Subject fresh = ledger.subject(maybeDryRun(budget(old.budget().name(), changed)));
             subjects.set(which, fresh);
             open.removeIf(charge -> charge.claim().subject().key().equals(old.key()));
         }

@@ -50,6 +50,7 @@ final class LedgerModel {
     private long granted;
     private long denied;
     private long coolDownsBegun;
+    private long dryRunsShort;
     private final Listener listener;
 
     /** Of the batch that is replayed: its time, and of each subject until when nobody goes, and its limits' cool-downs. */
@@ -276,7 +277,9 @@ final class LedgerModel {
         for (Call call : calls) {
             if (call.op() == 1 || call.op() == 6) {
                 reserves++;
-                for (Part part : coolDowns.none().contains(reserves) ? List.<Part>of() : call.parts()) {
+                // Of pieces of which a dry run has too little, as it bounds none.
+                Call decided = call.times(pieces(call, limits, states));
+                for (Part part : coolDowns.none().contains(reserves) ? List.<Part>of() : decided.parts()) {
                     coolDown(part, limits, states);
                 }
             }
@@ -361,6 +364,11 @@ final class LedgerModel {
     }
 
     /** How many cool-downs began. */
+    /** How often a dry run would have denied a call that was let go. */
+    long dryRunsShort() {
+        return dryRunsShort;
+    }
+
     long coolDownsBegun() {
         return coolDownsBegun;
     }
@@ -487,6 +495,7 @@ final class LedgerModel {
             if (found.length > 0) {
                 same("charge of a dry run that is short", 0, charged);
                 sameShort(found, out);
+                dryRunsShort++;
                 granted.add(null);
                 continue;
             }

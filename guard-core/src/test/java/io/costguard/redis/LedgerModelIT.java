@@ -63,6 +63,7 @@ class LedgerModelIT {
                     .allMatch(step -> histories.figures().of(step) > 0);
             assertThat(histories.figures().expired()).isPositive();
             assertThat(histories.figures().coolDowns()).isPositive();
+            assertThat(histories.figures().dryRunsShort()).isPositive();
         }
     }
 

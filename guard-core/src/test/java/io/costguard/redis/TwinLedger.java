@@ -90,8 +90,12 @@ final class TwinLedger {
         for (Limit limit : limits) {
             budget = budget.limit(limit);
         }
-        Subject subject = new Subject(prefix + ":{x}:" + name, budget);
-        note(() -> name + " has " + subject.limits());
+        return subject(budget);
+    }
+
+    Subject subject(Budget budget) {
+        Subject subject = new Subject(prefix + ":{x}:" + budget.name(), budget);
+        note(() -> budget.name() + (budget.isDryRun() ? ", a dry run, has " : " has ") + budget.limits());
         return subject;
     }
 

@@ -42,7 +42,6 @@ import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
-import redis.clients.jedis.Protocol;
 import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.args.ClientType;
 import redis.clients.jedis.params.ClientKillParams;
@@ -167,7 +166,7 @@ class ClusterUnderChangeIT {
         masters.set(masters.indexOf(victim), heir);
         nodes.remove(victim);
         ownerOfSlot.replaceAll((slot, owner) -> owner == victim ? heir : owner);
-        awaitAgreed();
+        new ClusterNodes(nodes).awaitAgreed(ownerOfSlot);
         moved += reshardFor(HALF_SECONDS);
         pause(held);
         ends.set(true);
@@ -315,16 +314,16 @@ class ClusterUnderChangeIT {
                     moved++;
                 }
             }
-            awaitAgreed();
+            new ClusterNodes(nodes).awaitAgreed(ownerOfSlot);
         }
         return moved;
     }
 
     /** It gets nothing from now on, as it has a password that its master does not know. */
     private void detachReplicaOf(RedisForTests master) {
+        ReplicatedRedis.awaitCaughtUp(master, replicaOf(master));
         try (Jedis atMaster = PatientRedis.connection(master.url());
                 Jedis atReplica = PatientRedis.connection(replicaOf(master).url())) {
-            assertThat(atMaster.waitReplicas(1, 0)).isEqualTo(1);
             atReplica.configSet("masterauth", "unknown");
             atMaster.clientKill(new ClientKillParams().type(ClientType.REPLICA));
             await(() -> atReplica.info("replication").contains("master_link_status:down"));
@@ -333,28 +332,6 @@ class ClusterUnderChangeIT {
 
     private RedisForTests replicaOf(RedisForTests master) {
         return cluster.nodes().get(MASTERS + cluster.nodes().indexOf(master));
-    }
-
-    /** A replica takes over what it has heard of, and a node may take back what it has not heard to be another's. */
-    private void awaitAgreed() {
-        for (RedisForTests node : nodes) {
-            try (Jedis at = PatientRedis.connection(node.url())) {
-                await(() -> at.clusterInfo().contains("cluster_state:ok")
-                        && ownerOfSlot.entrySet().stream()
-                                .allMatch(each -> portOfOwner(each.getKey(), at)
-                                        == each.getValue().port()));
-            }
-        }
-    }
-
-    private static long portOfOwner(int slot, Jedis at) {
-        return ((List<?>) at.sendCommand(Protocol.Command.CLUSTER, "SLOTS"))
-                .stream()
-                        .map(range -> (List<?>) range)
-                        .filter(range -> (Long) range.get(0) <= slot && slot <= (Long) range.get(1))
-                        .mapToLong(range -> (Long) ((List<?>) range.get(2)).get(1))
-                        .findFirst()
-                        .orElse(0);
     }
 
     private RedisClusterClient client() {

@@ -15,7 +15,6 @@ import io.costguard.PatientRedis;
 import io.costguard.Permit;
 import io.costguard.Recorder;
 import io.costguard.WhenExhausted;
-import io.costguard.testing.RedisForTests;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,14 +22,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import redis.clients.jedis.DefaultJedisClientConfig;
-import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
-import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.UnifiedJedis;
 
 /** Rows 10 and 11 of the faults: a Redis that loses what it wrote gives that back, and nothing more. */
@@ -39,34 +34,18 @@ class LostWritesIT {
     private static final Duration LONG = Duration.ofDays(30);
     private static final GuardedCall CALL = GuardedCall.of("search").with("apiKey", "sk-canary");
 
-    private final RedisForTests master = RedisForTests.start("--repl-diskless-sync-delay", "0");
-    private final RedisForTests replica =
-            RedisForTests.start("--replicaof", master.host(), Integer.toString(master.port()));
-    private final Jedis atMaster = PatientRedis.connection(master.url());
-    private final Jedis atReplica = PatientRedis.connection(replica.url());
-    private volatile RedisForTests serving = master;
-    private final UnifiedJedis client = RedisClient.builder()
-            .hostAndPort(new HostAndPort("redis", 6379))
-            .clientConfig(DefaultJedisClientConfig.builder()
-                    .hostAndPortMapper(name -> new HostAndPort(serving.host(), serving.port()))
-                    .build())
-            .build();
+    private final ReplicatedRedis redis = new ReplicatedRedis();
+    private final Jedis atMaster = PatientRedis.connection(redis.master().url());
+    private final UnifiedJedis client = redis.client();
     private final Recorder events = new Recorder();
     private final List<CostGuard> guards = new ArrayList<>();
-
-    @BeforeEach
-    void awaitReplication() {
-        await(() -> atReplica.info("replication").contains("master_link_status:up"));
-    }
 
     @AfterEach
     void close() {
         guards.forEach(CostGuard::close);
         client.close();
-        atReplica.close();
         atMaster.close();
-        replica.close();
-        master.close();
+        redis.close();
     }
 
     @Test
@@ -74,7 +53,7 @@ class LostWritesIT {
     void whereAReplicaTakesOverWithoutTheLastWritesThoseAreThereAgainAndNothingElse() throws Exception {
         CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
         guard.acquire(tokens(30));
-        detachReplica();
+        redis.detach();
         guard.acquire(tokens(20));
 
         switchOver();
@@ -90,7 +69,7 @@ class LostWritesIT {
     void theFirstCallAfterAFailoverThatLostTheLastWritesTellsOfThat() throws Exception {
         CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
         guard.acquire(tokens(30));
-        detachReplica();
+        redis.detach();
         guard.acquire(tokens(20));
 
         switchOver();
@@ -105,7 +84,7 @@ class LostWritesIT {
         CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
         guard.acquire(tokens(30));
         guard.acquire(tokens(20));
-        detachReplica();
+        redis.detach();
 
         switchOver();
         acquireInTurn(guard, 10);
@@ -148,7 +127,7 @@ class LostWritesIT {
     void aCallThatWaitedWhereAReplicaTakesOverThatKnowsNothingOfItStandsInLineAgainAndSaysSo() throws Exception {
         CostGuard guard = guard(Limit.tokens(100).per(LONG).tokenBucket());
         Permit all = guard.acquire(tokens(100));
-        detachReplica();
+        redis.detach();
         CompletableFuture<Permit> waits =
                 guard.acquireAsync(tokens(10).whenExhausted(WhenExhausted.waitUpTo(Duration.ofDays(365))));
         // Its guard must know that it has a place: Redis does before the reply is read.
@@ -169,7 +148,7 @@ class LostWritesIT {
     @Tag("fault-10")
     void aCallInFlightTakesItsSlotAgainWhereAReplicaTakesOverThatKnowsNothingOfIt() throws Exception {
         CostGuard guard = guard(Limit.concurrentCalls(2));
-        detachReplica();
+        redis.detach();
         Permit inFlight = guard.acquire(CALL);
 
         switchOver();
@@ -194,7 +173,7 @@ class LostWritesIT {
             if (lost % 2 == 0) {
                 atMaster.flushAll();
             } else {
-                PatientRedis.subjects(master.url(), "costguard").forEach(atMaster::del);
+                PatientRedis.subjects(redis.master().url(), "costguard").forEach(atMaster::del);
             }
         }
 
@@ -237,16 +216,9 @@ class LostWritesIT {
         }
     }
 
-    /** What is written from now on is the master's alone; all before is the replica's too. */
-    private void detachReplica() {
-        atMaster.set("marker", "");
-        assertThat(atMaster.waitReplicas(1, 0)).isEqualTo(1);
-        atReplica.replicaofNoOne();
-    }
-
     private void switchOver() {
-        master.kill();
-        serving = replica;
+        redis.kill();
+        redis.switchOver();
     }
 
     private CostGuard guard(Limit limit) {

@@ -9,7 +9,6 @@ import io.costguard.CostGuard;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
-import io.costguard.PatientRedis;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,7 +19,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
 
 /** A master dies while calls are made, and a sentinel puts its replica in its place. */
@@ -41,9 +39,9 @@ class SentinelFailoverIT {
 
     @Test
     void everyCallIsAnsweredAndNothingGoesButWhatTheMasterDidNotTellItsReplicaWhenItDies() throws Exception {
-        try (WatchedMaster redis = new WatchedMaster();
-                UnifiedJedis client = redis.client();
-                UnifiedJedis otherClient = redis.client();
+        try (WatchedMaster watched = new WatchedMaster();
+                UnifiedJedis client = watched.client();
+                UnifiedJedis otherClient = watched.client();
                 CostGuard guard = guard(client);
                 CostGuard other = guard(otherClient)) {
             List<CompletableFuture<Void>> load = new ArrayList<>();
@@ -54,12 +52,12 @@ class SentinelFailoverIT {
             }
             await(() -> went.get() >= BEFORE_IT_DIES / 4);
             int replicated = went.get();
-            awaitReplication(redis);
+            ReplicatedRedis.awaitCaughtUp(watched.redis.master(), watched.redis.replica());
 
-            redis.master.kill();
+            watched.redis.kill();
             int granted = went.get();
             mayGo.release(10 * LIMIT);
-            redis.awaitSwitch();
+            watched.awaitSwitch();
 
             for (CompletableFuture<Void> each : load) {
                 each.get(1, TimeUnit.MINUTES);
@@ -81,13 +79,6 @@ class SentinelFailoverIT {
             } catch (GuardUnavailableException e) {
                 undecided.incrementAndGet();
             }
-        }
-    }
-
-    private static void awaitReplication(WatchedMaster redis) {
-        try (Jedis at = PatientRedis.connection(redis.master.url())) {
-            at.set("marker", "");
-            assertThat(at.waitReplicas(1, 0)).isEqualTo(1);
         }
     }
 

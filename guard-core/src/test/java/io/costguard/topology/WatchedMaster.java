@@ -15,16 +15,11 @@ import redis.clients.jedis.UnifiedJedis;
 final class WatchedMaster implements AutoCloseable {
     private static final String NAME = "guarded";
 
-    final RedisForTests master =
-            RedisForTests.start("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1");
-    final RedisForTests replica = RedisForTests.start(
-            "--replicaof", master.host(), Integer.toString(master.port()), "--repl-diskless-sync-delay", "0");
+    final ReplicatedRedis redis = new ReplicatedRedis();
     private final RedisForTests sentinel = RedisForTests.start("--sentinel");
 
     WatchedMaster() {
-        try (Jedis at = PatientRedis.connection(replica.url())) {
-            await(() -> at.info("replication").contains("master_link_status:up"));
-        }
+        RedisForTests master = redis.master();
         tellSentinel("MONITOR", NAME, master.host(), Integer.toString(master.port()), "1");
         tellSentinel("SET", NAME, "down-after-milliseconds", "500");
         tellSentinel("SET", NAME, "failover-timeout", "5000");
@@ -56,7 +51,8 @@ final class WatchedMaster implements AutoCloseable {
     /** Returns when the sentinel tells clients that the replica is the master. */
     void awaitSwitch() {
         try (Jedis at = PatientRedis.connection(sentinel.url())) {
-            List<String> promoted = List.of(replica.host(), Integer.toString(replica.port()));
+            List<String> promoted = List.of(
+                    redis.replica().host(), Integer.toString(redis.replica().port()));
             await(() -> promoted.equals(at.sentinelGetMasterAddrByName(NAME)));
         }
     }
@@ -64,7 +60,6 @@ final class WatchedMaster implements AutoCloseable {
     @Override
     public void close() {
         sentinel.close();
-        replica.close();
-        master.close();
+        redis.close();
     }
 }

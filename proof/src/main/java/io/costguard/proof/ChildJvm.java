@@ -5,7 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.costguard.testing.JavaProcess;
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -14,7 +13,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** A process that tells line by line what it came to; what it logs is kept. For one thread. */
-final class ChildJvm implements AutoCloseable {
+public final class ChildJvm implements AutoCloseable {
     /** They start fast, and take little of two processors. */
     private static final List<String> OPTIONS =
             List.of("-XX:+UseSerialGC", "-Xshare:auto", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
@@ -24,22 +23,29 @@ final class ChildJvm implements AutoCloseable {
     private final Process process;
     private final BufferedReader lines;
 
-    private ChildJvm(Class<?> main, List<String> options, String... arguments) throws IOException {
+    private ChildJvm(String classPath, Class<?> main, List<String> options, String... arguments) throws IOException {
         this.main = main;
         this.log = Files.createTempFile("proof", ".log");
         List<String> all = new ArrayList<>(OPTIONS);
         all.addAll(options);
-        this.process =
-                JavaProcess.of(main, all, arguments).redirectError(log.toFile()).start();
+        ProcessBuilder builder = JavaProcess.of(main, all, arguments);
+        List<String> command = builder.command();
+        command.set(command.indexOf("-cp") + 1, classPath);
+        this.process = builder.redirectError(log.toFile()).start();
         this.lines = process.inputReader(UTF_8);
     }
 
-    static ChildJvm start(Class<?> main, List<String> options, String... arguments) throws IOException {
-        return new ChildJvm(main, options, arguments);
+    public static ChildJvm start(Class<?> main, List<String> options, String... arguments) throws IOException {
+        return start(System.getProperty("java.class.path"), main, options, arguments);
+    }
+
+    static ChildJvm start(String classPath, Class<?> main, List<String> options, String... arguments)
+            throws IOException {
+        return new ChildJvm(classPath, main, options, arguments);
     }
 
     /** Called in such a process that reads nothing from its standard input: ends it, should its parent be killed. */
-    static void endWithParent() {
+    public static void endWithParent() {
         Thread watch = new Thread(
                 () -> {
                     try {
@@ -90,9 +96,47 @@ final class ChildJvm implements AutoCloseable {
         }
     }
 
-    /** {@return its standard input} */
-    OutputStream input() {
-        return process.getOutputStream();
+    /** Tells it a line. */
+    public void tell(String line) throws IOException {
+        process.getOutputStream().write((line + "\n").getBytes(UTF_8));
+        process.getOutputStream().flush();
+    }
+
+    /**
+     * Waits for the next line that it tells.
+     *
+     * @throws IOException with the end of what it logged, if it has ended
+     */
+    public String hear() throws IOException {
+        String line = lines.readLine();
+        if (line == null) {
+            throw new IOException(main.getSimpleName() + " has ended:\n" + end(logged()));
+        }
+        return line;
+    }
+
+    public boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** Sends it a signal of that name. */
+    public void signal(String name) throws IOException, InterruptedException {
+        new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid())
+                .start()
+                .waitFor();
+    }
+
+    /**
+     * Returns once it has ended.
+     *
+     * @throws IllegalStateException with the end of what it logged, if it ends with another status, or not in time
+     */
+    public void awaitEnd(Duration atMost, int status) throws IOException, InterruptedException {
+        boolean ended = process.waitFor(atMost.toSeconds(), TimeUnit.SECONDS);
+        if (!ended || process.exitValue() != status) {
+            throw new IllegalStateException(main.getSimpleName()
+                    + (ended ? " ended with " + process.exitValue() : " did not end") + ":\n" + end(logged()));
+        }
     }
 
     /** {@return what it logged so far} */
@@ -106,7 +150,7 @@ final class ChildJvm implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        process.destroyForcibly();
+        process.destroyForcibly().onExit().join();
         Files.deleteIfExists(log);
     }
 }

@@ -29,6 +29,7 @@ final class Histories implements Check {
     private final AtomicLong differences = new AtomicLong();
     private final AtomicLong granted = new AtomicLong();
     private final AtomicLong denied = new AtomicLong();
+    private final AtomicLong dryRunsShort = new AtomicLong();
     private final AtomicLong expired = new AtomicLong();
     private final AtomicLong linesRan = new AtomicLong();
     private final AtomicLong waitedAndGone = new AtomicLong();
@@ -54,6 +55,7 @@ final class Histories implements Check {
         trial.all("kinds of steps that happened", happened.size(), LedgerHistory.Step.values().length);
         trial.atLeast("calls granted in them", granted.get(), ledgers);
         trial.atLeast("calls denied in them", denied.get(), ledgers);
+        trial.atLeast("dry runs in them that would have denied a call", dryRunsShort.get(), ledgers);
         trial.atLeast("balances gone when their time was over", expired.get(), ledgers);
 
         int lines = Math.max(4 * LineHistories.COUNT, trial.times(120, 4_000));
@@ -106,6 +108,7 @@ final class Histories implements Check {
             LedgerHistory.Figures figures = histories.figures();
             granted.addAndGet(figures.granted());
             denied.addAndGet(figures.denied());
+            dryRunsShort.addAndGet(figures.dryRunsShort());
             expired.addAndGet(figures.expired());
             for (LedgerHistory.Step step : LedgerHistory.Step.values()) {
                 steps.addAndGet(figures.of(step));

@@ -22,7 +22,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 /** A server of HTTP/1.1 on the loopback interface that answers, byte for byte, what it is told to. Safe for use by many threads. */
-final class Provider implements AutoCloseable {
+public final class Provider implements AutoCloseable {
     private static final int WAITING_CONNECTIONS = 1_000;
 
     private final ServerSocket server;
@@ -31,18 +31,18 @@ final class Provider implements AutoCloseable {
     private final ExecutorService threads;
 
     /** How a request is answered. */
-    interface Script {
+    public interface Script {
         /** Answers with the bytes of a head and a body; {@return whether another request may follow on the connection} */
         boolean answer(Asked asked, OutputStream connection) throws IOException;
     }
 
     /** A request, as it came. */
-    record Asked(List<String> head, byte[] body) {
-        String target() {
+    public record Asked(List<String> head, byte[] body) {
+        public String target() {
             return head.get(0).split(" ", 3)[1];
         }
 
-        Optional<String> header(String name) {
+        public Optional<String> header(String name) {
             return head.stream()
                     .filter(line -> line.regionMatches(true, 0, name + ":", 0, name.length() + 1))
                     .map(line -> line.substring(name.length() + 1).strip())
@@ -60,13 +60,13 @@ final class Provider implements AutoCloseable {
         });
     }
 
-    static Provider answering(Script script) throws IOException {
+    public static Provider answering(Script script) throws IOException {
         Provider provider = new Provider(script);
         provider.threads.execute(provider::accept);
         return provider;
     }
 
-    URI uri(String path) {
+    public URI uri(String path) {
         return URI.create("http://127.0.0.1:" + server.getLocalPort() + path);
     }
 

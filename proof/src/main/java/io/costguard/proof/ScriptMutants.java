@@ -81,7 +81,7 @@ final class ScriptMutants {
                     GUARD,
                     "        charged = dryRuns[part] or '\\1'\n",
                     "        charged = '\\1'\n",
-                    "interleavings"),
+                    "histories"),
             new SeededChange(
                     "TTL: a thousandth of what it must be",
                     GUARD,

@@ -108,8 +108,7 @@ final class Secrets implements Check {
                         case "look" -> {
                             told.computeIfAbsent(Place.KEYS, first -> new StringBuilder())
                                     .append(kept(jedis));
-                            worker.input().write('\n');
-                            worker.input().flush();
+                            worker.tell("");
                         }
                         case "told" ->
                             told.computeIfAbsent(Place.valueOf(words[1]), first -> new StringBuilder())

@@ -15,10 +15,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** What the injections of one row have: servers, guards and load, all of which end with it. For one thread. */
@@ -64,6 +66,16 @@ final class Bench implements AutoCloseable {
 
     Jedis admin(RedisForTests redis) {
         return opened(PatientRedis.connection(redis.url()));
+    }
+
+    /** A load whose calls fail in time for that to be seen. */
+    Load hasty(String url) {
+        return load(guard -> guard.redis(url).decisionTimeout(HASTY));
+    }
+
+    /** A load whose calls do not fail for want of time. */
+    Load patient(String url) {
+        return load(guard -> guard.redis(url));
     }
 
     /** Guards on the budget of the load, and threads that make calls through them. */
@@ -123,48 +135,81 @@ final class Bench implements AutoCloseable {
         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(millis));
     }
 
-    /**
-     * Nothing can be decided until {@code ends} has been done and Redis answers a PING again, where it is asked; the time from then to the first
-     * grant is the stall.
-     *
-     * @param millis how long it lasts, at least
-     */
-    void outage(Load load, Step begins, long millis, Step ends, String pingUrl) throws Exception {
-        load.faultBegins();
-        begins.run();
-        load.outageBegins();
-        pass(millis);
-        endOutage(load, ends, pingUrl);
+    /** {@return for how long something is wrong: now and then for longer than a hasty guard waits} */
+    static int millis(Random random) {
+        return random.nextInt(4) == 0 ? 1_200 : random.nextInt(400);
     }
 
-    void endOutage(Load load, Step ends, String pingUrl) throws Exception {
-        load.outageEnds();
-        CompletableFuture<Void> ending = CompletableFuture.runAsync(() -> {
-            try {
-                ends.run();
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        });
-        long back = awaitPing(pingUrl);
-        ending.get(1, TimeUnit.MINUTES);
-        load.faultEnds();
-        longestStall = Math.max(longestStall, load.stallSince(back));
-        outages++;
+    static void command(RedisForTests redis, ProtocolCommand command, String... arguments) {
+        try (Jedis at = PatientRedis.connection(redis.url())) {
+            at.sendCommand(command, arguments);
+        }
     }
 
-    /** {@return when it answered, as {@link System#nanoTime} has it} */
-    static long awaitPing(String url) {
+    /** That of a Redis that is back when it answers a PING. */
+    Outage outage(Load load, String pingUrl) {
+        return outage(load, () -> pings(pingUrl));
+    }
+
+    Outage outage(Load load, BooleanSupplier isBack) {
+        return new Outage(load, isBack);
+    }
+
+    /** A time in which nothing can be decided. */
+    final class Outage {
+        private final Load load;
+        private final BooleanSupplier isBack;
+
+        private Outage(Load load, BooleanSupplier isBack) {
+            this.load = load;
+            this.isBack = isBack;
+        }
+
+        /**
+         * It ends when {@code ends} has been done and Redis is back; the time from then to the first grant is the stall.
+         *
+         * @param millis how long it lasts, at least
+         */
+        void lasts(long millis, Step begins, Step ends) throws Exception {
+            load.faultBegins();
+            begins.run();
+            load.outageBegins();
+            pass(millis);
+            load.outageEnds();
+            CompletableFuture<Void> ending = CompletableFuture.runAsync(() -> {
+                try {
+                    ends.run();
+                } catch (Exception e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            long back = await(isBack);
+            ending.get(1, TimeUnit.MINUTES);
+            load.faultEnds();
+            longestStall = Math.max(longestStall, load.stallSince(back));
+            outages++;
+        }
+    }
+
+    /** {@return when it was so, as {@link System#nanoTime} has it} */
+    private static long await(BooleanSupplier isBack) {
         long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
         while (System.nanoTime() - deadline < 0) {
-            try (Jedis jedis = new Jedis(URI.create(url), PING_MILLIS)) {
-                jedis.ping();
+            if (isBack.getAsBoolean()) {
                 return System.nanoTime();
-            } catch (JedisException e) {
-                LockSupport.parkNanos(BETWEEN_PINGS_NANOS);
             }
+            LockSupport.parkNanos(BETWEEN_PINGS_NANOS);
         }
-        throw new IllegalStateException("Redis does not answer a PING");
+        throw new IllegalStateException("Redis is not back");
+    }
+
+    private static boolean pings(String url) {
+        try (Jedis jedis = new Jedis(URI.create(url), PING_MILLIS)) {
+            jedis.ping();
+            return true;
+        } catch (JedisException e) {
+            return false;
+        }
     }
 
     /** What there was on another bench of the same row. */
@@ -172,12 +217,6 @@ final class Bench implements AutoCloseable {
         longestStall = Math.max(longestStall, other.longestStall);
         outages += other.outages;
         metByOthers += other.met();
-    }
-
-    /** A server begins to load, and its load may fail until it has: it answers no PING before. */
-    void endLoading(Load load, RedisForTests redis) throws Exception {
-        load.outageBegins();
-        endOutage(load, redis::restart, redis.url());
     }
 
     long longestStall() {

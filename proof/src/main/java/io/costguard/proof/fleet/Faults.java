@@ -14,12 +14,12 @@ public final class Faults implements Check {
         long stall = 0;
         long outages = 0;
         long unmet = 0;
-        for (Rows row : Rows.values()) {
-            String name = "row " + row.number + ", " + row.fault;
+        for (Row row : Row.ALL) {
+            String name = "row " + row.number() + ", " + row.fault();
             Random random = trial.random(name);
-            Wrongs wrongs = new Wrongs(trial, name);
+            Wrongs wrongs = new Wrongs(trial::history, name);
             try (Bench bench = new Bench(wrongs, random)) {
-                Rows.Injection injection = row.on(bench);
+                Row.Injection injection = row.opening().on(bench);
                 for (int i = 1; i <= injections; i++) {
                     wrongs.plan("injection " + i);
                     long before = bench.met();

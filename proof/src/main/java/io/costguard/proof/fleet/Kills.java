@@ -5,15 +5,20 @@ import io.costguard.GuardUnavailableException;
 import io.costguard.LimitStatus;
 import io.costguard.PatientRedis;
 import io.costguard.proof.Check;
+import io.costguard.proof.ChildJvm;
+import io.costguard.proof.ClassArchive;
+import io.costguard.proof.Provider;
 import io.costguard.proof.Trial;
 import io.costguard.redis.DecisionAudit;
 import io.costguard.redis.DecisionAudit.Decided;
+import io.costguard.testing.JavaProcess;
 import io.costguard.testing.RedisForTests;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -47,7 +52,10 @@ public final class Kills implements Check {
     private static final long NUMBERS_OF_ONE = 10_000;
     private static final long FIRST_OF_SURVIVORS = 1_000_000_000;
     private static final long NUMBERS_OF_A_SURVIVOR = 100_000_000;
-    private static final long MOST_SECONDS = 120;
+    private static final Duration AT_MOST = Duration.ofMinutes(2);
+    /** Options of their JVMs, which live for a second or two. */
+    private static final List<String> WORKER = options();
+
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
     private static final int SHOWN = 5;
     /** Half of them ask the guard themselves, as that is where calls have most points. */
@@ -74,21 +82,29 @@ public final class Kills implements Check {
     @Override
     public void run(Trial trial) throws Exception {
         Path directory = Files.createTempDirectory("kills");
+        Bill bill = new Bill();
         try (RedisForTests redis = RedisForTests.start();
                 RedisClient jedis = PatientRedis.client(redis.url());
-                Provider provider = new Provider()) {
+                Provider provider = Provider.answering(bill)) {
             DecisionAudit.install(directory, AUDIT);
-            Fleet fleet = new Fleet(directory, redis.url(), provider.url());
+            Fleet fleet = new Fleet(
+                    directory, redis.url(), provider.uri("/v1/chat/completions").toString());
             Audit audit = new Audit(jedis);
             List<Plan> plans = plans(trial);
             fleet.live(plans, audit);
             audit.drain();
-            verify(trial, fleet, audit, provider, redis.url());
+            verify(trial, fleet, audit, bill, redis.url());
         } finally {
             try (Stream<Path> files = Files.walk(directory)) {
                 files.sorted(Comparator.reverseOrder()).map(Path::toFile).forEach(File::delete);
             }
         }
+    }
+
+    private static List<String> options() {
+        List<String> options = new ArrayList<>(JavaProcess.SHORT_LIVED);
+        options.addAll(List.of("-Xmx64m", "-Xlog:disable", "-Xlog:all=error:stderr"));
+        return options;
     }
 
     private static List<Plan> plans(Trial trial) {
@@ -118,7 +134,7 @@ public final class Kills implements Check {
 
     /** The processes: some that are killed, some at a time, and one of each kind that lives. */
     private static final class Fleet {
-        private final WorkerJvm jvm;
+        private final ClassArchive jvms;
         private final Path directory;
         private final String redis;
         private final String provider;
@@ -128,14 +144,30 @@ public final class Kills implements Check {
         private int stopped;
 
         Fleet(Path directory, String redis, String provider) throws IOException, InterruptedException {
-            this.jvm = new WorkerJvm(directory);
+            // One that calls nobody, as there is neither a Redis nor a provider.
+            this.jvms = new ClassArchive(
+                    directory,
+                    Worker.class,
+                    WORKER,
+                    List.of(""),
+                    "redis://127.0.0.1:1",
+                    "none",
+                    directory.resolve("journal-of-none").toString(),
+                    "http://127.0.0.1:1",
+                    Worker.Client.OKHTTP.name(),
+                    Worker.Point.NOWHERE.name(),
+                    "0",
+                    "0",
+                    "0",
+                    "0",
+                    "0");
             this.directory = directory;
             this.redis = redis;
             this.provider = provider;
         }
 
         void live(List<Plan> plans, Audit audit) throws Exception {
-            List<Process> survivors = new ArrayList<>();
+            List<ChildJvm> survivors = new ArrayList<>();
             ExecutorService slots = Executors.newFixedThreadPool(AT_ONCE);
             try {
                 for (Worker.Client client : Worker.Client.values()) {
@@ -156,46 +188,44 @@ public final class Kills implements Check {
                     }
                     death.get();
                 }
-                for (Process survivor : survivors) {
-                    survivor.getOutputStream().write('\n');
-                    survivor.getOutputStream().flush();
+                for (ChildJvm survivor : survivors) {
+                    survivor.tell("");
                 }
-                for (Process survivor : survivors) {
-                    await(survivor, 0);
+                for (ChildJvm survivor : survivors) {
+                    survivor.awaitEnd(AT_MOST, 0);
                 }
             } finally {
                 slots.shutdownNow();
-                slots.awaitTermination(MOST_SECONDS, TimeUnit.SECONDS);
-                survivors.forEach(Process::destroyForcibly);
+                slots.awaitTermination(AT_MOST.toSeconds(), TimeUnit.SECONDS);
+                for (ChildJvm survivor : survivors) {
+                    survivor.close();
+                }
             }
         }
 
-        private Process survivor(Worker.Client client) throws IOException {
+        private ChildJvm survivor(Worker.Client client) throws IOException {
             long first = FIRST_OF_SURVIVORS + ran.size() * NUMBERS_OF_A_SURVIVOR;
             return start("survivor by " + client, client, Worker.Point.NOWHERE, 0, first, first, false);
         }
 
         private void die(Plan plan) throws IOException, InterruptedException {
             int haltsAt = plan.death == Death.HALT ? plan.afterMicros : 0;
-            Process process =
-                    start(plan.toString(), plan.client, plan.point, haltsAt, plan.firstCall(), plan.seed, true);
-            try {
+            try (ChildJvm process =
+                    start(plan.toString(), plan.client, plan.point, haltsAt, plan.firstCall(), plan.seed, true)) {
                 if (plan.death == Death.HALT) {
-                    await(process, Worker.HALTED);
+                    process.awaitEnd(AT_MOST, Worker.HALTED);
                 } else {
                     LockSupport.parkNanos(TimeUnit.MICROSECONDS.toNanos(plan.afterMicros));
                     if (plan.death == Death.STOP_AND_KILL) {
-                        signal("STOP", process);
+                        process.signal("STOP");
                         LockSupport.parkNanos(Worker.LEASE.toNanos() * 5 / 4);
-                        signal("CONT", process);
+                        process.signal("CONT");
                         LockSupport.parkNanos(TimeUnit.MICROSECONDS.toNanos(plan.afterMicros));
                     }
                     if (!process.isAlive()) {
                         throw new IllegalStateException("it was dead before it was killed: " + plan);
                     }
                 }
-            } finally {
-                process.destroyForcibly().waitFor();
             }
             synchronized (this) {
                 halted += plan.death == Death.HALT ? 1 : 0;
@@ -204,7 +234,7 @@ public final class Kills implements Check {
             }
         }
 
-        private Process start(
+        private ChildJvm start(
                 String plan,
                 Worker.Client client,
                 Worker.Point point,
@@ -214,8 +244,9 @@ public final class Kills implements Check {
                 boolean isToDie)
                 throws IOException {
             Path journal = directory.resolve("journal-" + first);
-            Process process = jvm.start(
-                    directory.resolve("error-" + first),
+            ChildJvm process = jvms.start(
+                    Worker.class,
+                    WORKER,
                     redis,
                     PREFIX,
                     journal.toString(),
@@ -227,25 +258,12 @@ public final class Kills implements Check {
                     isToDie ? "3" : "1",
                     isToDie ? "1" : "8",
                     String.valueOf(seed));
+            // From now on it calls.
+            process.hear();
             synchronized (this) {
                 ran.add(new Ran(plan, journal, isToDie));
             }
             return process;
-        }
-
-        private void await(Process process, int status) throws InterruptedException, IOException {
-            boolean ended = process.waitFor(MOST_SECONDS, TimeUnit.SECONDS);
-            if (!ended || process.exitValue() != status) {
-                process.destroyForcibly();
-                throw new IllegalStateException(
-                        "a process " + (ended ? "ended with " + process.exitValue() : "did not end"));
-            }
-        }
-
-        private static void signal(String name, Process process) throws IOException, InterruptedException {
-            new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid())
-                    .start()
-                    .waitFor();
         }
     }
 
@@ -279,9 +297,8 @@ public final class Kills implements Check {
         }
     }
 
-    private static void verify(Trial trial, Fleet fleet, Audit audit, Provider provider, String redis)
-            throws IOException {
-        Verdict verdict = new Verdict(trial, audit.decisions.calls(), provider.bill());
+    private static void verify(Trial trial, Fleet fleet, Audit audit, Bill bill, String redis) throws IOException {
+        Verdict verdict = new Verdict(trial, audit.decisions.calls(), bill.calls());
         for (Ran ran : fleet.ran) {
             verdict.read(ran);
         }
@@ -328,7 +345,7 @@ public final class Kills implements Check {
     private static final class Verdict {
         private final Trial trial;
         private final Map<Long, Decided> decided;
-        private final Map<Long, Provider.Billed> bill;
+        private final Map<Long, Bill.Billed> bill;
         private final Set<Long> told = new HashSet<>();
         private final List<Answered> answered = new ArrayList<>();
         private final Map<Fault, Integer> faults = new HashMap<>();
@@ -373,7 +390,7 @@ public final class Kills implements Check {
             }
         }
 
-        Verdict(Trial trial, Map<Long, Decided> decided, Map<Long, Provider.Billed> bill) {
+        Verdict(Trial trial, Map<Long, Decided> decided, Map<Long, Bill.Billed> bill) {
             this.trial = trial;
             this.decided = decided;
             this.bill = bill;
@@ -473,7 +490,7 @@ public final class Kills implements Check {
         }
 
         private void checkBill(long number, Told call, @Nullable Decided became, int settles, String history) {
-            Provider.Billed billed = bill.get(number);
+            Bill.Billed billed = bill.get(number);
             if (billed == null) {
                 return;
             }

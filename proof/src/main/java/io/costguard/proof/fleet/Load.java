@@ -52,6 +52,7 @@ final class Load implements AutoCloseable {
     private boolean goes;
     private boolean ends;
     private boolean boundHolds = true;
+    private boolean mayFail = true;
 
     /** Nanoseconds of this JVM's clock. */
     private static final class Span {
@@ -106,6 +107,12 @@ final class Load implements AutoCloseable {
     /** More may be in flight than the limit says, as where Redis loses what it wrote. */
     synchronized Load withoutBound() {
         boundHolds = false;
+        return this;
+    }
+
+    /** No call may fail, whatever is wrong, as its guard asks again for longer than that lasts. */
+    synchronized Load withoutFailure() {
+        mayFail = false;
         return this;
     }
 
@@ -178,13 +185,24 @@ final class Load implements AutoCloseable {
 
     private synchronized void isRefused(long asked, long answered, GuardUnavailableException failure) {
         ends(asked, answered);
-        if (faults.stream().noneMatch(fault -> fault.meets(asked, answered))) {
-            wrongs.add("a call failed where nothing was wrong any more, after " + (answered - asked) / 1_000_000
-                    + " ms: " + failure.getMessage());
+        if (!mayFail || faults.stream().noneMatch(fault -> fault.meets(asked, answered))) {
+            wrongs.add("a call failed where none may, after " + (answered - asked) / 1_000_000 + " ms: "
+                    + failure.getMessage());
         }
     }
 
     // ------------------------------------------------------------------------------------------------------ the faults
+
+    /** {@return the same with calls before it and, once it is over, after it; and what was used is charged then} */
+    Row.Injection around(Row.Injection fault) {
+        return random -> {
+            go();
+            awaitGrants(10);
+            fault.inject(random);
+            awaitGrants(10);
+            check();
+        };
+    }
 
     synchronized void go() {
         goes = true;
@@ -241,10 +259,14 @@ final class Load implements AutoCloseable {
 
     /** Stops the load, and checks that what is charged is what was used; goes on from there. */
     void check() throws Exception {
+        check(0);
+    }
+
+    /** As above, where another load of the same budget, which stands still, has used so much since the last check. */
+    void check(long usedElsewhere) throws Exception {
         pause();
         awaitQuiet();
-        long used = sumOfMade();
-        long expected = charged + used;
+        long expected = charged + sumOfMade() + usedElsewhere;
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
         while ((chargedInRedis() != expected || inFlight() > 0) && System.nanoTime() - deadline < 0) {
             LockSupport.parkNanos(LOOK_NANOS);
@@ -321,6 +343,20 @@ final class Load implements AutoCloseable {
                 }
             }
         }
+    }
+
+    /** Stops the load, which goes on without a check; {@return what it used since then, in nano-dollars} */
+    long pauseAndForget() throws Exception {
+        pause();
+        awaitQuiet();
+        long used = sumOfMade();
+        forget();
+        return used;
+    }
+
+    /** {@return how many calls have ended since the last check} */
+    synchronized int made() {
+        return made.size();
     }
 
     private synchronized long sumOfMade() {

@@ -1,18 +1,18 @@
 package io.costguard.proof.fleet;
 
-import io.costguard.proof.Trial;
+import java.util.function.Consumer;
 
 /** What came out wrong of the injections of one row, and after which plan. Safe for use by many threads. */
 final class Wrongs {
     private static final int SHOWN = 5;
 
-    private final Trial trial;
+    private final Consumer<String> history;
     private final String row;
     private String plan = "";
     private int count;
 
-    Wrongs(Trial trial, String row) {
-        this.trial = trial;
+    Wrongs(Consumer<String> history, String row) {
+        this.history = history;
         this.row = row;
     }
 
@@ -28,7 +28,7 @@ final class Wrongs {
     synchronized void add(String what) {
         count++;
         if (count <= SHOWN) {
-            trial.history(row + ", " + plan + ": " + what);
+            history.accept(row + ", " + plan + ": " + what);
         }
     }
 
