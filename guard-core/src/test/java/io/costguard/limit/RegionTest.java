@@ -273,6 +273,16 @@ class RegionTest {
     }
 
     @Test
+    void aRegionThatUsesAllThatThereIsWantsMore() {
+        begin();
+        us.uses(100);
+
+        lookBoth();
+
+        assertThat(us.wants()).isTrue();
+    }
+
+    @Test
     void aRegionForWhichCallsWaitWantsMore() {
         begin();
         us.ledger.waiting.put("money", 1L);
@@ -518,6 +528,19 @@ class RegionTest {
 
         assertThat(us.held("money")).isEqualTo("75 3");
         assertThat(us.held("time")).isEqualTo("75 3");
+    }
+
+    @Test
+    void whereSomebodyElseTookWhatWasFreeALookEnds() {
+        begin();
+        lowered();
+        passes(IN_FORCE.plusNanos(1));
+        eu.look();
+        shared.refuses = true;
+
+        us.look();
+
+        assertThat(shared.refused).isEqualTo(1);
     }
 
     @Test

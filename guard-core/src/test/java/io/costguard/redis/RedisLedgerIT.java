@@ -86,6 +86,7 @@ class RedisLedgerIT {
 
     @Test
     @Tag("fault-2")
+    @Tag("slow")
     void aReserveWhoseReplyIsLostIsAskedAgainAndChargedOnce() throws Exception {
         reserve(1);
         link.replies().dropNext("EVALSHA");
@@ -360,6 +361,7 @@ class RedisLedgerIT {
 
     @Test
     @Tag("fault-3")
+    @Tag("slow")
     void aRedisThatHangsHoldsNobodyBeyondTheDeadlineAndDecidesWhenItGoesOn() throws Exception {
         reserve(1);
         server.suspend();
