@@ -176,11 +176,12 @@ class MeterTest {
 
     @Test
     void whatAnEventReportsThatBreaksOffDoesNotCount() {
-        Metered metered = metered(
-                OPENAI,
-                "text/event-stream",
-                "data: {\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4}}\n\n"
-                        + "data: {\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5},\n\n");
+        Metered metered = metered(OPENAI, "text/event-stream", """
+                data: {"usage":{"prompt_tokens":9,"completion_tokens":4}}
+
+                data: {"usage":{"prompt_tokens":9,"completion_tokens":5},
+
+                """);
 
         assertThat(metered.usage()).contains(Usage.of(9, 4));
         assertThat(metered.state()).isEqualTo(Metered.State.UNREADABLE);
