@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Logged;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -74,6 +76,18 @@ class CardinalityTest {
         pass(Duration.ofHours(1));
 
         assertThat(two.span()).isNotEqualTo(second);
+    }
+
+    @Test
+    void whoeverAsksNextMayBeAnotherThread() throws Exception {
+        two.admits("b", "1");
+        two.admits("b", "2");
+        two.admits("b", "3");
+        pass(Duration.ofHours(1));
+        two.span();
+
+        assertThat(CompletableFuture.supplyAsync(() -> two.admits("b", "1")).get(10, TimeUnit.SECONDS))
+                .isTrue();
     }
 
     @Test

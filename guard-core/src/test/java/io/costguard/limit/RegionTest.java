@@ -16,6 +16,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -759,6 +761,17 @@ class RegionTest {
                 .isNotEqualTo(RegionNote.read(before).exchanger());
         assertThat(RegionNote.read(eu.here.text).beats())
                 .isEqualTo(RegionNote.read(before).beats() + 1);
+    }
+
+    @Test
+    void whoeverLooksNextMayBeAnotherThread() throws Exception {
+        begin();
+        passes(Region.TERM);
+        assertThat(eu.percent()).isEqualTo(10);
+
+        CompletableFuture.runAsync(eu::look).get(10, TimeUnit.SECONDS);
+
+        assertThat(eu.percent()).isEqualTo(50);
     }
 
     @Test

@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.PriorityQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -436,6 +437,20 @@ class SlicesTest {
         slices.close();
 
         assertThat(ledger.told).containsExactly("settle [100, 0] to [0, 0]", "settle [100, 2] to [100, 0]");
+    }
+
+    @Test
+    void whoeverLooksNextMayBeAnotherThread() throws Exception {
+        CompletableFuture<?> renewal = new CompletableFuture<>();
+        ledger.renewed = Optional.of(renewal);
+        use(subject(CALLS));
+        spend(subject(CALLS), 1).ended().run();
+        passes(LOOK);
+        renewal.complete(null);
+        passes(LOOK);
+
+        assertThat(CompletableFuture.supplyAsync(() -> spendable(CALLS)).get(10, TimeUnit.SECONDS))
+                .isEqualTo(2);
     }
 
     // ----------------------------------------------------------------------------------------------------- its end
