@@ -14,7 +14,7 @@ import org.junit.jupiter.api.parallel.Resources;
 /** Who has a balance of its own. */
 @ResourceLock(Resources.SYSTEM_ERR)
 class CardinalityTest {
-    private final AtomicLong nanos = new AtomicLong();
+    private final AtomicLong nanos = new AtomicLong(Duration.ofDays(3).toNanos());
     private final Cardinality two = new Cardinality(2, nanos::get);
 
     @Test

@@ -285,6 +285,19 @@ class RegionTest {
     }
 
     @Test
+    void whoeverWantsMoreChangesNothingUntilSomethingIsFree() {
+        begin();
+        us.uses(45);
+        lookBoth();
+        String before = shared.text + us.here.text;
+
+        us.look();
+
+        assertThat(us.wants()).isTrue();
+        assertThat(shared.text + us.here.text).isEqualTo(before);
+    }
+
+    @Test
     void aRegionForWhichCallsWaitWantsMore() {
         begin();
         us.ledger.waiting.put("money", 1L);

@@ -172,6 +172,10 @@ class BatchTest {
         asks.add(new Batch.Call.Reserve(List.of(new Claim(older, new long[] {5, 1}))));
         assertThat(last(3, request(asks, Batch.Mode.RUN))).containsExactly(1, 5, 0);
 
+        Batch settles = new Batch(lines, () -> latest);
+        settles.add(new Batch.Call.Settle(new Ledger.Settled(charge, new long[] {2, 1})));
+        assertThat(erasAndAmounts(3, request(settles, Batch.Mode.RUN))).containsExactly("4 0", "3 -3", "0 0");
+
         Batch renews = new Batch(lines, () -> latest);
         renews.add(new Batch.Call.Recharge(charge));
         ByteBuffer in = request(renews, Batch.Mode.RUN);
