@@ -1,5 +1,6 @@
 package io.costguard;
 
+import static io.costguard.Awaiting.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.testing.RedisForTests;
@@ -312,7 +313,7 @@ class ConcurrentCallsIT {
         return CostGuard.builder()
                 .redis(RedisForTests.shared().url())
                 .keyPrefix(RedisForTests.shared().keyPrefix())
-                .decisionTimeout(Duration.ofMinutes(1))
+                .decisionTimeout(PATIENCE)
                 .lease(LEASE);
     }
 }

@@ -1,5 +1,6 @@
 package io.costguard;
 
+import static io.costguard.Awaiting.PATIENCE;
 import static io.costguard.Awaiting.await;
 
 import io.costguard.testing.FaultyLink;
@@ -56,7 +57,7 @@ final class Guards implements AfterEachCallback {
                 .redis(redis.url())
                 .keyPrefix(prefix)
                 .preCheck(Duration.ZERO)
-                .decisionTimeout(Duration.ofMinutes(1))
+                .decisionTimeout(PATIENCE)
                 .listener(events);
         for (Budget budget : budgets) {
             builder.budget(budget);

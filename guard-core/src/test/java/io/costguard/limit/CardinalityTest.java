@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Logged;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -12,7 +14,7 @@ import org.junit.jupiter.api.parallel.Resources;
 /** Who has a balance of its own. */
 @ResourceLock(Resources.SYSTEM_ERR)
 class CardinalityTest {
-    private final AtomicLong nanos = new AtomicLong();
+    private final AtomicLong nanos = new AtomicLong(Duration.ofDays(3).toNanos());
     private final Cardinality two = new Cardinality(2, nanos::get);
 
     @Test
@@ -74,6 +76,18 @@ class CardinalityTest {
         pass(Duration.ofHours(1));
 
         assertThat(two.span()).isNotEqualTo(second);
+    }
+
+    @Test
+    void whoeverAsksNextMayBeAnotherThread() throws Exception {
+        two.admits("b", "1");
+        two.admits("b", "2");
+        two.admits("b", "3");
+        pass(Duration.ofHours(1));
+        two.span();
+
+        assertThat(CompletableFuture.supplyAsync(() -> two.admits("b", "1")).get(10, TimeUnit.SECONDS))
+                .isTrue();
     }
 
     @Test

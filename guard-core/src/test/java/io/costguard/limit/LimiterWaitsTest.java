@@ -234,6 +234,43 @@ class LimiterWaitsTest {
     }
 
     @Test
+    void aCallThatSpendsWhatWasLeasedIsOpenUntilItEnds() throws Exception {
+        Limiter spending = limiter(LONG, WhenRedisFails.spendLeased(Share.percent(10)), BUDGET);
+        granted(spending.decide(CALL)).close();
+        ledger.answer = claims -> CompletableFuture.failedFuture(new GuardUnavailableException("nobody is there"));
+
+        Reservation reservation = granted(spending.decide(CALL));
+
+        assertThat(spending.stats().openReservations()).isEqualTo(1);
+        reservation.close();
+        assertThat(spending.stats().openReservations()).isZero();
+    }
+
+    @Test
+    void oneReservationIsToldFromAnotherOfTheSameCall() throws Exception {
+        granted(limiter.decide(CALL)).close();
+        granted(limiter.decide(CALL)).close();
+
+        assertThat(events.grants.get(0).call()).isNotSameAs(events.grants.get(1).call());
+        assertThat(events.settlements.get(0).call())
+                .isSameAs(events.grants.get(0).call());
+    }
+
+    @Test
+    void whatTheLedgerFailsAtIsAFaultOfTheGuardsUnlessItWasCancelled() {
+        Limiter open = limiter(LONG, WhenRedisFails.failOpen(), BUDGET);
+        ledger.answer = claims -> CompletableFuture.failedFuture(new IllegalStateException("as it is"));
+        assertThat(granted(open.admitAsync(CALL, LONG).join()).charges()).isEmpty();
+        assertThat(events.failedOpen).hasSize(1);
+
+        ledger.answer = claims -> CompletableFuture.failedFuture(new CancellationException("as it is"));
+        assertThatExceptionOfType(CompletionException.class)
+                .isThrownBy(open.admitAsync(CALL, LONG)::join)
+                .withCauseInstanceOf(CancellationException.class);
+        assertThat(events.failedOpen).hasSize(1);
+    }
+
+    @Test
     void aCallThatNoBudgetCanJudgeIsNoFaultOfTheGuards() {
         Limiter strict = limiter(LONG, WhenRedisFails.failOpen(), BUDGET.per("tenant"));
 

@@ -57,6 +57,24 @@ class LoggingListenerTest {
     }
 
     @Test
+    void eachBudgetHasItsOwnLineAndCountsByItsOwnAttributes() {
+        LoggingListener listener = new LoggingListener(() -> List.of(
+                Budget.named("b").per("model").limit(Limit.tokens(100).perMinute()),
+                Budget.named("c").per("user").limit(Limit.tokens(100).perMinute())));
+
+        assertThat(Logged.by(() -> {
+                    for (String user : new String[] {"ann", "bob"}) {
+                        GuardedCall call = GuardedCall.of("gpt-4o").with("user", user);
+                        for (String budget : new String[] {"b", "c"}) {
+                            listener.onNearLimit(
+                                    new GuardListener.NearLimit(call, budget, "usd per day", Unit.USD, 20, 100));
+                        }
+                    }
+                }))
+                .hasLineCount(3);
+    }
+
+    @Test
     void whatThePreCheckRepeatsIsNotSaidAgain() {
         assertThat(Logged.by(() -> listener.onDenied(denied("gpt-4o", By.PRE_CHECK))))
                 .isEmpty();
@@ -88,6 +106,8 @@ class LoggingListenerTest {
     void aLossOfBalancesIsSaidOnceAMinuteAndALostPlaceIsNot() {
         GuardedCall call = GuardedCall.of("gpt-4o").with("apiKey", "fingerprint-of-the-key");
 
+        assertThat(Logged.by(() -> listener.onRegressed(new Regression(call, Lost.PLACE))))
+                .isEmpty();
         assertThat(Logged.by(() -> {
                     for (int i = 0; i < 100; i++) {
                         listener.onRegressed(new Regression(call, Lost.PLACE));

@@ -16,6 +16,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -273,6 +275,29 @@ class RegionTest {
     }
 
     @Test
+    void aRegionThatUsesAllThatThereIsWantsMore() {
+        begin();
+        us.uses(100);
+
+        lookBoth();
+
+        assertThat(us.wants()).isTrue();
+    }
+
+    @Test
+    void whoeverWantsMoreChangesNothingUntilSomethingIsFree() {
+        begin();
+        us.uses(45);
+        lookBoth();
+        String before = shared.text + us.here.text;
+
+        us.look();
+
+        assertThat(us.wants()).isTrue();
+        assertThat(shared.text + us.here.text).isEqualTo(before);
+    }
+
+    @Test
     void aRegionForWhichCallsWaitWantsMore() {
         begin();
         us.ledger.waiting.put("money", 1L);
@@ -521,6 +546,19 @@ class RegionTest {
     }
 
     @Test
+    void whereSomebodyElseTookWhatWasFreeALookEnds() {
+        begin();
+        lowered();
+        passes(IN_FORCE.plusNanos(1));
+        eu.look();
+        shared.refuses = true;
+
+        us.look();
+
+        assertThat(shared.refused).isEqualTo(1);
+    }
+
+    @Test
     void aBudgetOfWhichNothingIsToBeDoneHoldsUpNoOther() {
         begin();
         us.uses("time", 45);
@@ -736,6 +774,17 @@ class RegionTest {
                 .isNotEqualTo(RegionNote.read(before).exchanger());
         assertThat(RegionNote.read(eu.here.text).beats())
                 .isEqualTo(RegionNote.read(before).beats() + 1);
+    }
+
+    @Test
+    void whoeverLooksNextMayBeAnotherThread() throws Exception {
+        begin();
+        passes(Region.TERM);
+        assertThat(eu.percent()).isEqualTo(10);
+
+        CompletableFuture.runAsync(eu::look).get(10, TimeUnit.SECONDS);
+
+        assertThat(eu.percent()).isEqualTo(50);
     }
 
     @Test

@@ -165,6 +165,20 @@ class BatchSenderTest {
     }
 
     @Test
+    void whatPassesLastIsSaidOnceAndWhatPassedBeforeIsSaidWithWhatEndedIt() {
+        server.fails(new JedisDataException("LOADING as it is"))
+                .fails(new JedisDataException("BUSY as it is"), TIMEOUT);
+        assertThatExceptionOfType(BatchSender.NotRunException.class)
+                .isThrownBy(() -> send(Batch.Mode.RUN))
+                .withMessage("BUSY as it is");
+
+        server.fails(new JedisDataException("LOADING as it is")).fails(new JedisDataException("OOM as it is"));
+        assertThatExceptionOfType(BatchSender.NotRunException.class)
+                .isThrownBy(() -> send(Batch.Mode.RUN))
+                .withMessage("OOM as it is; before that it said LOADING as it is");
+    }
+
+    @Test
     void aServerThatHasNoRoomForAnotherClientRanNothing() {
         server.fails(new JedisDataException(BatchSender.TOO_MANY_CLIENTS), TIMEOUT);
 

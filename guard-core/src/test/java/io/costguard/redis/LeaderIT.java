@@ -36,6 +36,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -122,6 +123,7 @@ class LeaderIT {
 
     /** As where a process may have no more threads: what a leader leaves to the ledger's own thread is not left for good. */
     @Test
+    @Tag("slow")
     void leadersThatDieWhereNoThreadCanBeStartedTakeNothingWithThem() throws Exception {
         AtomicReference<Thread> ownThread = new AtomicReference<>();
         RedisLedger ledger = ledger(new FaultyClient.Fault() {
@@ -158,6 +160,7 @@ class LeaderIT {
 
     /** As above, where they live: what came behind their batch is not theirs to be left without. */
     @Test
+    @Tag("slow")
     void aLeaderIsDecidedThoughNoThreadCanBeStartedForWhoeverIsBehindIt() throws Exception {
         AtomicReference<Thread> ownThread = new AtomicReference<>();
         CompletableFuture<RedisLedger> asked = new CompletableFuture<>();
@@ -302,6 +305,7 @@ class LeaderIT {
 
     @ParameterizedTest
     @EnumSource
+    @Tag("slow")
     void aLeaderThatRunsOutOfTimeStrandsNobodyAndNothingIsChargedTwice(Kind kind) throws Exception {
         assumeTrue(kind.isThere());
         FaultyLink link = opened(FaultyLink.to(server));
@@ -386,6 +390,7 @@ class LeaderIT {
 
     /** As above, and certain: those in line do not get to run until it is too late for them. */
     @Test
+    @Tag("slow")
     void aCallerThatIsWokenTooLateToLeadWakesTheNextOne() throws Exception {
         assumeTrue(Kind.VIRTUAL.isThere());
         Gate gate = new Gate();
@@ -423,6 +428,7 @@ class LeaderIT {
 
     /** Nothing was sent but in vain: who has the time can be asked for again. */
     @Test
+    @Tag("slow")
     void aCallerWithTimeLeftIsDecidedThoughItsLeaderRanOutOfTime() throws Exception {
         Gate gate = new Gate();
         RedisLedger ledger = ledger(gate);

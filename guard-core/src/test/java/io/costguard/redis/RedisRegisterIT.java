@@ -20,12 +20,14 @@ class RedisRegisterIT {
     }
 
     @Test
-    void whatChangedSinceItWasSeenIsNotReplaced() throws Exception {
+    void whatChangedSinceItWasSeenIsNotReplacedAndWhatDidNotIs() throws Exception {
         Register.Seen empty = register.read();
 
         assertThat(register.replace(empty, "first")).isPresent();
         assertThat(register.replace(empty, "second")).isEmpty();
         assertThat(register.read().text()).isEqualTo("first");
+        assertThat(register.replace(register.read(), "third")).isPresent();
+        assertThat(register.read().text()).isEqualTo("third");
     }
 
     @Test

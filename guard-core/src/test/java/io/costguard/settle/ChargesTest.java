@@ -94,6 +94,16 @@ class ChargesTest {
         assertThat(answered(200, metered, OPENAI)).isEqualTo(new Charged(USED, Outcome.REPORTED));
     }
 
+    @ParameterizedTest
+    @ValueSource(longs = {0, Cost.MAX_AMOUNT})
+    void whatCostsNothingOrTheMostThatThereIsIsBelieved(long nanoUsd) {
+        Metered metered =
+                metered(Optional.of(USAGE.withNanoUsd(OptionalLong.of(nanoUsd))), 0, "", Metered.State.COMPLETE);
+
+        assertThat(answered(200, metered, OPENAI).actual())
+                .isEqualTo(Cost.requests(1).input(900).output(100).nanoUsd(nanoUsd));
+    }
+
     @Test
     void aProvidersOwnPriceIsCharged() throws IOException {
         PriceList prices = PriceList.bundled().plus(list("{'groq/gpt-4o':{'input_cost_per_token':1e-6}}"));
@@ -171,7 +181,7 @@ class ChargesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {301, 302, 303, 307, 308, 401, 403, 404, 405, 413, 415, 422, 429})
+    @ValueSource(ints = {300, 301, 302, 303, 307, 308, 401, 403, 404, 405, 413, 415, 422, 429})
     void aRefusalKeepsTheRequestAlone(int status) {
         for (Optional<Dialect> dialect : List.of(OPENAI, ANTHROPIC)) {
             assertThat(error(status, "", dialect)).isEqualTo(new Charged(REQUEST_ALONE, Outcome.REFUNDED));
@@ -233,6 +243,16 @@ class ChargesTest {
     }
 
     @Test
+    void ofACutStreamInputAndOutputAreWeighedTogetherAndWhatWasReportedCountsWhereBothAreAsMuch() {
+        Metered moreOutput = metered(Optional.of(Usage.of(990, 20)), 3, "", Metered.State.PARTIAL);
+        Metered asMuch = metered(Optional.of(Usage.of(990, 13)), 3, "", Metered.State.PARTIAL);
+
+        assertThat(cut(moreOutput))
+                .isEqualTo(new Charged(Cost.requests(1).input(990).output(20).usd("0.002675"), Outcome.REPORTED));
+        assertThat(cut(asMuch).outcome()).isEqualTo(Outcome.REPORTED);
+    }
+
+    @Test
     void aStreamThatIsCutBeforeItsFirstByteKeepsTheInput() {
         assertThat(cut(metered(Optional.empty(), 0, "", Metered.State.PARTIAL)))
                 .isEqualTo(new Charged(Cost.requests(1).input(1_000).usd("0.0025"), Outcome.COUNTED));
@@ -247,7 +267,7 @@ class ChargesTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"429, REFUNDED", "402, INPUT_KEPT", "500, ESTIMATE_KEPT", "503, REFUNDED"})
+    @CsvSource({"300, REFUNDED", "429, REFUNDED", "402, INPUT_KEPT", "500, ESTIMATE_KEPT", "503, REFUNDED"})
     void anErrorThatIsClosedUnreadIsChargedByItsStatus(int status, Outcome outcome) {
         Ending unread = new Ending.Cut(status, metered(Optional.empty(), 0, "", Metered.State.PARTIAL));
 

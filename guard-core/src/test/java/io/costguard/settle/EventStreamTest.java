@@ -14,6 +14,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class EventStreamTest {
     private static final int TIMES = 3_000;
+    private static final int LONGEST_EVENT = 4 << 20;
     private static final String KNOWN = "{\"known\":true}";
 
     private final List<String> told = new ArrayList<>();
@@ -62,6 +63,20 @@ class EventStreamTest {
         accept(new EventStream(this::told), "data: " + KNOWN + "\ndata: x", 100);
 
         assertThat(told).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1 << 16, LONGEST_EVENT + 100})
+    void theLongestEventIsToldAndOneBeyondTheBoundDroppedAndSaidToBeUnread(int longest) {
+        EventStream stream = new EventStream(this::told);
+
+        accept(stream, "data: " + "x".repeat(LONGEST_EVENT) + "\n\n", longest);
+        assertThat(told).singleElement().satisfies(event -> assertThat(event).hasSize(LONGEST_EVENT));
+        assertThat(stream.isReadable()).isTrue();
+
+        accept(stream, "data: " + "x".repeat(LONGEST_EVENT + 1) + "\n\ndata: next\n\n", longest);
+        assertThat(told).hasSize(2).endsWith("next");
+        assertThat(stream.isReadable()).isFalse();
     }
 
     private void told(byte[] data, int offset, int length) {

@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class FrameStreamTest {
     private static final int TIMES = 3_000;
     private static final int LONGEST_FRAME = 16 << 20;
+    private static final int PRELUDE = 12;
 
     private final List<String> told = new ArrayList<>();
     private final FrameStream stream = new FrameStream(
@@ -88,15 +89,16 @@ class FrameStreamTest {
         byte[] after = Frames.event("chunk", "after");
         byte[] all = Frames.joined(before, damaged, after);
 
-        stream.accept(all, 0, all.length);
-
-        assertThat(told).containsExactly("before");
+        stream.accept(all, 0, before.length + PRELUDE);
         assertThat(stream.isReadable()).isFalse();
+
+        stream.accept(all, before.length + PRELUDE, all.length - before.length - PRELUDE);
+        assertThat(told).containsExactly("before");
     }
 
     @Test
     void aHugeLengthTakesNoMemoryUntilItsBytesCome() {
-        byte[] prelude = lengths(12, LONGEST_FRAME, 0);
+        byte[] prelude = lengths(PRELUDE, LONGEST_FRAME, 0);
         stream.accept(prelude, 0, prelude.length);
         byte[] piece = new byte[1_000];
         long before = Allocated.bytes();

@@ -47,6 +47,7 @@ class MeterTest {
 
     private static final Dialect OLLAMA = dialect("http://localhost:11434/api/chat");
     private static final Dialect TGI = dialect("https://me.us-east-1.aws.endpoints.huggingface.cloud/");
+    private static final Dialect BEDROCK = dialect("https://bedrock-runtime.us-east-1.amazonaws.com/model/a.b/invoke");
     private static final Dialect VERTEX_EMBEDDINGS = dialect(
             "https://aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict");
 
@@ -104,6 +105,86 @@ class MeterTest {
         long tokens = Tokenizers.of("gpt-4o").count((" " + line).repeat(1_000));
 
         assertThat(metered(OPENAI, "text/event-stream", stream).outputCounted()).isCloseTo(tokens, withinPercentage(1));
+    }
+
+    /** What is counted in two parts has one token more here than as a whole. */
+    @Test
+    void ofTheTextOfAnAnswerNoMoreThan8192BytesAreKeptUncounted() {
+        String full = "data: {\"choices\":[{\"delta\":{\"content\":\"" + " the".repeat(2_047) + "\"}}]}\n\n";
+        String event = "data: {\"choices\":[{\"delta\":{\"content\":\"%s\"}}]}\n\n";
+        long whole = Tokenizers.of("gpt-4o").count(" the".repeat(2_047) + "hello");
+
+        Metered metered = metered(OPENAI, "text/event-stream", full + event.formatted("hel") + event.formatted("lo"));
+
+        assertThat(metered.outputCounted()).isEqualTo(whole + 1);
+    }
+
+    @Test
+    void aTextThatIsLongerThanWhatIsKeptIsCountedAtOnce() {
+        String words = " the".repeat(3_000);
+        String event = "data: {\"choices\":[{\"delta\":{\"content\":\"" + words + "\"}}]}\n\n";
+
+        assertThat(metered(OPENAI, "text/event-stream", event + event).outputCounted())
+                .isEqualTo(2 * Tokenizers.of("gpt-4o").count(words));
+    }
+
+    @Test
+    void usageInTheHeadersCountsWhateverTheBodyIs() {
+        Map<String, String> headers = Map.of(
+                "x-amzn-bedrock-input-token-count", "7",
+                "x-amzn-bedrock-output-token-count", "3");
+        Meter meter = new Meter(BEDROCK, "a.b", "application/json", "");
+
+        meter.headers(name -> Optional.ofNullable(headers.get(name)));
+
+        assertThat(meter.result().usage()).contains(Usage.of(7, 3));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                " \r\n {\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4}}",
+                " data: {\"a\":1}\n\ndata: {\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4}}\n\n"
+            })
+    void aBodyOfNoContentTypeIsWhatItBeginsLike(String body) {
+        assertThat(metered(OPENAI, "", body).usage()).contains(Usage.of(9, 4));
+    }
+
+    @Test
+    void aBodyOfNoContentTypeMayBeAnArray() {
+        String prediction = "{\"embeddings\":{\"statistics\":{\"token_count\":7}}}";
+
+        assertThat(metered(TGI, "", "[{\"generated_text\":\"good morning to you\"}]")
+                        .state())
+                .isEqualTo(Metered.State.COMPLETE);
+        assertThat(metered(VERTEX_EMBEDDINGS, "", "{\"predictions\":[" + prediction + "]}")
+                        .usage())
+                .contains(Usage.of(7, 0));
+    }
+
+    @Test
+    void theWordThatEndsAStreamIsNoDocumentAndAnotherOfItsLengthIsNoEnd() {
+        String usage = "data: {\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4}}\n\n";
+
+        assertThat(metered(OPENAI, "text/event-stream", usage + "data: [DONE]\n\n")
+                        .state())
+                .isEqualTo(Metered.State.COMPLETE);
+        assertThat(metered(OPENAI, "text/event-stream", usage + "data: [1, 2]\n\n")
+                        .state())
+                .isEqualTo(Metered.State.PARTIAL);
+    }
+
+    @Test
+    void whatAnEventReportsThatBreaksOffDoesNotCount() {
+        Metered metered = metered(OPENAI, "text/event-stream", """
+                data: {"usage":{"prompt_tokens":9,"completion_tokens":4}}
+
+                data: {"usage":{"prompt_tokens":9,"completion_tokens":5},
+
+                """);
+
+        assertThat(metered.usage()).contains(Usage.of(9, 4));
+        assertThat(metered.state()).isEqualTo(Metered.State.UNREADABLE);
     }
 
     @Test

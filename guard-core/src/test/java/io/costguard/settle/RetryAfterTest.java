@@ -30,6 +30,12 @@ class RetryAfterTest {
     }
 
     @Test
+    void aNumberOfMoreThan64CharactersMakesNoSense() {
+        assertThat(of(Map.of("retry-after", "1." + "0".repeat(62)))).contains(Duration.ofSeconds(1));
+        assertThat(of(Map.of("retry-after", "1." + "0".repeat(63)))).isEmpty();
+    }
+
+    @Test
     void aDateIsComparedWithTheClock() {
         assertThat(of(Map.of("retry-after", "Wed, 25 Nov 2026 10:00:20 GMT"))).contains(Duration.ofSeconds(20));
         assertThat(of(Map.of("retry-after", "Wed, 25 Nov 2099 10:00:20 GMT"))).contains(RetryAfter.LONGEST);
