@@ -363,12 +363,12 @@ final class LedgerModel {
         return holds.getOrDefault(key, 0L);
     }
 
-    /** How many cool-downs began. */
     /** How often a dry run would have denied a call that was let go. */
     long dryRunsShort() {
         return dryRunsShort;
     }
 
+    /** How many cool-downs began. */
     long coolDownsBegun() {
         return coolDownsBegun;
     }

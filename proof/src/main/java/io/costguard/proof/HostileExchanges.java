@@ -8,6 +8,7 @@ import io.costguard.Budget;
 import io.costguard.CostGuard;
 import io.costguard.GuardListener;
 import io.costguard.Limit;
+import io.costguard.bedrock.GuardedSdkHttpClient;
 import io.costguard.describe.Target;
 import io.costguard.describe.dialects.Dialects;
 import io.costguard.jdk.GuardedHttpClient;
@@ -46,6 +47,14 @@ import okhttp3.Request;
 import okhttp3.RequestBody;
 import okhttp3.Response;
 import org.jspecify.annotations.Nullable;
+import software.amazon.awssdk.http.ContentStreamProvider;
+import software.amazon.awssdk.http.HttpExecuteRequest;
+import software.amazon.awssdk.http.HttpExecuteResponse;
+import software.amazon.awssdk.http.SdkHttpClient;
+import software.amazon.awssdk.http.SdkHttpFullRequest;
+import software.amazon.awssdk.http.SdkHttpMethod;
+import software.amazon.awssdk.http.SdkHttpResponse;
+import software.amazon.awssdk.http.apache5.Apache5HttpClient;
 
 /**
  * Answers of a real socket that are damaged, cut off, falsely encoded and of the wrong length, to real clients with a guard and to the same
@@ -140,7 +149,7 @@ final class HostileExchanges implements AutoCloseable {
                     }
                 })
                 .build();
-        clients = List.of(okHttp(), okHttpEnqueued(), jdk(), jdkAsync());
+        clients = List.of(okHttp(), okHttpEnqueued(), jdk(), jdkAsync(), awsSdk());
     }
 
     private static String shown(Provider.Asked request) {
@@ -326,10 +335,15 @@ final class HostileExchanges implements AutoCloseable {
 
     private static void read(Response response, Seen seen) {
         seen.head = response.protocol() + " " + response.code() + " " + response.message() + "\n" + response.headers();
-        try (response;
-                InputStream in = response.body().byteStream()) {
+        try (response) {
+            read(response.body().byteStream(), seen);
+        }
+    }
+
+    private static void read(InputStream body, Seen seen) {
+        try (body) {
             byte[] piece = new byte[777];
-            for (int read = in.read(piece); read >= 0; read = in.read(piece)) {
+            for (int read = body.read(piece); read >= 0; read = body.read(piece)) {
                 seen.body.write(piece, 0, read);
             }
         } catch (IOException e) {
@@ -424,6 +438,41 @@ final class HostileExchanges implements AutoCloseable {
                         .get();
             } catch (ExecutionException e) {
                 seen.failed(e.getCause());
+            }
+            return seen;
+        };
+    }
+
+    private HttpExecuteRequest awsRequest(Sent sent) {
+        SdkHttpFullRequest.Builder request = SdkHttpFullRequest.builder()
+                .method(SdkHttpMethod.POST)
+                .uri(provider.uri(sent.path()))
+                .putHeader("content-length", String.valueOf(sent.body.length));
+        sent.headers().forEach(request::putHeader);
+        return HttpExecuteRequest.builder()
+                .request(request.build())
+                .contentStreamProvider(ContentStreamProvider.fromByteArray(sent.body))
+                .build();
+    }
+
+    /** As the AWS SDK calls Bedrock, below what makes requests and reads answers. */
+    private Client awsSdk() {
+        SdkHttpClient without = Apache5HttpClient.create();
+        SdkHttpClient with = GuardedSdkHttpClient.wrap(Apache5HttpClient.create(), guard);
+        return (sent, isGuarded) -> {
+            Seen seen = new Seen();
+            try {
+                HttpExecuteResponse response = (isGuarded ? with : without)
+                        .prepareRequest(awsRequest(sent))
+                        .call();
+                SdkHttpResponse head = response.httpResponse();
+                seen.head =
+                        head.statusCode() + " " + head.statusText().orElse("") + "\n" + new TreeMap<>(head.headers());
+                if (response.responseBody().isPresent()) {
+                    read(response.responseBody().get(), seen);
+                }
+            } catch (IOException e) {
+                seen.failed(e);
             }
             return seen;
         };
