@@ -31,7 +31,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -43,6 +42,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 @Timeout(60)
 class RedisLedgerIT {
     private static final Duration TIMEOUT = Duration.ofMillis(400);
+    /** Ends with the JVM, in which the class runs again for each mutant. */
     private static final RedisForTests server = RedisForTests.start();
 
     private final String prefix = server.keyPrefix();
@@ -51,11 +51,6 @@ class RedisLedgerIT {
     private final RedisClient jedis = PatientRedis.client(server.url());
     private final FaultyLink link = FaultyLink.to(server);
     private final RedisLedger ledger = ledger(link.url());
-
-    @AfterAll
-    static void stop() {
-        server.close();
-    }
 
     @AfterEach
     void close() {
