@@ -289,15 +289,8 @@ public final class Limiter implements AutoCloseable {
             }
         });
         // What follows is not for the thread that tells it.
-        CompletableFuture<Verdict> end = waiting.place().end();
-        return end.handleAsync(
-                (ended, failure) -> {
-                    if (failure != null) {
-                        throw new CompletionException(failure);
-                    }
-                    return admission(asking, patience, tickets, ended, since(began));
-                },
-                Continuations.of(end));
+        return Continuations.after(
+                waiting.place().end(), ended -> admission(asking, patience, tickets, ended, since(began)));
     }
 
     private Admission withoutDecision(GuardedCall call, int pieces, Throwable failure) {

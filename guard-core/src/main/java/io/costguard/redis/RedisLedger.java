@@ -185,12 +185,10 @@ public final class RedisLedger implements Ledger {
     public CompletableFuture<Verdict> reserveAsync(List<Claim> claims, Patience patience, long deadlineNanos) {
         Batch.Call.Reserve call = waiters.call(claims, patience);
         Slot slot = onlySlot(claims);
-        if (slot != null) {
-            return slot.reserveAsync(call, deadlineNanos);
-        }
-        CompletableFuture<Verdict> decided = reserveAcross(call, deadlineNanos);
-        // The caller's continuations are not for the thread of whoever led.
-        return decided.thenApplyAsync(verdict -> verdict, Continuations.of(decided));
+        return slot != null
+                ? slot.reserveAsync(call, deadlineNanos)
+                // The caller's continuations are not for the thread of whoever led.
+                : Continuations.after(reserveAcross(call, deadlineNanos), verdict -> verdict);
     }
 
     private CompletableFuture<Verdict> reserveAcross(Batch.Call.Reserve call, long deadlineNanos) {

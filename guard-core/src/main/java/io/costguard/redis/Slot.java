@@ -254,14 +254,7 @@ final class Slot {
         Ask ask = new Ask(call, deadlineNanos, null, false);
         askForOther(ask);
         // The caller's continuations are not for the thread of whoever led.
-        return ask.answer.handleAsync(
-                (result, failure) -> {
-                    if (failure != null) {
-                        throw new CompletionException(failure);
-                    }
-                    return verdict(ask, result);
-                },
-                Continuations.of(ask.answer));
+        return Continuations.after(ask.answer, result -> verdict(ask, result));
     }
 
     /** Has something asked for nobody's thread; the answer fails only where it is certain that it was not done. */

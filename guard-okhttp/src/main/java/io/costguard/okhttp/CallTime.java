@@ -5,6 +5,7 @@ import java.io.InterruptedIOException;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.concurrent.CancellationException;
+import okhttp3.Call;
 import okio.Timeout;
 
 /** How long a call may take, and has taken since the guard saw it: that is all that can be known of its {@code callTimeout}. */
@@ -55,15 +56,17 @@ final class CallTime {
         }
     }
 
-    /** Why a call ended that was cancelled while it waited: by the user, or since its time was over. */
-    IOException cutShort() {
+    /** Why a call ended that was cancelled while it waited: by the user, or since its time was over, of which OkHttp's own watch may not know yet. */
+    IOException cutShort(Call call) {
         Duration waited = taken();
-        return isOver()
-                ? over(waited)
-                : new IOException(
-                        "Canceled",
-                        new CancellationException(
-                                "cancelled after the call waited " + waited.toMillis() + " ms for its budgets"));
+        if (isOver()) {
+            call.cancel();
+            return over(waited);
+        }
+        return new IOException(
+                "Canceled",
+                new CancellationException(
+                        "cancelled after the call waited " + waited.toMillis() + " ms for its budgets"));
     }
 
     /** That the call's time was over, after it had waited so long. */

@@ -90,27 +90,19 @@ public final class CostGuardInterceptor implements Interceptor {
         try {
             admittance = call.admit(denials, time.left(), by::isCanceled);
         } catch (CancellationException e) {
-            throw cutShort(by, time);
+            throw time.cutShort(by);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new InterruptedIOException("interrupted while the call waited for its turn");
         } catch (GuardUnavailableException e) {
-            throw time.isOver() ? cutShort(by, time) : e;
+            throw time.isOver() ? time.cutShort(by) : e;
         }
         if (by.isCanceled() || time.isOver()) {
             if (admittance instanceof Admittance.Admitted admitted) {
                 admitted.exchange().neverSent();
             }
-            throw cutShort(by, time);
+            throw time.cutShort(by);
         }
         return admittance;
-    }
-
-    /** A call whose time is over is cancelled, as OkHttp's own watch does, which may be a moment later. */
-    private static IOException cutShort(Call call, CallTime time) {
-        if (time.isOver()) {
-            call.cancel();
-        }
-        return time.cutShort();
     }
 }

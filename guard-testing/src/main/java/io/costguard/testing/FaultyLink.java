@@ -133,8 +133,7 @@ public final class FaultyLink implements AutoCloseable {
     /** Closes the port: who connects is refused. Connections there are stay. */
     public synchronized void refuseConnections() {
         if (refusing != null) return;
-        close(listener);
-        join(acceptor); // while a thread is inside accept(), the system keeps the port open
+        stopAccepting();
         refusing = new ClosedPort(uri.getPort()); // else another server may be given it, and speak for this one
     }
 
@@ -152,14 +151,15 @@ public final class FaultyLink implements AutoCloseable {
     @Override
     public synchronized void close() {
         closed = true;
-        if (refusing == null) {
-            close(listener);
-            join(acceptor);
-        } else {
-            refusing.close();
-        }
+        stopAccepting();
+        if (refusing != null) refusing.close();
         resetConnections();
         threads.forEach(FaultyLink::join);
+    }
+
+    private void stopAccepting() {
+        close(listener);
+        join(acceptor); // while a thread is inside accept(), the system keeps the port open
     }
 
     private static ServerSocket listen(int port) {
