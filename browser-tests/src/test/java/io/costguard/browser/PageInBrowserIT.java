@@ -11,6 +11,7 @@ import com.microsoft.playwright.BrowserType;
 import com.microsoft.playwright.Locator;
 import com.microsoft.playwright.Page;
 import com.microsoft.playwright.Playwright;
+import com.microsoft.playwright.Route;
 import com.microsoft.playwright.assertions.PlaywrightAssertions;
 import com.microsoft.playwright.options.ColorScheme;
 import com.microsoft.playwright.options.ReducedMotion;
@@ -26,10 +27,12 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.regex.Pattern;
@@ -286,6 +289,31 @@ class PageInBrowserIT {
         assertThat(page.locator("#denied li .right").first()).hasText("at once");
         page.locator("input[name=wait][value=true]").check();
         await(state -> state.at("/settings/waits").asBoolean());
+    }
+
+    @Test
+    @Order(10)
+    void whatIsChosenStaysChosenWhileTheDemoIsStillBeingTold() throws Exception {
+        Queue<Route> held = new ArrayDeque<>();
+        page.route("**/do", held::add);
+        page.locator("input[name=policy][value=OPEN]").check();
+        page.evaluate("""
+                () => new Promise(done => {
+                  const live = new EventSource('live');
+                  let states = 0;
+                  live.onmessage = () => {
+                    if (++states === 5) {
+                      live.close();
+                      done();
+                    }
+                  };
+                })""");
+
+        assertThat(page.locator("input[name=policy][value=OPEN]").isChecked()).isTrue();
+        assertThat(state().at("/settings/whenRedisFails").asText()).isEqualTo("CLOSED");
+
+        held.remove().resume();
+        await(state -> state.at("/settings/whenRedisFails").asText().equals("OPEN"));
     }
 
     @Test

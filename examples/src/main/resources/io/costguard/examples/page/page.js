@@ -5,7 +5,6 @@ import { stage } from './stage.js';
 
 const moveDots = stage($('dots'), [...document.querySelectorAll('.stage .step')]);
 let state;
-let touched = -Infinity;
 
 async function ask(action, more = {}) {
   try {
@@ -21,6 +20,19 @@ async function ask(action, more = {}) {
 function tell(text) {
   if ($('notice').textContent !== text) {
     $('notice').textContent = text;
+  }
+}
+
+let setting = 0;
+let lastSet = -Infinity;
+
+async function set(name, value) {
+  setting++;
+  try {
+    return await ask(name, value);
+  } finally {
+    setting--;
+    lastSet = performance.now();
   }
 }
 
@@ -50,15 +62,14 @@ $('members').addEventListener('click', ({ target }) => {
     ask('kill', { name: target.dataset.kill });
   }
 });
-document.querySelectorAll('input[name="wait"]').forEach(input => input.addEventListener('change', () => ask('wait', { on: input.value === 'true' })));
-document.querySelectorAll('input[name="policy"]').forEach(input => input.addEventListener('change', () => ask('whenRedisFails', { policy: input.value })));
+document.querySelectorAll('input[name="wait"]').forEach(input => input.addEventListener('change', () => set('wait', { on: input.value === 'true' })));
+document.querySelectorAll('input[name="policy"]').forEach(input => input.addEventListener('change', () => set('whenRedisFails', { policy: input.value })));
 
 for (const [id, action] of [['traffic', 'traffic'], ['redis-runs', 'redis']]) {
   $(id).addEventListener('click', async () => {
     const on = $(id).getAttribute('aria-checked') !== 'true';
-    touched = performance.now();
     $(id).setAttribute('aria-checked', on);
-    await ask(action, { on });
+    await set(action, { on });
   });
 }
 
@@ -95,7 +106,6 @@ function sliders(box, send) {
     input.setAttribute('aria-valuetext', text);
   };
   inputs.forEach(input => input.addEventListener('input', () => {
-    touched = performance.now();
     say(input);
     apply();
   }));
@@ -105,12 +115,12 @@ function sliders(box, send) {
   });
 }
 
-const setBudgets = sliders($('budgets'), budgets => ask('budgets', { budgets }));
-const setManner = sliders($('manner'), manner => ask('provider', { manner }));
+const setBudgets = sliders($('budgets'), budgets => set('budgets', { budgets }));
+const setManner = sliders($('manner'), manner => set('provider', { manner }));
 
 /** What is set elsewhere is shown too, but not under the hand that sets it. */
 function settings({ settings, redis }) {
-  if (performance.now() - touched < 1_000) {
+  if (setting > 0 || performance.now() - lastSet < 1_000) {
     return;
   }
   setBudgets(settings.budgets);
