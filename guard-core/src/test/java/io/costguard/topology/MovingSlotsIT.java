@@ -18,6 +18,7 @@ import io.costguard.testing.RedisForTests;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -70,6 +71,10 @@ class MovingSlotsIT {
     void close() throws Exception {
         for (AutoCloseable part : parts) {
             part.close();
+        }
+        // A master that takes a slot and has not heard of the move before may number both alike, and the nodes never agree then.
+        if (cluster.nodes().stream().anyMatch(node -> !subjects(node).isEmpty())) {
+            new ClusterNodes(cluster.nodes()).awaitAgreed(Map.of(slot(), owner()));
         }
     }
 
