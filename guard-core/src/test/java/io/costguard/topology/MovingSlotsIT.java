@@ -72,7 +72,7 @@ class MovingSlotsIT {
         for (AutoCloseable part : parts) {
             part.close();
         }
-        // A master that takes a slot and has not heard of the move before may number both alike, and the nodes never agree then.
+        // A master that takes a slot and has not heard of the last move may number both alike: nodes never agree then.
         if (cluster.nodes().stream().anyMatch(node -> !subjects(node).isEmpty())) {
             new ClusterNodes(cluster.nodes()).awaitAgreed(Map.of(slot(), owner()));
         }
