@@ -42,6 +42,7 @@ import java.util.zip.GZIPOutputStream;
 import okhttp3.Call;
 import okhttp3.Callback;
 import okhttp3.ConnectionPool;
+import okhttp3.Dispatcher;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.RequestBody;
@@ -79,6 +80,9 @@ final class HostileExchanges implements AutoCloseable {
     private final AtomicLong ids = new AtomicLong();
     private final AtomicLong guarded = new AtomicLong();
     private final AtomicLong settled = new AtomicLong();
+    /** Of both clients of OkHttp: its threads outlive by a minute whoever does not end them. */
+    private final Dispatcher dispatcher = new Dispatcher();
+
     private final Provider provider;
     private final CostGuard guard;
     private final List<Client> clients;
@@ -326,8 +330,9 @@ final class HostileExchanges implements AutoCloseable {
         return request.build();
     }
 
-    private static OkHttpClient okClient() {
+    private OkHttpClient okClient() {
         return new OkHttpClient.Builder()
+                .dispatcher(dispatcher)
                 .connectionPool(new ConnectionPool(0, 1, SECONDS))
                 .callTimeout(Duration.ofMinutes(1))
                 .build();
@@ -481,6 +486,7 @@ final class HostileExchanges implements AutoCloseable {
     @Override
     public void close() throws IOException {
         guard.close();
+        dispatcher.executorService().shutdown();
         provider.close();
     }
 }
