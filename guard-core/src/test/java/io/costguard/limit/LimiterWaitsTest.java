@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
@@ -59,7 +60,7 @@ class LimiterWaitsTest {
 
         private CompletableFuture<?> changed = CompletableFuture.completedFuture(null);
         private final List<Patience> patiences = new ArrayList<>();
-        private final List<Settled> settled = new ArrayList<>();
+        private final List<Settled> settled = new CopyOnWriteArrayList<>();
         private final List<String> told = new ArrayList<>();
         private final List<Long> deadlines = new ArrayList<>();
         private final AtomicLong nanos = new AtomicLong(7);
