@@ -112,7 +112,10 @@ public final class ClockUnderLoad {
 
     private static void await(AtomicLong what, long count) throws InterruptedException {
         long deadline = System.nanoTime() + TIMEOUT.toNanos();
-        while (what.get() < count && System.nanoTime() < deadline) {
+        while (what.get() < count) {
+            if (System.nanoTime() - deadline > 0) {
+                throw new IllegalStateException("it is at " + what + ", and not yet at " + count);
+            }
             TimeUnit.MILLISECONDS.sleep(1);
         }
     }
@@ -130,7 +133,7 @@ public final class ClockUnderLoad {
                 } else {
                     LockSupport.parkNanos(1_000_000);
                 }
-            } catch (GuardUnavailableException e) {
+            } catch (GuardUnavailableException | RuntimeException e) {
                 failed.incrementAndGet();
             }
         }

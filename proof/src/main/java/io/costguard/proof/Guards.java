@@ -212,8 +212,10 @@ final class Guards implements Check {
         int waits = trial.times(50, 1_000);
         int flagsLost = 0;
         int left = 0;
-        try (CostGuard guard =
-                guard(redis.url(), redis.keyPrefix()).budget(budget()).build()) {
+        try (CostGuard guard = guard(redis.url(), redis.keyPrefix())
+                .preCheck(Duration.ZERO)
+                .budget(budget())
+                .build()) {
             for (int i = 0; i < times; i++) {
                 Thread.currentThread().interrupt();
                 try {

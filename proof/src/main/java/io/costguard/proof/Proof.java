@@ -97,7 +97,7 @@ public final class Proof {
         Trial trial = new Trial(settings.seed, settings.effort, System.out);
         try {
             check.check.run(trial);
-        } catch (Exception | AssertionError e) {
+        } catch (Exception | Error e) {
             System.out.println("    could not be tried: " + e);
             e.printStackTrace();
             return false;

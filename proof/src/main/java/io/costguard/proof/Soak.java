@@ -30,12 +30,15 @@ final class Soak implements Check {
     private static final List<String> SMALL_HEAP = List.of("-Xmx160m", "-Xms160m");
 
     /**
-     * The smallest object takes 16 bytes: one that is kept of every other call is more than this. What is left in the heap after a
+     * The smallest object takes 16 bytes: one that is kept of each call is twice this. What is left in the heap after a
      * collection also varies by the calls that were under way in that moment.
      */
     private static final long BYTES_A_CALL = 8;
 
     private static final long BYTES_UNDER_WAY = 128 << 10;
+
+    /** In a long run no more than a megabyte may be left of all calls together: half a byte of each in an hour. */
+    private static final long MOST_BYTES = 1 << 20;
 
     /** Threads and connections vary with the load; one that is left behind by every ten-thousandth call is more. */
     private static final long VARYING = 8;
@@ -108,7 +111,7 @@ final class Soak implements Check {
         trial.atMost(
                 "growth of the heap, in bytes",
                 growth(samples, Sample::heap),
-                BYTES_UNDER_WAY + BYTES_A_CALL * between);
+                Math.min(MOST_BYTES, BYTES_UNDER_WAY + BYTES_A_CALL * between));
         trial.atMost("growth of threads", growth(samples, Sample::threads), VARYING);
         trial.none("growth of keys in Redis", Math.max(0, growth(samples, Sample::keys)));
         trial.atMost("growth of connections to Redis", growth(samples, Sample::connectionsToRedis), VARYING);

@@ -19,25 +19,30 @@ public final class Faults implements Check {
             Random random = trial.random(name);
             Wrongs wrongs = new Wrongs(trial::history, name);
             try (Bench bench = new Bench(wrongs, random)) {
-                Row.Injection injection = row.opening().on(bench);
-                for (int i = 1; i <= injections; i++) {
-                    wrongs.plan("injection " + i);
-                    long before = bench.met();
-                    try {
-                        injection.inject(random);
-                    } catch (RuntimeException e) {
-                        wrongs.add(e.toString());
-                        break;
-                    }
-                    unmet += bench.met() == before ? 1 : 0;
-                }
+                unmet += inject(row, bench, injections, random);
                 stall = Math.max(stall, bench.longestStall());
                 outages += bench.outages();
-                trial.none(name + ": wrong outcomes of " + injections, wrongs.count());
+            } catch (Exception | AssertionError e) {
+                // The row ends by that, and the next one begins.
+                wrongs.add(e.toString());
             }
+            trial.none(name + ": wrong outcomes of " + injections, wrongs.count());
         }
         trial.none("injections that nothing met", unmet);
         trial.atLeast("outages that ended under load", outages, injections);
         trial.atMost("longest stall after Redis is back, ms", stall, LONGEST_STALL_MILLIS);
+    }
+
+    /** {@return how many of them nothing met} */
+    private static long inject(Row row, Bench bench, int injections, Random random) throws Exception {
+        Row.Injection injection = row.opening().on(bench);
+        long unmet = 0;
+        for (int i = 1; i <= injections; i++) {
+            bench.wrongs.plan("injection " + i);
+            long before = bench.met();
+            injection.inject(random);
+            unmet += bench.met() == before ? 1 : 0;
+        }
+        return unmet;
     }
 }

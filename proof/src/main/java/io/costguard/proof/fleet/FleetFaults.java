@@ -27,6 +27,10 @@ import redis.clients.jedis.Jedis;
 final class FleetFaults {
     private static final long CAPACITY = 500;
     private static final long TOKENS = 10;
+    /** What its bucket takes to refill by one call. */
+    private static final long SECONDS_A_CALL = 7 * 86_400 * TOKENS / CAPACITY + 1;
+
+    private static final long FURTHEST_SECONDS = 10 * 365 * 86_400;
     private static final int APART = 50;
     private static final int WAITERS = 100;
 
@@ -48,12 +52,15 @@ final class FleetFaults {
         long[] set = {0};
         spend(bench, guard);
         return random -> {
-            long by = seconds(random) * (random.nextBoolean() ? 1 : -1);
+            // There and back, not ever further away.
+            boolean forward = set[0] < -FURTHEST_SECONDS || (set[0] < FURTHEST_SECONDS && random.nextBoolean());
+            long by = seconds(random) * (forward ? 1 : -1);
             bench.wrongs.more("by " + by + " s");
             set[0] += by;
             admin.set("set", Long.toString(set[0]));
             long went = spend(bench, guard);
-            bench.meets(1);
+            boolean mustRefill = by > SECONDS_A_CALL;
+            bench.meets(mustRefill && went == 0 ? 0 : 1);
             long most = by > 0 ? CAPACITY : 0;
             if (went > most) {
                 bench.wrongs.add(went + " tokens were let go, of " + most);
@@ -63,7 +70,7 @@ final class FleetFaults {
 
     /** From one to ten years, as many of each size. */
     private static long seconds(Random random) {
-        return (long) Math.exp(random.nextDouble() * Math.log(10 * 365 * 86_400.0));
+        return (long) Math.exp(random.nextDouble() * Math.log(FURTHEST_SECONDS));
     }
 
     /** From several threads, until nothing is left. */
@@ -96,11 +103,12 @@ final class FleetFaults {
         Load load = bench.patient(redis.url());
         CostGuard guard = bench.opened(Neighbour.tenants().redis(redis.url()).build());
         Neighbour neighbour = bench.opened(Neighbour.start(redis.url(), bench.wrongs));
+        AtomicLong tenants = new AtomicLong();
         return random -> {
             load.go();
             neighbour.go(10 + random.nextInt(20));
             load.awaitGrants(10 + random.nextInt(20));
-            String tenant = "t" + random.nextInt(1_000_000);
+            String tenant = "t" + tenants.incrementAndGet();
             boolean laterFirst = random.nextBoolean();
             bench.wrongs.more(laterFirst ? "later format first" : "later format second");
             String first = laterFirst ? neighbour.acquire(tenant) : Neighbour.acquire(guard, tenant);

@@ -29,6 +29,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -107,12 +108,16 @@ public final class Kills implements Check {
         return options;
     }
 
+    private static int kills(Trial trial) {
+        return trial.times(200, 5_000);
+    }
+
     private static List<Plan> plans(Trial trial) {
         Random random = trial.random("kills");
         List<Worker.Point> points = new ArrayList<>(List.of(Worker.Point.values()));
         points.remove(Worker.Point.NOWHERE);
         List<Plan> plans = new ArrayList<>();
-        int kills = trial.times(200, 5_000);
+        int kills = kills(trial);
         for (int i = 0; i < kills; i++) {
             boolean halts = i % 2 == 0;
             Worker.Point point = halts ? points.get(i / 2 % points.size()) : Worker.Point.NOWHERE;
@@ -139,6 +144,9 @@ public final class Kills implements Check {
         private final String redis;
         private final String provider;
         private final List<Ran> ran = new ArrayList<>();
+        /** How processes ended that were to end otherwise. */
+        private final List<String> unplanned = new ArrayList<>();
+
         private int halted;
         private int killed;
         private int stopped;
@@ -186,13 +194,14 @@ public final class Kills implements Check {
                         audit.drain();
                         LockSupport.parkNanos(LOOK_NANOS);
                     }
-                    death.get();
+                    try {
+                        death.get();
+                    } catch (ExecutionException e) {
+                        unplanned.add(String.valueOf(e.getCause()));
+                    }
                 }
                 for (ChildJvm survivor : survivors) {
-                    survivor.tell("");
-                }
-                for (ChildJvm survivor : survivors) {
-                    survivor.awaitEnd(AT_MOST, 0);
+                    end(survivor);
                 }
             } finally {
                 slots.shutdownNow();
@@ -200,6 +209,15 @@ public final class Kills implements Check {
                 for (ChildJvm survivor : survivors) {
                     survivor.close();
                 }
+            }
+        }
+
+        private void end(ChildJvm survivor) throws InterruptedException {
+            try {
+                survivor.tell("");
+                survivor.awaitEnd(AT_MOST, 0);
+            } catch (IOException | IllegalStateException e) {
+                unplanned.add(e.toString());
             }
         }
 
@@ -302,11 +320,13 @@ public final class Kills implements Check {
         for (Ran ran : fleet.ran) {
             verdict.read(ran);
         }
-        trial.atLeast("processes killed", fleet.halted + fleet.killed, trial.times(200, 5_000));
-        trial.atLeast("  halted at a named point of a call", fleet.halted, trial.times(200, 5_000) / 2);
-        trial.atLeast("  ended by SIGKILL at any moment", fleet.killed, trial.times(200, 5_000) / 2);
-        trial.atLeast(
-                "  stopped for longer than their leases before", fleet.stopped, trial.times(200, 5_000) / STOPPED_OF);
+        int kills = kills(trial);
+        trial.atLeast("processes killed", fleet.halted + fleet.killed, kills);
+        trial.atLeast("  halted at a named point of a call", fleet.halted, kills / 2);
+        trial.atLeast("  ended by SIGKILL at any moment", fleet.killed, kills / 2);
+        trial.atLeast("  stopped for longer than their leases before", fleet.stopped, kills / STOPPED_OF);
+        trial.none("  ended otherwise than planned", fleet.unplanned.size());
+        fleet.unplanned.stream().limit(SHOWN).forEach(trial::history);
         AssertionError difference = audit.difference;
         trial.none("batches and balances other than the model's", difference == null ? 0 : 1);
         if (difference != null) {
@@ -521,7 +541,7 @@ public final class Kills implements Check {
         void tell() {
             decided.forEach(
                     (number, call) -> isRight(Fault.OF_NOBODY, told.contains(number), "call " + number + ": " + call));
-            int kills = trial.times(200, 5_000);
+            int kills = kills(trial);
             trial.atLeast("calls let go", letGo, 10L * kills);
             trial.atLeast("calls denied", denied, kills);
             trial.atLeast("calls whose outcome died with their process", unknown, kills / 4);

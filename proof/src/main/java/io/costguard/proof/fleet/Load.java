@@ -17,6 +17,7 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /**
  * Threads that reserve and settle all the time, through some guards on one budget, and judge what they are answered: no error but while there is
@@ -45,7 +46,7 @@ final class Load implements AutoCloseable {
     private final List<Span> faults = new ArrayList<>();
     private final List<Span> outages = new ArrayList<>();
     private final List<Made> made = new ArrayList<>();
-    private final List<Long> grants = new ArrayList<>();
+    private final List<Grant> grants = new ArrayList<>();
     private long met;
     private long charged;
     private int idle;
@@ -71,6 +72,9 @@ final class Load implements AutoCloseable {
             return from <= begin && end <= to;
         }
     }
+
+    /** When a guard let a call go. */
+    private record Grant(CostGuard by, long nanos) {}
 
     /** A call that was let go and is settled, and when; in nano-dollars. */
     private record Made(long asked, long settled, long estimate, long used) {
@@ -126,7 +130,7 @@ final class Load implements AutoCloseable {
             try {
                 Permit permit = guard.acquire(CALL.cost(Cost.requests(1).nanoUsd(estimate)));
                 int calls = held.incrementAndGet();
-                goes(asked, System.nanoTime(), calls);
+                goes(guard, asked, System.nanoTime(), calls);
                 LockSupport.parkNanos(random.nextInt(500_000));
                 held.decrementAndGet();
                 permit.settle(Cost.requests(1).nanoUsd(used));
@@ -160,8 +164,8 @@ final class Load implements AutoCloseable {
         return !ends;
     }
 
-    private synchronized void goes(long asked, long answered, int calls) {
-        grants.add(answered);
+    private synchronized void goes(CostGuard by, long asked, long answered, int calls) {
+        grants.add(new Grant(by, answered));
         notifyAll();
         ends(asked, answered);
         if (outages.stream().anyMatch(outage -> outage.covers(asked, answered))) {
@@ -235,17 +239,20 @@ final class Load implements AutoCloseable {
         faults.get(faults.size() - 1).to = System.nanoTime();
     }
 
-    /** {@return how many milliseconds there were from then, when Redis answered again, to the first grant} */
+    /** {@return how many milliseconds there were from then, when Redis answered again, until each guard had let a call go} */
     synchronized long stallSince(long backNanos) throws InterruptedException {
-        awaitTrue(() -> first(backNanos) < NEVER, "no call is let go since Redis is back");
-        return (first(backNanos) - backNanos) / 1_000_000;
+        awaitTrue(() -> allGo(backNanos) < NEVER, "a guard lets no call go since Redis is back");
+        return (allGo(backNanos) - backNanos) / 1_000_000;
     }
 
-    private long first(long since) {
-        return grants.stream()
-                .filter(grant -> grant - since >= 0)
-                .mapToLong(Long::longValue)
-                .min()
+    private long allGo(long since) {
+        return guards.stream()
+                .mapToLong(guard -> grants.stream()
+                        .filter(grant -> grant.by == guard && grant.nanos - since >= 0)
+                        .mapToLong(Grant::nanos)
+                        .min()
+                        .orElse(NEVER))
+                .max()
                 .orElse(NEVER);
     }
 
@@ -317,7 +324,7 @@ final class Load implements AutoCloseable {
         awaitTrue(() -> idle == threads.size(), "a call is never answered");
     }
 
-    private void awaitTrue(java.util.function.BooleanSupplier condition, String otherwise) throws InterruptedException {
+    private void awaitTrue(BooleanSupplier condition, String otherwise) throws InterruptedException {
         long deadline = System.nanoTime() + ANSWERED_WITHIN_NANOS;
         while (!condition.getAsBoolean()) {
             long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());

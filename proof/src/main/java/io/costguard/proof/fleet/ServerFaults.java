@@ -141,8 +141,10 @@ final class ServerFaults {
         Files.createDirectory(dump);
         admin.configSet("save", "3600 1");
         admin.bgsave();
-        while (!admin.info("persistence").contains("rdb_last_bgsave_status:err")) {
+        String told = admin.info("persistence");
+        while (!told.contains("rdb_bgsave_in_progress:0") || !told.contains("rdb_last_bgsave_status:err")) {
             Bench.pass(2);
+            told = admin.info("persistence");
         }
     }
 

@@ -68,6 +68,9 @@ public final class Worker {
             .limit(Limit.inputTokens(EVERYTHING).per(A_MONTH).fixedWindow())
             .limit(Limit.usd("1000000").per(A_MONTH).fixedWindow());
 
+    /** Of one process: each is told apart. */
+    private static final int MOST_CALLS = 10_000_000;
+
     static final int LIMITS_SHARED = SHARED.limits().size();
     static final int LIMITS_OF_EACH = OF_EACH.limits().size();
 
@@ -189,6 +192,7 @@ public final class Worker {
                 .decisionTimeout(PATIENT)
                 .lease(LEASE)
                 .preCheck(Duration.ZERO)
+                .cardinalityLimit(MOST_CALLS)
                 .attributes(Attributes.header("X-Call").as("call"))
                 .prices(PriceList.parse(new ByteArrayInputStream(("{\"" + MODEL + "\":{\"input_cost_per_token\":1e-6,"
                                 + "\"output_cost_per_token\":1e-9,\"litellm_provider\":\"p\",\"mode\":\"chat\"}}")
