@@ -77,6 +77,10 @@ final class Fuzz implements Check {
         trial.atLeast("inputs through clients with a guard", kinds.getOrDefault("exchanges", 0L), inputs / oneIn);
         trial.atLeast("calls that a guard let go", calls.getOrDefault("guarded", 0L), inputs / oneIn);
         trial.none("calls of those that were not settled", calls.getOrDefault("unsettled", -1L));
+        trial.atMost(
+                "inputs passed on otherwise at first, and not again",
+                calls.getOrDefault("repeated", Long.MAX_VALUE),
+                1);
         Set<String> unseen = new TreeSet<>(OUTCOMES);
         unseen.removeAll(outcomes);
         if (!unseen.isEmpty()) {

@@ -141,6 +141,7 @@ final class FuzzWorker {
         faults.forEach((fault, count) -> System.out.println("fault\t" + fault + "\t" + count));
         System.out.println("guarded\tcalls\t" + exchanges.guarded());
         System.out.println("unsettled\tcalls\t" + exchanges.unsettled());
+        System.out.println("repeated\tcalls\t" + exchanges.repeated());
     }
 
     private static synchronized void history(String text) {

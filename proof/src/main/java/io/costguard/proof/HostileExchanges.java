@@ -21,6 +21,7 @@ import io.costguard.testing.Recordings.Exchange;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandler;
@@ -35,6 +36,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -63,9 +65,13 @@ import software.amazon.awssdk.http.apache5.Apache5HttpClient;
  */
 final class HostileExchanges implements AutoCloseable {
     private static final String ID = "x-exchange";
+    /** Those that are known by their path alone: calls to one host that nobody knows have one key. */
     private static final List<Exchange> CORPUS = Recordings.all().stream()
-            .filter(exchange ->
-                    Dialects.bundled().of(Target.of("POST", exchange.url())).isPresent())
+            .filter(exchange -> Dialects.bundled()
+                    .of(Target.of(
+                            "POST",
+                            URI.create("http://127.0.0.1" + exchange.url().getRawPath())))
+                    .isPresent())
             .toList();
 
     private static final int[] STATUSES = {
@@ -80,8 +86,9 @@ final class HostileExchanges implements AutoCloseable {
     private final AtomicLong ids = new AtomicLong();
     private final AtomicLong guarded = new AtomicLong();
     private final AtomicLong settled = new AtomicLong();
-    /** Of both clients of OkHttp: its threads outlive by a minute whoever does not end them. */
-    private final Dispatcher dispatcher = new Dispatcher();
+    private final AtomicLong repeated = new AtomicLong();
+    /** Of both clients of OkHttp. */
+    private final Dispatcher dispatcher = new Dispatcher(Executors.newCachedThreadPool(HostileExchanges::thread));
 
     private final Provider provider;
     private final CostGuard guard;
@@ -156,6 +163,14 @@ final class HostileExchanges implements AutoCloseable {
         clients = List.of(okHttp(), okHttpEnqueued(), jdk(), jdkAsync(), awsSdk());
     }
 
+    /** What OkHttp itself throws at such an answer, by a number that is too large for it, its caller is told, and is compared. */
+    private static Thread thread(Runnable task) {
+        Thread thread = new Thread(task, "okhttp");
+        thread.setDaemon(true);
+        thread.setUncaughtExceptionHandler((same, failure) -> {});
+        return thread;
+    }
+
     private static String shown(Provider.Asked request) {
         return request.head().stream()
                         .filter(line -> !line.startsWith(ID))
@@ -173,6 +188,11 @@ final class HostileExchanges implements AutoCloseable {
     /** {@return how many calls the guard let go} */
     long guarded() {
         return guarded.get();
+    }
+
+    /** {@return how many differed at first, and did not when they were repeated} */
+    long repeated() {
+        return repeated.get();
     }
 
     Hostile<?> next(Random random) {
@@ -297,6 +317,7 @@ final class HostileExchanges implements AutoCloseable {
                 without = seen(key, false);
                 with = seen(key, true);
                 if (with.equals(without)) {
+                    repeated.addAndGet(times > 0 ? 1 : 0);
                     return without.endsWith("\n") ? "whole" : "failed";
                 }
             }
@@ -365,7 +386,7 @@ final class HostileExchanges implements AutoCloseable {
             Seen seen = new Seen();
             try {
                 read((isGuarded ? with : without).newCall(okRequest(sent)).execute(), seen);
-            } catch (IOException e) {
+            } catch (IOException | RuntimeException e) {
                 seen.failed(e);
             }
             return seen;
@@ -425,7 +446,7 @@ final class HostileExchanges implements AutoCloseable {
             Seen seen = new Seen();
             try {
                 (isGuarded ? with : without).send(jdkRequest(sent), keeping(seen));
-            } catch (IOException e) {
+            } catch (IOException | RuntimeException e) {
                 seen.failed(e);
             }
             return seen;
@@ -476,7 +497,7 @@ final class HostileExchanges implements AutoCloseable {
                 if (response.responseBody().isPresent()) {
                     read(response.responseBody().get(), seen);
                 }
-            } catch (IOException e) {
+            } catch (IOException | RuntimeException e) {
                 seen.failed(e);
             }
             return seen;
