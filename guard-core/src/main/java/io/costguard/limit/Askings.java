@@ -7,6 +7,8 @@ import io.costguard.Limit;
 import io.costguard.MisfitException;
 import io.costguard.PriceList;
 import io.costguard.Unit;
+import java.lang.ref.Reference;
+import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Most callers use a call more than once, with its cost or with another one. What was found is remembered by the identity of
  * its attributes, in a table of a fixed size in which the last one of a slot stays. It refers to the attributes weakly, as they
- * hold the API key: nothing here keeps that, or the call, alive.
+ * hold the API key: nothing here keeps that, or the call, alive; and what was found goes with them, when the next newcomer comes.
  */
 final class Askings {
     /** Several times as many as a busy process has callers of, as two that share a slot take turns in it. */
@@ -34,6 +36,7 @@ final class Askings {
     private final Fingerprint fingerprint;
     private final String keyless;
     private final AtomicReferenceArray<@Nullable Found> recent = new AtomicReferenceArray<>(REMEMBERED);
+    private final ReferenceQueue<Map<String, String>> gone = new ReferenceQueue<>();
 
     Askings(Subjects subjects, PriceList prices, Fingerprint fingerprint) {
         this.subjects = subjects;
@@ -47,9 +50,9 @@ final class Askings {
         return new Askings(subjects.of(budgets), prices, fingerprint);
     }
 
-    /** What does not depend on the cost; and what was asked with the last one. */
-    private static final class Found {
-        final WeakReference<Map<String, String>> attributes;
+    /** What does not depend on the cost; and what was asked with the last one. Refers to the attributes. */
+    private static final class Found extends WeakReference<Map<String, String>> {
+        final int slot;
         final GuardedCall shown;
         final List<Subject> subjects;
         /** In which they are its subjects. */
@@ -57,8 +60,15 @@ final class Askings {
         /** Threads race to write it. */
         @Nullable Asked last;
 
-        Found(GuardedCall call, GuardedCall shown, List<Subject> subjects, long span) {
-            this.attributes = new WeakReference<>(call.attributes());
+        Found(
+                GuardedCall call,
+                ReferenceQueue<Map<String, String>> gone,
+                int slot,
+                GuardedCall shown,
+                List<Subject> subjects,
+                long span) {
+            super(call.attributes(), gone);
+            this.slot = slot;
             this.shown = shown;
             this.subjects = subjects;
             this.span = span;
@@ -113,12 +123,21 @@ final class Askings {
         int slot = System.identityHashCode(call.attributes()) & REMEMBERED - 1;
         Found found = recent.getAcquire(slot);
         long span = subjects.span();
-        if (found == null || !found.attributes.refersTo(call.attributes()) || found.span != span) {
+        if (found == null || !found.refersTo(call.attributes()) || found.span != span) {
             GuardedCall shown = identified(call);
-            found = new Found(call, shown, subjects.of(shown.attributes()), span);
+            found = new Found(call, gone, slot, shown, subjects.of(shown.attributes()), span);
             recent.setRelease(slot, found);
+            forgetWhatIsGone();
         }
         return found;
+    }
+
+    private void forgetWhatIsGone() {
+        for (Reference<?> dead = gone.poll(); dead != null; dead = gone.poll()) {
+            if (dead instanceof Found found) {
+                recent.compareAndSet(found.slot, found, null);
+            }
+        }
     }
 
     private Asking asking(Found found, Cost estimate) {

@@ -43,6 +43,13 @@ final class ServerClock {
             long most = micros + (later.heardNanos - askedNanos) / 1_000;
             return later.micros < least ? later.micros - least : Math.max(0, later.micros - most);
         }
+
+        /** Unless the clock was set in between, both are true then: the one that leaves less open is worth more, while it is not too old. */
+        Seen orBetter(Seen later) {
+            long sinceHeard = later.heardNanos - heardNanos;
+            boolean leavesLessOpen = heardNanos - askedNanos + sinceHeard / DRIFT < later.heardNanos - later.askedNanos;
+            return leavesLessOpen && stepMicros(later) == 0 ? this : later;
+        }
     }
 
     /** A clock was set by so much, as one of these heard. */
@@ -80,9 +87,9 @@ final class ServerClock {
 
     void told(long micros, long askedNanos) {
         Seen now = new Seen(micros, askedNanos, nanoTime.getAsLong());
-        seen = now;
+        seen = seen.orBetter(now);
         if (all != null) {
-            all.seen = now;
+            all.seen = all.seen.orBetter(now);
             compare(now, all);
         }
     }

@@ -1,5 +1,6 @@
 package io.costguard.limit;
 
+import static io.costguard.Awaiting.await;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -9,6 +10,7 @@ import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.MisfitException;
 import io.costguard.PriceList;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -113,6 +115,19 @@ class AskingsTest {
         assertThat(askings.subjectsOf(call("sk-1"))).isNotEqualTo(askings.subjectsOf(call("sk-2")));
         assertThat(askings.subjectsOf(call("sk-1")))
                 .isNotEqualTo(askings.subjectsOf(call("sk-1").with("model", "gpt-4.1")));
+    }
+
+    @Test
+    void whatWasFoundGoesWithTheAttributesItWasFoundFor() {
+        List<WeakReference<Asking>> found = IntStream.range(0, 32)
+                .mapToObj(i -> new WeakReference<>(askings.of(call("sk-" + i))))
+                .toList();
+
+        await(() -> {
+            System.gc();
+            askings.of(call("sk-of-a-newcomer"));
+            return found.stream().allMatch(asking -> asking.refersTo(null));
+        });
     }
 
     @Test

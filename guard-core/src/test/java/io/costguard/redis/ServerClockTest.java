@@ -199,6 +199,50 @@ class ServerClockTest {
         assertThat(other.micros()).isZero();
     }
 
+    /** Many are on their way at once: those that were held are heard after those that were not. */
+    @Test
+    void aReplyThatTookLongTellsNothingNewToWhoeverKnewTheTimeBetter() {
+        ask(one);
+        final long asked = here;
+        final long early = there;
+        pass(2 * SECOND);
+        ask(one);
+        long known = one.micros();
+
+        one.told(early, asked * 1_000);
+
+        assertThat(one.micros()).isEqualTo(known);
+        assertThat(all.micros()).isEqualTo(known);
+    }
+
+    @Test
+    void whatWasKnownBestIsNotHeldOnToForEver() {
+        ask(one);
+        pass(1_000 * SECOND);
+        final long asked = here;
+        pass(SECOND / 2);
+        final long early = there;
+        pass(SECOND / 2);
+
+        one.told(early, asked * 1_000);
+
+        assertThat(one.micros()).isEqualTo(early);
+    }
+
+    @Test
+    void ofAClockThatWasSetTheNewTimeIsTold() {
+        for (long seconds : new long[] {-3, 3}) {
+            ask(one);
+            there += seconds * SECOND;
+            final long asked = here;
+            pass(SECOND);
+
+            one.told(there, asked * 1_000);
+
+            assertThat(one.micros()).isEqualTo(there);
+        }
+    }
+
     /** It may have been asked, and answered, at any time in between. */
     @Test
     void whatIsChargedCountsUntilItsWindowMayBeOver() {
