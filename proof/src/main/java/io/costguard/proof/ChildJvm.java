@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /** A process that tells line by line what it came to; what it logs is kept. For one thread. */
@@ -17,6 +18,8 @@ public final class ChildJvm implements AutoCloseable {
     /** They start fast, and take little of two processors. */
     private static final List<String> OPTIONS =
             List.of("-XX:+UseSerialGC", "-Xshare:auto", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
+
+    private static final Duration LONGEST_SILENCE = Duration.ofMinutes(5);
 
     private final Class<?> main;
     private final Path log;
@@ -73,27 +76,26 @@ public final class ChildJvm implements AutoCloseable {
      * @throws AssertionError with the end of what it logged, if it ends with another status than 0, or not in time
      */
     void run(Duration atMost, Line line) throws IOException, InterruptedException {
-        Thread watch = new Thread(
-                () -> {
-                    try {
-                        if (!process.waitFor(atMost.toSeconds(), TimeUnit.SECONDS)) {
-                            process.destroyForcibly();
-                        }
-                    } catch (InterruptedException e) {
-                        // It ended.
-                    }
-                },
-                "child-jvm");
-        watch.setDaemon(true);
-        watch.start();
+        CompletableFuture<Void> ended = killedUnlessIn(atMost);
         for (String text = lines.readLine(); text != null; text = lines.readLine()) {
             line.told(text);
         }
         int status = process.waitFor();
-        watch.interrupt();
+        ended.complete(null);
         if (status != 0) {
             throw new AssertionError(main.getSimpleName() + " ended with " + status + ":\n" + end(logged()));
         }
+    }
+
+    /** It is killed if that is not completed so soon. */
+    private CompletableFuture<Void> killedUnlessIn(Duration atMost) {
+        CompletableFuture<Void> done =
+                new CompletableFuture<Void>().orTimeout(atMost.toMillis(), TimeUnit.MILLISECONDS);
+        CompletableFuture<Void> unused = done.exceptionally(late -> {
+            process.destroyForcibly();
+            return null;
+        });
+        return done;
     }
 
     /** Tells it a line. */
@@ -103,14 +105,21 @@ public final class ChildJvm implements AutoCloseable {
     }
 
     /**
-     * Waits for the next line that it tells.
+     * Waits for the next line that it tells, for some minutes at most.
      *
-     * @throws IOException with the end of what it logged, if it has ended
+     * @throws IOException with the end of what it logged, if it has ended, or is killed as it tells nothing
      */
     public String hear() throws IOException {
-        String line = lines.readLine();
+        CompletableFuture<Void> heard = killedUnlessIn(LONGEST_SILENCE);
+        String line;
+        try {
+            line = lines.readLine();
+        } finally {
+            heard.complete(null);
+        }
         if (line == null) {
-            throw new IOException(main.getSimpleName() + " has ended:\n" + end(logged()));
+            throw new IOException(main.getSimpleName() + " has ended, or told nothing for "
+                    + LONGEST_SILENCE.toMinutes() + " minutes:\n" + end(logged()));
         }
         return line;
     }

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.costguard.describe.Tokenizers;
+import io.costguard.proof.twins.Twins;
 import io.costguard.settle.Hostile;
 import io.costguard.settle.LoggedHere;
 import io.costguard.settle.MutatedTraffic;
@@ -12,16 +13,20 @@ import io.costguard.settle.Scrutiny.Fault;
 import io.costguard.settle.Scrutiny.Reading;
 import java.io.PrintStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 
 /** A process that reads hostile inputs, and tells how many there were of each fault. */
 final class FuzzWorker {
@@ -35,13 +40,19 @@ final class FuzzWorker {
     private static final int TRIES = 400;
     private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+    /** A call through a client gives up before that. */
+    private static final long WITHOUT_END_NANOS = Twins.PATIENCE.multipliedBy(3).toNanos();
+
     private static final int LONGEST_SHOWN = 4_000;
 
     private final Map<String, Long> kinds = new TreeMap<>();
     private final Map<String, Long> outcomes = new TreeMap<>();
     private final Map<Fault, Long> faults = new EnumMap<>(Fault.class);
     private final HostileExchanges exchanges;
+    private final Map<Thread, Begun> begun = new ConcurrentHashMap<>();
     private int shortened;
+
+    private record Begun(Hostile<?> input, Thread thread, long nanos) {}
 
     private FuzzWorker(HostileExchanges exchanges) {
         this.exchanges = exchanges;
@@ -67,7 +78,7 @@ final class FuzzWorker {
                 running.add(threads.submit(() -> worker.read(random, count, oneIn)));
             }
             for (Future<?> each : running) {
-                each.get();
+                worker.await(each);
             }
             worker.tell();
         } finally {
@@ -103,8 +114,40 @@ final class FuzzWorker {
         }
     }
 
+    private void await(Future<?> thread) throws Exception {
+        while (true) {
+            try {
+                thread.get(1, TimeUnit.SECONDS);
+                return;
+            } catch (TimeoutException e) {
+                for (Begun each : begun.values()) {
+                    if (System.nanoTime() - each.nanos > WITHOUT_END_NANOS) {
+                        tellWithoutEnd(each);
+                    }
+                }
+            }
+        }
+    }
+
+    /** As nothing else can end its thread, nothing more is read. */
+    private void tellWithoutEnd(Begun reading) throws Exception {
+        history(Fault.HANG + " without an end of " + reading.input + ":\n" + escaped(reading.input.bytes()) + "\n"
+                + Arrays.stream(reading.thread.getStackTrace())
+                        .map(frame -> "\tat " + frame)
+                        .collect(Collectors.joining("\n")));
+        synchronized (this) {
+            faults.merge(Fault.HANG, 1L, Long::sum);
+        }
+        tell();
+        System.out.flush();
+        Runtime.getRuntime().halt(0);
+    }
+
     private <T> void read(String kind, Hostile<T> input, Scrutiny scrutiny) {
+        Thread thread = Thread.currentThread();
+        begun.put(thread, new Begun(input, thread, System.nanoTime()));
         Reading reading = scrutiny.of(input);
+        begun.remove(thread);
         synchronized (this) {
             kinds.merge(kind, 1L, Long::sum);
             reading.outcome().ifPresent(outcome -> outcomes.merge(kind + " " + outcome, 1L, Long::sum));

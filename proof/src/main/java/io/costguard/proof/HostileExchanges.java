@@ -1,63 +1,34 @@
 package io.costguard.proof;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
-import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Budget;
 import io.costguard.CostGuard;
 import io.costguard.GuardListener;
 import io.costguard.Limit;
-import io.costguard.bedrock.GuardedSdkHttpClient;
 import io.costguard.describe.Target;
 import io.costguard.describe.dialects.Dialects;
-import io.costguard.jdk.GuardedHttpClient;
-import io.costguard.okhttp.CostGuardInterceptor;
-import io.costguard.okhttp.GuardedCallFactory;
+import io.costguard.proof.twins.Sent;
+import io.costguard.proof.twins.Twins;
 import io.costguard.settle.Hostile;
 import io.costguard.settle.MutatedTraffic;
 import io.costguard.testing.Recordings;
 import io.costguard.testing.Recordings.Exchange;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandler;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPOutputStream;
-import okhttp3.Call;
-import okhttp3.Callback;
-import okhttp3.ConnectionPool;
-import okhttp3.Dispatcher;
-import okhttp3.OkHttpClient;
-import okhttp3.Request;
-import okhttp3.RequestBody;
-import okhttp3.Response;
-import org.jspecify.annotations.Nullable;
-import software.amazon.awssdk.http.ContentStreamProvider;
-import software.amazon.awssdk.http.HttpExecuteRequest;
-import software.amazon.awssdk.http.HttpExecuteResponse;
-import software.amazon.awssdk.http.SdkHttpClient;
-import software.amazon.awssdk.http.SdkHttpFullRequest;
-import software.amazon.awssdk.http.SdkHttpMethod;
-import software.amazon.awssdk.http.SdkHttpResponse;
-import software.amazon.awssdk.http.apache5.Apache5HttpClient;
 
 /**
  * Answers of a real socket that are damaged, cut off, falsely encoded and of the wrong length, to real clients with a guard and to the same
@@ -87,46 +58,9 @@ final class HostileExchanges implements AutoCloseable {
     private final AtomicLong guarded = new AtomicLong();
     private final AtomicLong settled = new AtomicLong();
     private final AtomicLong repeated = new AtomicLong();
-    /** Of both clients of OkHttp. */
-    private final Dispatcher dispatcher = new Dispatcher(Executors.newCachedThreadPool(HostileExchanges::thread));
-
     private final Provider provider;
     private final CostGuard guard;
-    private final List<Client> clients;
-
-    /** Sends a request, and tells all that its caller sees of the answer. */
-    private interface Client {
-        Seen send(Sent sent, boolean isGuarded) throws InterruptedException;
-    }
-
-    private record Sent(Exchange exchange, String id, String key, byte[] body) {
-        Map<String, String> headers() {
-            return Map.of("content-type", "application/json", "authorization", "Bearer " + key, ID, id);
-        }
-
-        /** Of a key of its own, where that is a project: what holds one call back holds no other. */
-        String path() {
-            return exchange.url().getRawPath().replaceFirst("/projects/[^/]+/", "/projects/" + key + "/");
-        }
-    }
-
-    /** All that there is to see of an answer: its status and headers, as far as they came, what came of its body, and the failure. */
-    private static final class Seen {
-        private String head = "";
-        private final ByteArrayOutputStream body = new ByteArrayOutputStream();
-        private final StringBuilder failure = new StringBuilder();
-
-        void failed(@Nullable Throwable e) {
-            for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-                failure.append(cause.getClass().getName()).append(' ');
-            }
-        }
-
-        @Override
-        public String toString() {
-            return head + "\n" + body.toString(ISO_8859_1) + "\n" + failure;
-        }
-    }
+    private final List<Twins> clients;
 
     HostileExchanges(String redis, String prefix) throws IOException {
         provider = Provider.answering((request, connection) -> {
@@ -160,15 +94,7 @@ final class HostileExchanges implements AutoCloseable {
                     }
                 })
                 .build();
-        clients = List.of(okHttp(), okHttpEnqueued(), jdk(), jdkAsync(), awsSdk());
-    }
-
-    /** What OkHttp itself throws at such an answer, by a number that is too large for it, its caller is told, and is compared. */
-    private static Thread thread(Runnable task) {
-        Thread thread = new Thread(task, "okhttp");
-        thread.setDaemon(true);
-        thread.setUncaughtExceptionHandler((same, failure) -> {});
-        return thread;
+        clients = Twins.of(guard);
     }
 
     private static String shown(Provider.Asked request) {
@@ -328,9 +254,13 @@ final class HostileExchanges implements AutoCloseable {
         /** What the provider was asked, and what the caller saw. */
         private String seen(String key, boolean isGuarded) throws InterruptedException {
             String id = key + "-" + isGuarded;
+            // Of a key of its own, where that is a project: what holds one call back holds no other.
+            String path = exchange.url().getRawPath().replaceFirst("/projects/[^/]+/", "/projects/" + key + "/");
+            Map<String, String> headers =
+                    Map.of("content-type", "application/json", "authorization", "Bearer " + key, ID, id);
             answers.put(id, answer);
             try {
-                Seen seen = clients.get(client).send(new Sent(exchange, id, key, sent), isGuarded);
+                String seen = clients.get(client).send(new Sent(provider.uri(path), headers, sent), isGuarded);
                 return asked.getOrDefault(id, List.of()) + "\n" + seen;
             } finally {
                 answers.remove(id);
@@ -340,174 +270,14 @@ final class HostileExchanges implements AutoCloseable {
 
         @Override
         public String toString() {
-            return "an answer like that of " + exchange + " through client " + client;
+            return "an answer like that of " + exchange + " through " + clients.get(client);
         }
-    }
-
-    private Request okRequest(Sent sent) {
-        Request.Builder request =
-                new Request.Builder().url(provider.uri(sent.path()).toString()).post(RequestBody.create(sent.body));
-        sent.headers().forEach(request::header);
-        return request.build();
-    }
-
-    private OkHttpClient okClient() {
-        return new OkHttpClient.Builder()
-                .dispatcher(dispatcher)
-                .connectionPool(new ConnectionPool(0, 1, SECONDS))
-                .callTimeout(Duration.ofMinutes(1))
-                .build();
-    }
-
-    private static void read(Response response, Seen seen) {
-        seen.head = response.protocol() + " " + response.code() + " " + response.message() + "\n" + response.headers();
-        try (response) {
-            read(response.body().byteStream(), seen);
-        }
-    }
-
-    private static void read(InputStream body, Seen seen) {
-        try (body) {
-            byte[] piece = new byte[777];
-            for (int read = body.read(piece); read >= 0; read = body.read(piece)) {
-                seen.body.write(piece, 0, read);
-            }
-        } catch (IOException e) {
-            seen.failed(e);
-        }
-    }
-
-    private Client okHttp() {
-        OkHttpClient without = okClient();
-        OkHttpClient with = without.newBuilder()
-                .addInterceptor(new CostGuardInterceptor(guard))
-                .build();
-        return (sent, isGuarded) -> {
-            Seen seen = new Seen();
-            try {
-                read((isGuarded ? with : without).newCall(okRequest(sent)).execute(), seen);
-            } catch (IOException | RuntimeException e) {
-                seen.failed(e);
-            }
-            return seen;
-        };
-    }
-
-    private Client okHttpEnqueued() {
-        OkHttpClient without = okClient();
-        Call.Factory with = new GuardedCallFactory(without, guard);
-        return (sent, isGuarded) -> {
-            Seen seen = new Seen();
-            CompletableFuture<Void> done = new CompletableFuture<>();
-            (isGuarded ? with : without).newCall(okRequest(sent)).enqueue(new Callback() {
-                @Override
-                public void onResponse(Call call, Response response) {
-                    read(response, seen);
-                    done.complete(null);
-                }
-
-                @Override
-                public void onFailure(Call call, IOException e) {
-                    seen.failed(e);
-                    done.complete(null);
-                }
-            });
-            done.join();
-            return seen;
-        };
-    }
-
-    private HttpRequest jdkRequest(Sent sent) {
-        HttpRequest.Builder request = HttpRequest.newBuilder(provider.uri(sent.path()))
-                .timeout(Duration.ofMinutes(1))
-                .POST(HttpRequest.BodyPublishers.ofByteArray(sent.body));
-        sent.headers().forEach(request::header);
-        return request.build();
-    }
-
-    private static HttpClient jdkClient() {
-        return HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
-    }
-
-    /** Hands on all that came before a failure, as no stream of this client does. */
-    private static BodyHandler<Void> keeping(Seen seen) {
-        return head -> {
-            seen.head = head.version() + " " + head.statusCode() + "\n"
-                    + new TreeMap<>(head.headers().map());
-            return BodyHandlers.ofByteArrayConsumer(piece -> piece.ifPresent(seen.body::writeBytes))
-                    .apply(head);
-        };
-    }
-
-    private Client jdk() {
-        HttpClient without = jdkClient();
-        HttpClient with = GuardedHttpClient.wrap(jdkClient(), guard);
-        return (sent, isGuarded) -> {
-            Seen seen = new Seen();
-            try {
-                (isGuarded ? with : without).send(jdkRequest(sent), keeping(seen));
-            } catch (IOException | RuntimeException e) {
-                seen.failed(e);
-            }
-            return seen;
-        };
-    }
-
-    private Client jdkAsync() {
-        HttpClient without = jdkClient();
-        HttpClient with = GuardedHttpClient.wrap(jdkClient(), guard);
-        return (sent, isGuarded) -> {
-            Seen seen = new Seen();
-            try {
-                (isGuarded ? with : without)
-                        .sendAsync(jdkRequest(sent), keeping(seen))
-                        .get();
-            } catch (ExecutionException e) {
-                seen.failed(e.getCause());
-            }
-            return seen;
-        };
-    }
-
-    private HttpExecuteRequest awsRequest(Sent sent) {
-        SdkHttpFullRequest.Builder request = SdkHttpFullRequest.builder()
-                .method(SdkHttpMethod.POST)
-                .uri(provider.uri(sent.path()))
-                .putHeader("content-length", String.valueOf(sent.body.length));
-        sent.headers().forEach(request::putHeader);
-        return HttpExecuteRequest.builder()
-                .request(request.build())
-                .contentStreamProvider(ContentStreamProvider.fromByteArray(sent.body))
-                .build();
-    }
-
-    /** As the AWS SDK calls Bedrock, below what makes requests and reads answers. */
-    private Client awsSdk() {
-        SdkHttpClient without = Apache5HttpClient.create();
-        SdkHttpClient with = GuardedSdkHttpClient.wrap(Apache5HttpClient.create(), guard);
-        return (sent, isGuarded) -> {
-            Seen seen = new Seen();
-            try {
-                HttpExecuteResponse response = (isGuarded ? with : without)
-                        .prepareRequest(awsRequest(sent))
-                        .call();
-                SdkHttpResponse head = response.httpResponse();
-                seen.head =
-                        head.statusCode() + " " + head.statusText().orElse("") + "\n" + new TreeMap<>(head.headers());
-                if (response.responseBody().isPresent()) {
-                    read(response.responseBody().get(), seen);
-                }
-            } catch (IOException | RuntimeException e) {
-                seen.failed(e);
-            }
-            return seen;
-        };
     }
 
     @Override
     public void close() throws IOException {
         guard.close();
-        dispatcher.executorService().shutdown();
+        clients.forEach(Twins::close);
         provider.close();
     }
 }

@@ -201,7 +201,10 @@ public final class Kills implements Check {
                     }
                 }
                 for (ChildJvm survivor : survivors) {
-                    end(survivor);
+                    attempt(() -> survivor.tell(""));
+                }
+                for (ChildJvm survivor : survivors) {
+                    attempt(() -> survivor.awaitEnd(AT_MOST, 0));
                 }
             } finally {
                 slots.shutdownNow();
@@ -212,10 +215,13 @@ public final class Kills implements Check {
             }
         }
 
-        private void end(ChildJvm survivor) throws InterruptedException {
+        private interface Step {
+            void run() throws IOException, InterruptedException;
+        }
+
+        private void attempt(Step step) throws InterruptedException {
             try {
-                survivor.tell("");
-                survivor.awaitEnd(AT_MOST, 0);
+                step.run();
             } catch (IOException | IllegalStateException e) {
                 unplanned.add(e.toString());
             }
