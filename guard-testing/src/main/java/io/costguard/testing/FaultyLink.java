@@ -130,6 +130,14 @@ public final class FaultyLink implements AutoCloseable {
         connections.forEach(Connection::reset);
     }
 
+    /**
+     * Ends what the server sends on all connections there are: clients read the end, and what they still send arrives and is not answered. New ones
+     * are whole.
+     */
+    public void halfCloseConnections() {
+        connections.forEach(Connection::endReplies);
+    }
+
     /** Closes the port: who connects is refused. Connections there are stay. */
     public synchronized void refuseConnections() {
         if (refusing != null) return;
@@ -449,6 +457,7 @@ public final class FaultyLink implements AutoCloseable {
         private final Socket server = new Socket();
         // Commands the server has yet to answer, so that a reply is known by its command.
         private final Queue<String> unanswered = new ConcurrentLinkedQueue<>();
+        private volatile boolean isHalfClosed;
 
         Connection(Socket client) {
             this.client = client;
@@ -489,8 +498,17 @@ public final class FaultyLink implements AutoCloseable {
                 }
                 return true;
             } catch (IOException e) {
-                reset();
+                if (direction == requests || !isHalfClosed) reset();
                 return false;
+            }
+        }
+
+        void endReplies() {
+            isHalfClosed = true;
+            try {
+                client.shutdownOutput();
+            } catch (IOException e) {
+                reset();
             }
         }
 

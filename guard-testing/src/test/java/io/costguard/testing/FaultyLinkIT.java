@@ -221,6 +221,26 @@ class FaultyLinkIT {
     }
 
     @Test
+    void ofAHalfClosedConnectionWhatIsSentArrivesAndIsNotAnswered() throws Exception {
+        try (Socket socket = new Socket(link.host(), link.port())) {
+            socket.getOutputStream().write(Resp.command("INCR", key));
+            assertThat(socket.getInputStream().readNBytes(4)).asString().isEqualTo(":1\r\n");
+
+            link.halfCloseConnections();
+
+            for (int i = 0; i < 2; i++) {
+                assertThat(socket.getInputStream().read()).isNegative();
+                socket.getOutputStream().write(Resp.command("INCR", key));
+                link.requests().awaitPassed(2 + i, "INCR");
+            }
+            awaitValue("3");
+        }
+        try (Jedis client = through(PATIENT)) {
+            assertThat(client.incr(key)).isEqualTo(4);
+        }
+    }
+
+    @Test
     void newConnectionsAreRefusedAndOldOnesStay() {
         try (Jedis old = through(PATIENT)) {
             old.ping();

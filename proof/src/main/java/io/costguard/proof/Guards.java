@@ -113,7 +113,7 @@ final class Guards implements Check {
         }
     }
 
-    // ------------------------------------------------------------------------------------------------------ the race
+    // ------------------------------------------------------------------------------------------------------------ race
 
     /** Each asks for some of the little that there is, at once; ends what it got twice, and says of it three things. */
     private static void race(Trial trial, RedisForTests redis) throws Exception {
@@ -172,8 +172,7 @@ final class Guards implements Check {
         return letGo;
     }
 
-    // ------------------------------------------------------------------------------------------------- what must be
-    // kept
+    // ------------------------------------------------------------------------------------------------------------ kept
 
     /** What is charged is kept for as long as it counts. */
     private static void outlive(Trial trial, RedisForTests redis) throws Exception {
@@ -204,8 +203,7 @@ final class Guards implements Check {
         trial.none("of these, those that are gone before they are full", tooShort);
     }
 
-    // ------------------------------------------------------------------------------------------------ who is
-    // interrupted
+    // ------------------------------------------------------------------------------------------------------ interrupts
 
     private static void interrupt(Trial trial, RedisForTests redis) throws Exception {
         int times = trial.times(500, 20_000);
@@ -267,7 +265,7 @@ final class Guards implements Check {
         }
     }
 
-    // ------------------------------------------------------------------------------------------------------ nonsense
+    // -------------------------------------------------------------------------------------------------------- nonsense
 
     /** A provider that reports what is no count has reported nothing: what was sent, and what came back, stays charged. */
     private static void reportNonsense(Trial trial, RedisForTests redis) throws Exception {
@@ -326,7 +324,7 @@ final class Guards implements Check {
         }
     }
 
-    // --------------------------------------------------------------------------------------------------- late replies
+    // ---------------------------------------------------------------------------------------------------- late replies
 
     /** Replies are held until their callers have given up, and come then: nobody may take them for an answer of its own. */
     private static void hearLate(Trial trial, RedisForTests redis) throws Exception {
@@ -394,7 +392,7 @@ final class Guards implements Check {
         }
     }
 
-    // ------------------------------------------------------------------------------------------------------ a cluster
+    // --------------------------------------------------------------------------------------------------------- cluster
 
     private static void callInACluster(Trial trial) throws Exception {
         int calls = trial.times(200, 5_000);

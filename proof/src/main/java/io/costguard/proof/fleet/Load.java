@@ -120,7 +120,7 @@ final class Load implements AutoCloseable {
         return this;
     }
 
-    // ------------------------------------------------------------------------------------------------------ the calls
+    // ----------------------------------------------------------------------------------------------------------- calls
 
     private void work(CostGuard guard, Random random) {
         while (mayGo()) {
@@ -195,7 +195,7 @@ final class Load implements AutoCloseable {
         }
     }
 
-    // ------------------------------------------------------------------------------------------------------ the faults
+    // ---------------------------------------------------------------------------------------------------------- faults
 
     /** {@return the same with calls before it and, once it is over, after it; and what was used is charged then} */
     Row.Injection around(Row.Injection fault) {
@@ -261,8 +261,7 @@ final class Load implements AutoCloseable {
         return met;
     }
 
-    // ------------------------------------------------------------------------------------------------------ the
-    // balance
+    // --------------------------------------------------------------------------------------------------------- balance
 
     /** Stops the load, and checks that what is charged is what was used; goes on from there. */
     void check() throws Exception {

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.exceptions.JedisDataException;
@@ -40,20 +41,35 @@ final class ServerFaults {
         RedisForTests redis = bench.server();
         FaultyLink link = bench.opened(FaultyLink.to(redis));
         Load load = bench.hasty(link.url());
+        AtomicInteger kind = new AtomicInteger();
         return load.around(random -> {
             FaultyLink.Direction way = random.nextBoolean() ? link.requests() : link.replies();
             long millis = Bench.millis(random);
-            switch (random.nextInt(5)) {
+            switch (kind.getAndIncrement() % 7) {
                 case 0 -> lose(load, () -> way.dropNext("EVALSHA"), millis, way);
                 case 1 -> lose(load, () -> way.holdNext("EVALSHA"), millis, way);
                 case 2 -> lose(load, () -> way.hold("EVALSHA"), millis, way);
                 case 3 -> lose(load, () -> way.resetAfter(random.nextInt(5), "EVALSHA"), millis / 4, way);
+                case 4 -> lose(load, link::halfCloseConnections, millis, way);
+                case 5 -> bench.meets(byteByByte(link, millis));
                 default -> {
                     bench.wrongs.more("refused for " + millis + " ms");
                     bench.outage(load, link.url()).lasts(millis, () -> refuse(link), link::acceptConnections);
                 }
             }
         });
+    }
+
+    /** That is no fault: no call may fail by it. {@return how many replies came so} */
+    private static long byteByByte(FaultyLink link, long millis) {
+        link.requests().passByteByByte();
+        link.replies().passByteByByte();
+        int before = link.replies().passed("EVALSHA");
+        Bench.pass(millis);
+        int after = link.replies().passed("EVALSHA");
+        link.requests().pass();
+        link.replies().pass();
+        return after - before;
     }
 
     private static void lose(Load load, Runnable begins, long millis, FaultyLink.Direction way) {
