@@ -61,7 +61,7 @@ final class ServerFaults {
     }
 
     /** That is no fault: no call may fail by it. {@return how many replies came so} */
-    private static long byteByByte(FaultyLink link, long millis) {
+    private static int byteByByte(FaultyLink link, long millis) {
         link.requests().passByteByByte();
         link.replies().passByteByByte();
         int before = link.replies().passed("EVALSHA");
