@@ -19,7 +19,7 @@ final class Fuzz implements Check {
     private static final int FEWEST_EXCHANGES = 60;
 
     /** In one of so many it may depend on the moment what a client passes on of an answer that breaks off. */
-    private static final int OF_EXCHANGES = 500;
+    private static final int OF_EXCHANGES = 2_000;
 
     /** Its heap is small; and what Netty logs of itself, where an answer is none, is not the guard's. */
     private static final List<String> OPTIONS = List.of("-Xmx256m", "-Dorg.slf4j.simpleLogger.log.io.netty=off");

@@ -60,7 +60,7 @@ final class HostileExchanges implements AutoCloseable {
     private final AtomicLong repeated = new AtomicLong();
     private final Provider provider;
     private final CostGuard guard;
-    private final List<Twins> clients;
+    private final List<Twins<?>> clients;
 
     HostileExchanges(String redis, String prefix) throws IOException {
         provider = Provider.answering((request, connection) -> {

@@ -21,13 +21,15 @@ import java.util.concurrent.ExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /** As Anthropic's SDK sends, below what makes requests and reads answers. */
-final class AnthropicTwins implements Twins {
-    private final HttpClient without = client();
-    private final HttpClient with;
+final class AnthropicTwins extends Twins<HttpClient> {
     private final boolean isAsync;
 
     AnthropicTwins(CostGuard guard, boolean isAsync) {
-        this.with = new CostGuardInterceptor(guard).intercept(client());
+        super(
+                "Anthropic's SDK" + (isAsync ? ", asynchronous" : ""),
+                client(),
+                new CostGuardInterceptor(guard).intercept(client()),
+                HttpClient::close);
         this.isAsync = isAsync;
     }
 
@@ -35,32 +37,23 @@ final class AnthropicTwins implements Twins {
         return OkHttpClient.builder()
                 .backend(AnthropicBackend.builder().build())
                 .timeout(Timeout.builder().request(PATIENCE).build())
-                .dispatcherExecutorService(Twins.threads())
+                .dispatcherExecutorService(threads())
                 .build();
     }
 
     @Override
-    public String send(Sent sent, boolean isGuarded) throws InterruptedException {
+    void send(HttpClient client, Sent sent, Seen seen) throws InterruptedException, ExecutionException {
         HttpRequest.Builder request = HttpRequest.builder()
                 .method(HttpMethod.POST)
                 .baseUrl(sent.uri().toString())
                 .body(new Body(sent.body()));
         sent.headers().forEach(request::putHeader);
-        HttpClient client = isGuarded ? with : without;
-        Seen seen = new Seen();
-        try {
-            read(
-                    isAsync
-                            ? client.executeAsync(request.build(), RequestOptions.none())
-                                    .get()
-                            : client.execute(request.build(), RequestOptions.none()),
-                    seen);
-        } catch (ExecutionException e) {
-            seen.failed(e.getCause());
-        } catch (RuntimeException e) {
-            seen.failed(e);
-        }
-        return seen.toString();
+        read(
+                isAsync
+                        ? client.executeAsync(request.build(), RequestOptions.none())
+                                .get()
+                        : client.execute(request.build(), RequestOptions.none()),
+                seen);
     }
 
     private static void read(HttpResponse response, Seen seen) {
@@ -101,16 +94,5 @@ final class AnthropicTwins implements Twins {
 
         @Override
         public void close() {}
-    }
-
-    @Override
-    public void close() {
-        with.close();
-        without.close();
-    }
-
-    @Override
-    public String toString() {
-        return "Anthropic's SDK" + (isAsync ? ", asynchronous" : "");
     }
 }

@@ -19,18 +19,19 @@ import software.amazon.awssdk.http.nio.netty.NettyNioAsyncHttpClient;
 import software.amazon.awssdk.utils.async.SimplePublisher;
 
 /** As the AWS SDK's asynchronous client calls Bedrock. */
-final class AwsAsyncTwins implements Twins {
+final class AwsAsyncTwins extends Twins<SdkAsyncHttpClient> {
     /** What is answered is answered at once; an answer without an end is waited for so long. */
     private static final Duration READ_TIMEOUT = Duration.ofSeconds(1);
 
     /** What Netty makes of a head that is none; it depends on the moment whether anything that follows that is passed on. */
     private static final String NO_HEAD = "Unknown";
 
-    private final SdkAsyncHttpClient without = client();
-    private final SdkAsyncHttpClient with;
-
     AwsAsyncTwins(CostGuard guard) {
-        this.with = GuardedSdkAsyncHttpClient.wrap(client(), guard);
+        super(
+                "GuardedSdkAsyncHttpClient",
+                client(),
+                GuardedSdkAsyncHttpClient.wrap(client(), guard),
+                SdkAsyncHttpClient::close);
     }
 
     private static SdkAsyncHttpClient client() {
@@ -38,21 +39,15 @@ final class AwsAsyncTwins implements Twins {
     }
 
     @Override
-    public String send(Sent sent, boolean isGuarded) throws InterruptedException {
-        Collecting collecting = new Collecting();
-        CompletableFuture<Void> ended = (isGuarded ? with : without)
-                .execute(AsyncExecuteRequest.builder()
+    void send(SdkAsyncHttpClient client, Sent sent, Seen seen) throws InterruptedException, ExecutionException {
+        Collecting collecting = new Collecting(seen);
+        client.execute(AsyncExecuteRequest.builder()
                         .request(AwsTwins.request(sent))
                         .requestContentPublisher(new Content(sent.body()))
                         .responseHandler(collecting)
-                        .build());
-        try {
-            ended.get();
-            collecting.whole.get();
-        } catch (ExecutionException e) {
-            collecting.seen.failed(e.getCause());
-        }
-        return collecting.seen.toString();
+                        .build())
+                .get();
+        collecting.whole.get();
     }
 
     private record Content(byte[] body) implements SdkHttpContentPublisher {
@@ -72,8 +67,12 @@ final class AwsAsyncTwins implements Twins {
 
     private static final class Collecting implements SdkAsyncHttpResponseHandler, Subscriber<ByteBuffer> {
         private final CompletableFuture<Void> whole = new CompletableFuture<>();
-        private final Seen seen = new Seen();
+        private final Seen seen;
         private boolean isHead;
+
+        Collecting(Seen seen) {
+            this.seen = seen;
+        }
 
         @Override
         public void onHeaders(SdkHttpResponse headers) {
@@ -110,16 +109,5 @@ final class AwsAsyncTwins implements Twins {
         public void onError(Throwable failure) {
             whole.completeExceptionally(failure);
         }
-    }
-
-    @Override
-    public void close() {
-        with.close();
-        without.close();
-    }
-
-    @Override
-    public String toString() {
-        return "GuardedSdkAsyncHttpClient";
     }
 }

@@ -14,12 +14,13 @@ import software.amazon.awssdk.http.SdkHttpResponse;
 import software.amazon.awssdk.http.apache5.Apache5HttpClient;
 
 /** As the AWS SDK calls Bedrock, below what makes requests and reads answers. */
-final class AwsTwins implements Twins {
-    private final SdkHttpClient without = Apache5HttpClient.create();
-    private final SdkHttpClient with;
-
+final class AwsTwins extends Twins<SdkHttpClient> {
     AwsTwins(CostGuard guard) {
-        this.with = GuardedSdkHttpClient.wrap(Apache5HttpClient.create(), guard);
+        super(
+                "GuardedSdkHttpClient",
+                Apache5HttpClient.create(),
+                GuardedSdkHttpClient.wrap(Apache5HttpClient.create(), guard),
+                SdkHttpClient::close);
     }
 
     static SdkHttpFullRequest request(Sent sent) {
@@ -36,31 +37,13 @@ final class AwsTwins implements Twins {
     }
 
     @Override
-    public String send(Sent sent, boolean isGuarded) {
+    void send(SdkHttpClient client, Sent sent, Seen seen) throws IOException {
         HttpExecuteRequest request = HttpExecuteRequest.builder()
                 .request(request(sent))
                 .contentStreamProvider(ContentStreamProvider.fromByteArray(sent.body()))
                 .build();
-        Seen seen = new Seen();
-        try {
-            HttpExecuteResponse response =
-                    (isGuarded ? with : without).prepareRequest(request).call();
-            head(response.httpResponse(), seen);
-            response.responseBody().ifPresent(seen::body);
-        } catch (IOException | RuntimeException e) {
-            seen.failed(e);
-        }
-        return seen.toString();
-    }
-
-    @Override
-    public void close() {
-        with.close();
-        without.close();
-    }
-
-    @Override
-    public String toString() {
-        return "GuardedSdkHttpClient";
+        HttpExecuteResponse response = client.prepareRequest(request).call();
+        head(response.httpResponse(), seen);
+        response.responseBody().ifPresent(seen::body);
     }
 }

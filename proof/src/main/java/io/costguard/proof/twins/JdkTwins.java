@@ -10,13 +10,17 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 
-final class JdkTwins implements Twins {
-    private final HttpClient without = client();
-    private final HttpClient with;
+final class JdkTwins extends Twins<HttpClient> {
     private final boolean isAsync;
 
     JdkTwins(CostGuard guard, boolean isAsync) {
-        this.with = GuardedHttpClient.wrap(client(), guard);
+        super(
+                "GuardedHttpClient" + (isAsync ? ", asynchronous" : ""),
+                client(),
+                GuardedHttpClient.wrap(client(), guard),
+                each -> {
+                    // Clients of Java 17 end when nobody refers to them any more.
+                });
         this.isAsync = isAsync;
     }
 
@@ -25,25 +29,16 @@ final class JdkTwins implements Twins {
     }
 
     @Override
-    public String send(Sent sent, boolean isGuarded) throws InterruptedException {
+    void send(HttpClient client, Sent sent, Seen seen) throws IOException, InterruptedException, ExecutionException {
         HttpRequest.Builder request = HttpRequest.newBuilder(sent.uri())
                 .timeout(PATIENCE)
                 .POST(HttpRequest.BodyPublishers.ofByteArray(sent.body()));
         sent.headers().forEach(request::header);
-        HttpClient client = isGuarded ? with : without;
-        Seen seen = new Seen();
-        try {
-            if (isAsync) {
-                client.sendAsync(request.build(), keeping(seen)).get();
-            } else {
-                client.send(request.build(), keeping(seen));
-            }
-        } catch (ExecutionException e) {
-            seen.failed(e.getCause());
-        } catch (IOException | RuntimeException e) {
-            seen.failed(e);
+        if (isAsync) {
+            client.sendAsync(request.build(), keeping(seen)).get();
+        } else {
+            client.send(request.build(), keeping(seen));
         }
-        return seen.toString();
     }
 
     /** Hands on all that came before a failure, as no stream of this client does. */
@@ -55,15 +50,5 @@ final class JdkTwins implements Twins {
             return BodyHandlers.ofByteArrayConsumer(piece -> piece.ifPresent(seen::body))
                     .apply(head);
         };
-    }
-
-    @Override
-    public void close() {
-        // Clients of Java 17 end when nobody refers to them any more.
-    }
-
-    @Override
-    public String toString() {
-        return "GuardedHttpClient" + (isAsync ? ", asynchronous" : "");
     }
 }

@@ -17,45 +17,42 @@ import okhttp3.RequestBody;
 import okhttp3.Response;
 
 /** Synchronous with the interceptor, asynchronous with the factory of calls. */
-final class OkHttpTwins implements Twins {
-    private final OkHttpClient without;
-    private final Call.Factory with;
+final class OkHttpTwins extends Twins<Call.Factory> {
     private final boolean isAsync;
 
-    OkHttpTwins(CostGuard guard, boolean isAsync) {
-        this.without = new OkHttpClient.Builder()
-                .dispatcher(new Dispatcher(Twins.threads()))
-                .connectionPool(new ConnectionPool(0, 1, SECONDS))
-                .callTimeout(PATIENCE)
-                .build();
-        this.with = isAsync
-                ? new GuardedCallFactory(without, guard)
-                : without.newBuilder()
-                        .addInterceptor(new CostGuardInterceptor(guard))
-                        .build();
+    private OkHttpTwins(OkHttpClient without, CostGuard guard, boolean isAsync) {
+        super(
+                isAsync ? "GuardedCallFactory" : "CostGuardInterceptor",
+                without,
+                isAsync
+                        ? new GuardedCallFactory(without, guard)
+                        : without.newBuilder()
+                                .addInterceptor(new CostGuardInterceptor(guard))
+                                .build(),
+                // They share its threads.
+                each -> without.dispatcher().executorService().shutdown());
         this.isAsync = isAsync;
     }
 
+    static OkHttpTwins of(CostGuard guard, boolean isAsync) {
+        OkHttpClient without = new OkHttpClient.Builder()
+                .dispatcher(new Dispatcher(threads()))
+                .connectionPool(new ConnectionPool(0, 1, SECONDS))
+                .callTimeout(PATIENCE)
+                .build();
+        return new OkHttpTwins(without, guard, isAsync);
+    }
+
     @Override
-    public String send(Sent sent, boolean isGuarded) {
+    void send(Call.Factory client, Sent sent, Seen seen) throws IOException {
         Request.Builder request =
                 new Request.Builder().url(sent.uri().toString()).post(RequestBody.create(sent.body()));
         sent.headers().forEach(request::header);
-        Call call = (isGuarded ? with : without).newCall(request.build());
-        Seen seen = new Seen();
+        Call call = client.newCall(request.build());
         if (isAsync) {
             enqueue(call, seen);
         } else {
-            execute(call, seen);
-        }
-        return seen.toString();
-    }
-
-    private static void execute(Call call, Seen seen) {
-        try {
             read(call.execute(), seen);
-        } catch (IOException | RuntimeException e) {
-            seen.failed(e);
         }
     }
 
@@ -82,15 +79,5 @@ final class OkHttpTwins implements Twins {
             seen.head(response.protocol() + " " + response.code() + " " + response.message(), response.headers());
             seen.body(response.body().byteStream());
         }
-    }
-
-    @Override
-    public void close() {
-        without.dispatcher().executorService().shutdown();
-    }
-
-    @Override
-    public String toString() {
-        return isAsync ? "GuardedCallFactory" : "CostGuardInterceptor";
     }
 }

@@ -3,35 +3,61 @@ package io.costguard.proof.twins;
 import io.costguard.CostGuard;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /** A client with a guard, and one that is like it but for that. Safe for use by many threads. */
-public interface Twins extends AutoCloseable {
+public abstract class Twins<C> implements AutoCloseable {
     /** How long a call may take: no machine is so slow. */
-    Duration PATIENCE = Duration.ofMinutes(1);
+    public static final Duration PATIENCE = Duration.ofMinutes(1);
+
+    private final String name;
+    private final C without;
+    private final C with;
+    private final Consumer<? super C> closing;
+
+    /** @param closing of each of them */
+    Twins(String name, C without, C with, Consumer<? super C> closing) {
+        this.name = name;
+        this.without = without;
+        this.with = with;
+        this.closing = closing;
+    }
+
+    /** Those of every adapter, synchronous and asynchronous. */
+    public static List<Twins<?>> of(CostGuard guard) {
+        return Stream.of(false, true)
+                .<Twins<?>>flatMap(isAsync -> Stream.of(
+                        OkHttpTwins.of(guard, isAsync),
+                        new JdkTwins(guard, isAsync),
+                        isAsync ? new AwsAsyncTwins(guard) : new AwsTwins(guard),
+                        new AnthropicTwins(guard, isAsync)))
+                .toList();
+    }
 
     /**
      * Sends a request by one of them.
      *
      * @return all that its caller sees of the answer; it ends with a line break where nothing failed
      */
-    String send(Sent sent, boolean isGuarded) throws InterruptedException;
-
-    @Override
-    void close();
-
-    /** Those of every adapter, synchronous and asynchronous. */
-    static List<Twins> of(CostGuard guard) {
-        return Stream.of(false, true)
-                .<Twins>flatMap(isAsync -> Stream.of(
-                        new OkHttpTwins(guard, isAsync),
-                        new JdkTwins(guard, isAsync),
-                        isAsync ? new AwsAsyncTwins(guard) : new AwsTwins(guard),
-                        new AnthropicTwins(guard, isAsync)))
-                .toList();
+    public final String send(Sent sent, boolean isGuarded) throws InterruptedException {
+        Seen seen = new Seen();
+        try {
+            send(isGuarded ? with : without, sent, seen);
+        } catch (InterruptedException e) {
+            throw e;
+        } catch (ExecutionException e) {
+            seen.failed(e.getCause());
+        } catch (Exception e) {
+            seen.failed(e);
+        }
+        return seen.toString();
     }
+
+    abstract void send(C client, Sent sent, Seen seen) throws Exception;
 
     /** For OkHttp: what it throws itself at an answer, by a number that is too large for it, its caller is told, and is compared. */
     static ExecutorService threads() {
@@ -41,5 +67,16 @@ public interface Twins extends AutoCloseable {
             thread.setUncaughtExceptionHandler((same, failure) -> {});
             return thread;
         });
+    }
+
+    @Override
+    public final void close() {
+        closing.accept(with);
+        closing.accept(without);
+    }
+
+    @Override
+    public final String toString() {
+        return name;
     }
 }
