@@ -553,6 +553,34 @@ class RedisLedgerIT {
     }
 
     @Test
+    void whoIsInterruptedWhileItWaitsForSettlesStopsWaitingAndKeepsItsFlag() throws Exception {
+        Charge charge = granted(1);
+        link.refuseConnections();
+        link.resetConnections();
+        settle(charge, 0);
+
+        Thread.currentThread().interrupt();
+
+        assertThatExceptionOfType(GuardUnavailableException.class)
+                .isThrownBy(() -> ledger.flush(deadline()))
+                .withMessageContaining("interrupted");
+        assertThat(Thread.interrupted()).isTrue();
+    }
+
+    @Test
+    void whoIsInterruptedClosesNoEarlierAndKeepsItsFlag() throws Exception {
+        RedisLedger own = ledger(server.url());
+        Verdict.Granted granted = (Verdict.Granted) reserve(own, 40);
+        own.settle(List.of(new Settled(granted.charges().get(0), new long[] {1})), () -> {});
+
+        Thread.currentThread().interrupt();
+        own.close();
+
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(balance()).isEqualTo(99);
+    }
+
+    @Test
     @Tag("fault-15")
     void everyKeyLivesUntilItWouldBeFullAndNoLongerThanFourTimesAsLong() throws Exception {
         Subject slow = new Subject(
