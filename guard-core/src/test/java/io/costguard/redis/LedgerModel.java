@@ -1024,12 +1024,9 @@ final class LedgerModel {
                 long formerStop = stop;
                 open(terms, time);
                 long debt = Math.max(0, used - ceiling);
-                for (long passed =
-                                Math.floorDiv((start - formerStop) * 100 + terms.period() * 49, terms.period() * 100);
-                        passed > 0 && debt > 0;
-                        passed--) {
-                    debt = Math.max(0, debt - terms.capacity());
-                }
+                long passed = Math.floorDiv((start - formerStop) * 100 + terms.period() * 49, terms.period() * 100);
+                long owed = debt / terms.capacity() + (debt % terms.capacity() > 0 ? 1 : 0);
+                debt = passed < owed ? debt - Math.max(0, passed) * terms.capacity() : 0;
                 used = debt;
                 ceiling = terms.capacity();
                 nextEra();
