@@ -1,5 +1,7 @@
 package io.costguard.redis;
 
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -11,17 +13,23 @@ import java.util.Map;
  * call asks for as much of as its number says. Not safe for use by many threads.
  */
 public final class DecisionAudit {
+    private static final String LANE = "lane-";
+
     private final LedgerModel model = new LedgerModel(new Noting());
     private final int limits;
     private final Map<String, Decided> byKey = new HashMap<>();
     private final Map<Long, Decided> byNumber = new HashMap<>();
-    private final Map<Integer, long[]> charged = new HashMap<>();
+    /** By the process, and by how many limits the budget has. */
+    private final Map<String, Map<Integer, long[]>> charged = new HashMap<>();
+
+    private String process = "";
     private long batches;
 
     /** What became of one call. */
     public static final class Decided {
         private final long[] charged;
         private long[] estimate = {};
+        private String process = "";
         private long lastBatch;
         private int grants;
         private int settles;
@@ -63,6 +71,11 @@ public final class DecisionAudit {
             return estimate[limit];
         }
 
+        /** {@return the name of the process that last asked for it, which it gave itself} */
+        public String process() {
+            return process;
+        }
+
         @Override
         public String toString() {
             return "let go " + grants + " times, settled " + settles + " times, charged " + Arrays.toString(charged)
@@ -97,7 +110,18 @@ public final class DecisionAudit {
      */
     public void read(byte[] entry) {
         batches++;
+        process = processOf(entry);
         model.replay(entry);
+    }
+
+    /** Its lane is the first of the keys, and named by the process and a number. */
+    private static String processOf(byte[] entry) {
+        ByteBuffer in = ByteBuffer.wrap(entry);
+        in.position(in.getInt() + in.position());
+        in.position(in.getInt() + in.position());
+        String keys = StandardCharsets.UTF_8.decode(in).toString();
+        return keys.substring(keys.indexOf(LANE) + LANE.length(), keys.indexOf('\n'))
+                .replaceFirst("[^0-9a-f].*", "");
     }
 
     /** {@return how many batches were read} */
@@ -112,7 +136,20 @@ public final class DecisionAudit {
      * @param limit which of them, from 0
      */
     public long charged(int limits, int limit) {
-        return charged.getOrDefault(limits, new long[limits])[limit];
+        return charged.keySet().stream()
+                .mapToLong(each -> chargedBy(each, limits, limit))
+                .sum();
+    }
+
+    /**
+     * {@return the same of the calls that one process asked for, and of what it gave back}
+     *
+     * @param asking as {@link Decided#process} names it
+     * @param limits how many that budget has
+     * @param limit which of them, from 0
+     */
+    public long chargedBy(String asking, int limits, int limit) {
+        return charged.getOrDefault(asking, Map.of()).getOrDefault(limits, new long[limits])[limit];
     }
 
     /** {@return what became of each call, by its number} */
@@ -127,6 +164,7 @@ public final class DecisionAudit {
                 Decided call = byNumber.computeIfAbsent(amounts[0], number -> new Decided(limits));
                 byKey.put(key, call);
                 call.lastBatch = batches;
+                call.process = process;
                 call.estimate = amounts;
                 call.grants += isLetGo ? 1 : 0;
             }
@@ -154,7 +192,8 @@ public final class DecisionAudit {
         }
 
         private void charge(String key, long[] amounts, int times) {
-            long[] ofAll = charged.computeIfAbsent(amounts.length, length -> new long[length]);
+            long[] ofAll = charged.computeIfAbsent(process, unused -> new HashMap<>())
+                    .computeIfAbsent(amounts.length, length -> new long[length]);
             Decided call = byKey.get(key);
             for (int i = 0; i < amounts.length; i++) {
                 ofAll[i] += times * amounts[i];

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -25,6 +26,7 @@ import redis.clients.jedis.RedisClient;
 public final class Fleet {
     private static final int PAGE = 500;
     private static final long PAUSE_MILLIS = 5;
+    private static final Duration IDLE_AT_MOST = Duration.ofMinutes(2);
     private static final BigInteger MINUTE = BigInteger.valueOf(60_000_000);
 
     private final LedgerModel model = new LedgerModel();
@@ -96,9 +98,16 @@ public final class Fleet {
                         .inheritIO()
                         .start());
             }
-            while (replayed(jedis, audit) > 0 || workers.stream().anyMatch(Process::isAlive)) {
+            long idleSince = System.nanoTime();
+            while (workers.stream().anyMatch(Process::isAlive)) {
+                if (replayed(jedis, audit) > 0) {
+                    idleSince = System.nanoTime();
+                } else if (System.nanoTime() - idleSince > IDLE_AT_MOST.toNanos()) {
+                    throw new AssertionError("nothing was decided any more, and the fleet has not ended");
+                }
                 workers.get(0).waitFor(PAUSE_MILLIS, TimeUnit.MILLISECONDS);
             }
+            replayed(jedis, audit);
             for (Process worker : workers) {
                 if (worker.waitFor() != 0) {
                     throw new AssertionError("a process of the fleet ended with " + worker.exitValue());

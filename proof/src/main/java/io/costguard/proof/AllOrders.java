@@ -34,7 +34,7 @@ final class AllOrders implements Check {
             Figures figures = all.figures();
             trial.all("orders of three clients' steps", figures.orders(), ORDERS_A_PLAN * plans);
             trial.none("broken promises in any order", broken);
-            trial.atLeast("steps from states that differ", figures.steps(), 100L * plans);
+            trial.atLeast("steps from states that differ", figures.steps(), 1_000L * plans);
             trial.atLeast("calls let go", figures.letGo(), plans);
             trial.atLeast("calls let go in line", figures.letGoInLine(), plans);
             trial.atLeast("batches undone that had run", figures.undone(), plans);

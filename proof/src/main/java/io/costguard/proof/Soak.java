@@ -40,7 +40,7 @@ final class Soak implements Check {
     /** In a long run no more than a megabyte may be left of all calls together: half a byte of each in an hour. */
     private static final long MOST_BYTES = 1 << 20;
 
-    /** Threads and connections vary with the load; one that is left behind by every ten-thousandth call is more. */
+    /** Threads and connections vary with the load; one that is left behind by every eight-thousandth call of two minutes is more. */
     private static final long VARYING = 8;
 
     /** What there was at one moment. */

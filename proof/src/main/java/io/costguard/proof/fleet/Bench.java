@@ -10,12 +10,14 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -30,19 +32,22 @@ final class Bench implements AutoCloseable {
     /** Where no call may fail, so that a machine that stalls fails none. */
     static final Duration PATIENT = Duration.ofSeconds(20);
 
+    static final long LONGEST_STALL_MILLIS = 1_000;
+
     private static final int PROCESSES = 2;
     private static final int PING_MILLIS = 50;
-    private static final long BETWEEN_PINGS_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+    private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
     final Wrongs wrongs;
-    /** How often a guard told that Redis lost balances. */
-    final AtomicLong lossesTold = new AtomicLong();
 
     private final Random random;
     private final Deque<AutoCloseable> open = new ArrayDeque<>();
     private final List<Load> loads = new ArrayList<>();
+    private final Map<CostGuard, AtomicLong> lossesTold = new ConcurrentHashMap<>();
+    private volatile boolean losesWrites;
     private long longestStall;
     private long metByOthers;
+    private long deniedElsewhere;
     private long outages;
 
     Bench(Wrongs wrongs, Random random) {
@@ -53,6 +58,11 @@ final class Bench implements AutoCloseable {
     /** What can be done, and fails. */
     interface Step {
         void run() throws Exception;
+    }
+
+    /** What comes true. */
+    interface Condition<E extends Exception> {
+        boolean isTrue() throws E;
     }
 
     <T extends AutoCloseable> T opened(T closeable) {
@@ -94,22 +104,46 @@ final class Bench implements AutoCloseable {
     }
 
     CostGuard guard(UnaryOperator<CostGuard.Builder> builder) {
-        return builder.apply(CostGuard.builder()
+        AtomicLong told = new AtomicLong();
+        CostGuard guard = builder.apply(CostGuard.builder()
                         .keyPrefix("load")
                         .decisionTimeout(PATIENT)
+                        .lease(Load.LEASE)
                         .budget(Load.BUDGET)
                         .listener(new GuardListener() {
                             @Override
                             public void onRegressed(Regression event) {
-                                lossesTold.addAndGet(event.lost() == Regression.Lost.BALANCES ? 1 : 0);
+                                if (!losesWrites) {
+                                    wrongs.add("a loss was told where there is none: " + event);
+                                } else if (event.lost() == Regression.Lost.BALANCES) {
+                                    told.incrementAndGet();
+                                }
                             }
                         }))
                 .build();
+        lossesTold.put(guard, told);
+        return guard;
     }
 
-    /** {@return how many calls, or whatever else had to do with it, a fault met} */
+    /** Redis loses what it wrote, now and then: guards are to tell of it, and may let go more calls at a time than the limit. */
+    Load losing(UnaryOperator<CostGuard.Builder> builder) {
+        losesWrites = true;
+        return load(builder).withoutBound();
+    }
+
+    /** {@return how often it told that Redis lost balances} */
+    long lossesTold(CostGuard guard) {
+        return Objects.requireNonNull(lossesTold.get(guard)).get();
+    }
+
+    /** {@return how many calls could not be decided meanwhile, and what else a fault had to do with} */
     long met() {
         return metByOthers + loads.stream().mapToLong(Load::met).sum();
+    }
+
+    /** {@return how many calls were denied as too many were in flight} */
+    long denialsInFlight() {
+        return deniedElsewhere + loads.stream().mapToLong(Load::denialsInFlight).sum();
     }
 
     /** A fault met so many others than calls while it lasted. */
@@ -151,16 +185,16 @@ final class Bench implements AutoCloseable {
         return outage(load, () -> pings(pingUrl));
     }
 
-    Outage outage(Load load, BooleanSupplier isBack) {
+    Outage outage(Load load, Condition<? extends RuntimeException> isBack) {
         return new Outage(load, isBack);
     }
 
     /** A time in which nothing can be decided. */
     final class Outage {
         private final Load load;
-        private final BooleanSupplier isBack;
+        private final Condition<? extends RuntimeException> isBack;
 
-        private Outage(Load load, BooleanSupplier isBack) {
+        private Outage(Load load, Condition<? extends RuntimeException> isBack) {
             this.load = load;
             this.isBack = isBack;
         }
@@ -183,24 +217,28 @@ final class Bench implements AutoCloseable {
                     throw new IllegalStateException(e);
                 }
             });
-            long back = await(isBack);
+            long back = await("Redis is back", isBack);
             ending.get(1, TimeUnit.MINUTES);
             load.faultEnds();
-            longestStall = Math.max(longestStall, load.stallSince(back));
+            long stall = load.stallSince(back);
+            if (stall > LONGEST_STALL_MILLIS) {
+                wrongs.tell("the first call was let go after " + stall + " ms");
+            }
+            longestStall = Math.max(longestStall, stall);
             outages++;
         }
     }
 
-    /** {@return when it was so, as {@link System#nanoTime} has it} */
-    private static long await(BooleanSupplier isBack) {
+    /** {@return when it was so, as {@link System#nanoTime} has it; a row ends where it is not so within a minute} */
+    static <E extends Exception> long await(String what, Condition<E> condition) throws E {
         long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
         while (System.nanoTime() - deadline < 0) {
-            if (isBack.getAsBoolean()) {
+            if (condition.isTrue()) {
                 return System.nanoTime();
             }
-            LockSupport.parkNanos(BETWEEN_PINGS_NANOS);
+            LockSupport.parkNanos(LOOK_NANOS);
         }
-        throw new IllegalStateException("Redis is not back");
+        throw new IllegalStateException("not within a minute: " + what);
     }
 
     private static boolean pings(String url) {
@@ -217,6 +255,7 @@ final class Bench implements AutoCloseable {
         longestStall = Math.max(longestStall, other.longestStall);
         outages += other.outages;
         metByOthers += other.met();
+        deniedElsewhere += other.denialsInFlight();
     }
 
     long longestStall() {

@@ -6,14 +6,13 @@ import java.util.Random;
 
 /** Each fault of Redis that the design names, injected again and again while calls are made, reserved and settled. */
 public final class Faults implements Check {
-    private static final long LONGEST_STALL_MILLIS = 1_000;
-
     @Override
     public void run(Trial trial) throws Exception {
         int injections = trial.times(10, 200);
         long stall = 0;
         long outages = 0;
         long unmet = 0;
+        long denials = 0;
         for (Row row : Row.ALL) {
             String name = "row " + row.number() + ", " + row.fault();
             Random random = trial.random(name);
@@ -22,6 +21,7 @@ public final class Faults implements Check {
                 unmet += inject(row, bench, injections, random);
                 stall = Math.max(stall, bench.longestStall());
                 outages += bench.outages();
+                denials += bench.denialsInFlight();
             } catch (Exception | AssertionError e) {
                 // The row ends by that, and the next one begins.
                 wrongs.add(e.toString());
@@ -29,8 +29,9 @@ public final class Faults implements Check {
             trial.none(name + ": wrong outcomes of " + injections, wrongs.count());
         }
         trial.none("injections that nothing met", unmet);
+        trial.atLeast("calls denied as too many were in flight", denials, 100L * injections);
         trial.atLeast("outages that ended under load", outages, injections);
-        trial.atMost("longest stall after Redis is back, ms", stall, LONGEST_STALL_MILLIS);
+        trial.atMost("longest stall after Redis is back, ms", stall, Bench.LONGEST_STALL_MILLIS);
     }
 
     /** {@return how many of them nothing met} */
@@ -41,7 +42,10 @@ public final class Faults implements Check {
             bench.wrongs.plan("injection " + i);
             long before = bench.met();
             injection.inject(random);
-            unmet += bench.met() == before ? 1 : 0;
+            if (bench.met() == before) {
+                unmet++;
+                bench.wrongs.tell("nothing met it");
+            }
         }
         return unmet;
     }

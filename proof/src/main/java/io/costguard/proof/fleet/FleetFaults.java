@@ -12,6 +12,7 @@ import io.costguard.WhenExhausted;
 import io.costguard.proof.fleet.Row.Injection;
 import io.costguard.redis.ScriptedClient;
 import io.costguard.testing.RedisForTests;
+import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -129,14 +130,19 @@ final class FleetFaults {
     static Injection changedBudget(Bench bench) {
         RedisForTests redis = bench.server();
         Load load = bench.patient(redis.url());
+        // Any call fits it, and less than what some calls use.
+        Budget small = Load.budget(BigDecimal.valueOf(Load.MOST_NANO_USD, 9).toPlainString());
         return random -> {
             load.go();
-            load.awaitGrants(10 + random.nextInt(30));
-            load.guards().forEach(guard -> guard.update(List.of(Load.budget("0.000000001"))));
+            load.awaitGrants(30 + random.nextInt(30));
+            load.budgetShrinks();
+            load.guards().forEach(guard -> guard.update(List.of(small)));
             load.outageBegins();
+            load.awaitDenial();
             Bench.pass(random.nextInt(100));
             load.outageEnds();
             load.guards().forEach(guard -> guard.update(List.of(Load.BUDGET)));
+            load.budgetGrows();
             load.awaitGrants(10);
             load.check();
         };
@@ -201,12 +207,12 @@ final class FleetFaults {
             for (int i = 0; i < count; i++) {
                 waiters.add(guards.get(random.nextInt(2)).acquireAsync(call));
             }
-            while (guards.get(0).status(call).get(0).waiting() < count
-                    || guards.get(0).stats().waitingCalls()
-                                    + guards.get(1).stats().waitingCalls()
-                            < count) {
-                Bench.pass(2);
-            }
+            Bench.await(
+                    "all stand in line",
+                    () -> guards.get(0).status(call).get(0).waiting() == count
+                            && guards.get(0).stats().waitingCalls()
+                                            + guards.get(1).stats().waitingCalls()
+                                    == count);
             final long callsBefore = calls(admin, "evalsha");
             final long messagesBefore = calls(admin, "publish");
             final long begin = System.nanoTime();

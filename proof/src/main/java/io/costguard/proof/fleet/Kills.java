@@ -11,6 +11,7 @@ import io.costguard.proof.Provider;
 import io.costguard.proof.Trial;
 import io.costguard.redis.DecisionAudit;
 import io.costguard.redis.DecisionAudit.Decided;
+import io.costguard.testing.FaultyLink;
 import io.costguard.testing.JavaProcess;
 import io.costguard.testing.RedisForTests;
 import java.io.File;
@@ -41,8 +42,9 @@ import redis.clients.jedis.RedisClient;
 
 /**
  * A fleet of processes on shared budgets, of which one after the other is killed: half of them halt at a named point of a call, the others end
- * by a SIGKILL at any moment, some after a SIGSTOP that outlasts their leases. What each wrote down, what Redis noted in the order in which it
- * decided, what the model says of that, what the provider billed and what is left in Redis have to agree.
+ * by a SIGKILL at any moment, some after a SIGSTOP that outlasts their leases; and what they send Redis, and it answers, is held and lost
+ * meanwhile. What each wrote down, what Redis noted in the order in which it decided, what the model says of that, what the provider billed and what
+ * is left in Redis have to agree.
  */
 public final class Kills implements Check {
     private static final String AUDIT = "audit";
@@ -86,14 +88,18 @@ public final class Kills implements Check {
         Bill bill = new Bill();
         try (RedisForTests redis = RedisForTests.start();
                 RedisClient jedis = PatientRedis.client(redis.url());
+                FaultyLink link = FaultyLink.to(redis);
                 Provider provider = Provider.answering(bill)) {
             DecisionAudit.install(directory, AUDIT);
             Fleet fleet = new Fleet(
-                    directory, redis.url(), provider.uri("/v1/chat/completions").toString());
+                    directory, link.url(), provider.uri("/v1/chat/completions").toString());
             Audit audit = new Audit(jedis);
-            List<Plan> plans = plans(trial);
-            fleet.live(plans, audit);
+            Nemesis nemesis = new Nemesis(redis, link, trial.random("nemesis"));
+            try (nemesis) {
+                fleet.live(plans(trial), audit);
+            }
             audit.drain();
+            tell(trial, nemesis);
             verify(trial, fleet, audit, bill, redis.url());
         } finally {
             try (Stream<Path> files = Files.walk(directory)) {
@@ -321,6 +327,16 @@ public final class Kills implements Check {
         }
     }
 
+    private static void tell(Trial trial, Nemesis nemesis) {
+        int deeds = Nemesis.Deed.values().length;
+        trial.all(
+                "kinds of faults meanwhile, of Redis and on the way to it",
+                nemesis.done().size(),
+                deeds);
+        int done = nemesis.done().values().stream().mapToInt(Integer::intValue).sum();
+        trial.atLeast("  how many", done, kills(trial) / 4);
+    }
+
     private static void verify(Trial trial, Fleet fleet, Audit audit, Bill bill, String redis) throws IOException {
         Verdict verdict = new Verdict(trial, audit.decisions.calls(), bill.calls());
         for (Ran ran : fleet.ran) {
@@ -339,11 +355,34 @@ public final class Kills implements Check {
             trial.history("after " + audit.decisions.batches() + " batches: " + difference.getMessage());
         }
         verdict.tell();
-        tellWhatIsLeft(trial, audit.decisions, verdict.halfSettled, redis);
+        tellWhatIsLeft(trial, audit.decisions, redis);
+        tellWhatIsHalf(trial, audit.decisions, verdict.halfSettled);
     }
 
-    private static void tellWhatIsLeft(Trial trial, DecisionAudit decisions, long halfSettled, String redis)
-            throws IOException {
+    /** What the processes settled for the one budget, and not for the other. */
+    private static void tellWhatIsHalf(Trial trial, DecisionAudit decisions, long halfSettled) {
+        Set<String> survivors = new HashSet<>();
+        Set<String> all = new HashSet<>();
+        decisions.calls().forEach((number, call) -> {
+            all.add(call.process());
+            if (number >= FIRST_OF_SURVIVORS) {
+                survivors.add(call.process());
+            }
+        });
+        trial.all("processes that survived", survivors.size(), Worker.Client.values().length);
+        trial.none("  nano-dollars that they were charged other than what each call was", half(decisions, survivors));
+        all.removeAll(survivors);
+        trial.atMost("  the same of those who died, who may have half settled", half(decisions, all), halfSettled);
+    }
+
+    private static long half(DecisionAudit decisions, Set<String> processes) {
+        return processes.stream()
+                .mapToLong(each -> Math.abs(decisions.chargedBy(each, Worker.LIMITS_SHARED, Worker.FOR_GOOD)
+                        - decisions.chargedBy(each, Worker.LIMITS_OF_EACH, Worker.USD)))
+                .sum();
+    }
+
+    private static void tellWhatIsLeft(Trial trial, DecisionAudit decisions, String redis) throws IOException {
         try (CostGuard guard = Worker.guard(redis, PREFIX).build()) {
             long deadline = System.nanoTime() + Worker.LEASE.multipliedBy(3).toNanos();
             while (inFlight(guard) > 0 && System.nanoTime() - deadline < 0) {
@@ -355,10 +394,6 @@ public final class Kills implements Check {
             trial.none(
                     "nano-dollars in Redis beyond all that was charged, less what was given back, or less",
                     Math.abs(used - decisions.charged(Worker.LIMITS_SHARED, Worker.FOR_GOOD)));
-            trial.atMost(
-                    "  other than what each call was charged",
-                    Math.abs(used - decisions.charged(Worker.LIMITS_OF_EACH, Worker.USD)),
-                    halfSettled);
         }
     }
 
@@ -459,13 +494,27 @@ public final class Kills implements Check {
             } else {
                 checkAnswer(call.asked, answer, became, grants, history);
             }
-            boolean mayBeHalfSettled =
-                    ran.isDead && call.answer != null && (call.end == null || call.end.number() > flushed);
-            if (became != null && mayBeHalfSettled) {
-                halfSettled += became.estimate(Worker.USD) + Worker.MOST_OVERRUN;
+            if (became != null && ran.isDead) {
+                halfSettled += mostHalfSettled(call, became, flushed);
             }
             checkEnd(number, call, became, settles, flushed, history);
             checkBill(number, call, became, settles, history);
+        }
+
+        /** What one budget may have been charged for it, and the other not: nothing, unless its process died before it was known to be settled. */
+        private static long mostHalfSettled(Told call, Decided became, long flushed) {
+            boolean isLetGo = call.answer == null ? became.grants() > 0 : call.answer.event() == Journal.Event.LET_GO;
+            Journal.Entry end = call.end;
+            if (!isLetGo || (end != null && (end.number() <= flushed || end.event() == Journal.Event.KEPT))) {
+                return 0;
+            }
+            long estimate = became.estimate(Worker.USD);
+            if (became.settles() > 0) {
+                return Math.abs(estimate - became.charged(Worker.USD));
+            }
+            return end != null && end.event() == Journal.Event.SETTLED
+                    ? Math.abs(estimate - end.nanoUsd())
+                    : estimate + Worker.MOST_OVERRUN;
         }
 
         private void checkAnswer(

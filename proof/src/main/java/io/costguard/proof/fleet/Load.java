@@ -4,11 +4,13 @@ import io.costguard.Budget;
 import io.costguard.BudgetExceededException;
 import io.costguard.Cost;
 import io.costguard.CostGuard;
+import io.costguard.Denial;
 import io.costguard.GuardUnavailableException;
 import io.costguard.GuardedCall;
 import io.costguard.Limit;
 import io.costguard.LimitStatus;
 import io.costguard.Permit;
+import io.costguard.Unit;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -21,17 +23,23 @@ import java.util.function.BooleanSupplier;
 
 /**
  * Threads that reserve and settle all the time, through some guards on one budget, and judge what they are answered: no error but while there is
- * a fault, no grant while there can be none, never more calls in flight than the limit, and each call answered. Once all is quiet, Redis has to
- * have charged what was used, to the unit. The threads wait until they are told to go on, and so at the beginning.
+ * a fault, no grant while there can be none, no denial but for calls in flight or while the budget is spent, never more calls in flight than the
+ * limit, and each call answered. Once all is quiet, Redis has to have charged what was used, to the unit, and to hold no slot. The threads wait until
+ * they are told to go on, and so at the beginning.
  */
 final class Load implements AutoCloseable {
+    /** Fewer than there are threads, so that calls are denied for it; more than one guard has, so that none keeps the other from going. */
     static final int IN_FLIGHT = 4;
+
     static final Budget BUDGET = budget("1000000");
     static final GuardedCall CALL = GuardedCall.of("a-model");
     static final long MOST_NANO_USD = 1_000_000;
+    /** Of its guards. */
+    static final Duration LEASE = Duration.ofSeconds(10);
 
     private static final int THREADS_OF_EACH = 3;
     private static final int MOST_OVER = 1_000;
+    private static final int MOST_HELD_NANOS = 5_000_000;
     private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final long BETWEEN_CALLS_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
     private static final long ANSWERED_WITHIN_NANOS = TimeUnit.SECONDS.toNanos(60);
@@ -45,9 +53,12 @@ final class Load implements AutoCloseable {
     // Guarded by this.
     private final List<Span> faults = new ArrayList<>();
     private final List<Span> outages = new ArrayList<>();
+    private final List<Span> spent = new ArrayList<>();
     private final List<Made> made = new ArrayList<>();
     private final List<Grant> grants = new ArrayList<>();
     private long met;
+    private long denials;
+    private long denialsInFlight;
     private long charged;
     private int idle;
     private boolean goes;
@@ -64,12 +75,12 @@ final class Load implements AutoCloseable {
             this.from = from;
         }
 
-        boolean meets(long begin, long end) {
-            return begin <= to && from <= end;
-        }
-
         boolean covers(long begin, long end) {
             return from <= begin && end <= to;
+        }
+
+        static boolean meets(List<Span> spans, long begin, long end) {
+            return spans.stream().anyMatch(span -> begin <= span.to && span.from <= end);
         }
     }
 
@@ -131,12 +142,12 @@ final class Load implements AutoCloseable {
                 Permit permit = guard.acquire(CALL.cost(Cost.requests(1).nanoUsd(estimate)));
                 int calls = held.incrementAndGet();
                 goes(guard, asked, System.nanoTime(), calls);
-                LockSupport.parkNanos(random.nextInt(500_000));
+                LockSupport.parkNanos(random.nextInt(MOST_HELD_NANOS));
                 held.decrementAndGet();
                 permit.settle(Cost.requests(1).nanoUsd(used));
                 settled(new Made(asked, System.nanoTime(), estimate, used));
             } catch (BudgetExceededException e) {
-                ends(asked, System.nanoTime());
+                isDenied(asked, System.nanoTime(), e.denial());
             } catch (GuardUnavailableException e) {
                 isRefused(asked, System.nanoTime(), e);
             } catch (IOException | RuntimeException e) {
@@ -182,14 +193,24 @@ final class Load implements AutoCloseable {
 
     /** A call was answered, one way or the other. */
     private synchronized void ends(long asked, long answered) {
-        boolean isMet = faults.stream().anyMatch(fault -> fault.meets(asked, answered))
-                || outages.stream().anyMatch(outage -> outage.meets(asked, answered));
-        met += isMet ? 1 : 0;
+        met += Span.meets(outages, asked, answered) ? 1 : 0;
+    }
+
+    private synchronized void isDenied(long asked, long answered, Denial denial) {
+        ends(asked, answered);
+        if (denial.unit() == Unit.CONCURRENT_CALLS) {
+            denialsInFlight++;
+        } else if (denial.retryAfter().equals(Denial.NEVER) || !Span.meets(spent, asked, answered)) {
+            wrongs.add("a call was denied though there was enough: " + denial);
+        } else {
+            denials++;
+            notifyAll();
+        }
     }
 
     private synchronized void isRefused(long asked, long answered, GuardUnavailableException failure) {
         ends(asked, answered);
-        if (!mayFail || faults.stream().noneMatch(fault -> fault.meets(asked, answered))) {
+        if (!mayFail || !Span.meets(faults, asked, answered)) {
             wrongs.add("a call failed where none may, after " + (answered - asked) / 1_000_000 + " ms: "
                     + failure.getMessage());
         }
@@ -239,6 +260,22 @@ final class Load implements AutoCloseable {
         faults.get(faults.size() - 1).to = System.nanoTime();
     }
 
+    /** From now on calls may be denied, as the budget is less than what is used of it. */
+    synchronized void budgetShrinks() {
+        spent.add(new Span(System.nanoTime()));
+    }
+
+    /** Calls that are made from now on may not be denied. */
+    synchronized void budgetGrows() {
+        spent.get(spent.size() - 1).to = System.nanoTime();
+    }
+
+    /** Returns once one more was denied as the budget is spent. */
+    synchronized void awaitDenial() throws InterruptedException {
+        long enough = denials + 1;
+        awaitTrue(() -> denials >= enough, "no call is denied");
+    }
+
     /** {@return how many milliseconds there were from then, when Redis answered again, until each guard had let a call go} */
     synchronized long stallSince(long backNanos) throws InterruptedException {
         awaitTrue(() -> allGo(backNanos) < NEVER, "a guard lets no call go since Redis is back");
@@ -256,9 +293,14 @@ final class Load implements AutoCloseable {
                 .orElse(NEVER);
     }
 
-    /** {@return how many calls there were while there was a fault} */
+    /** {@return how many calls there were while nothing could be decided} */
     synchronized long met() {
         return met;
+    }
+
+    /** {@return how many calls were denied as too many were in flight} */
+    synchronized long denialsInFlight() {
+        return denialsInFlight;
     }
 
     // --------------------------------------------------------------------------------------------------------- balance
@@ -274,15 +316,13 @@ final class Load implements AutoCloseable {
         awaitQuiet();
         long expected = charged + sumOfMade() + usedElsewhere;
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
-        while ((chargedInRedis() != expected || inFlight() > 0) && System.nanoTime() - deadline < 0) {
+        while (chargedInRedis() != expected && System.nanoTime() - deadline < 0) {
             LockSupport.parkNanos(LOOK_NANOS);
         }
         if (chargedInRedis() != expected) {
             wrongs.add("Redis has charged " + chargedInRedis() + " nano-dollars, and " + expected + " were used");
         }
-        if (boundHolds && inFlight() > 0) {
-            wrongs.add(inFlight() + " calls are in flight that have ended");
-        }
+        holdNoSlot();
         forget();
     }
 
@@ -314,7 +354,19 @@ final class Load implements AutoCloseable {
         if (there < least || there > most) {
             wrongs.add("Redis has charged " + there + " nano-dollars, not from " + least + " to " + most);
         }
+        holdNoSlot();
         forget();
+    }
+
+    /** Those of calls of which Redis lost that they ended come free with their lease. */
+    private void holdNoSlot() throws GuardUnavailableException {
+        long deadline = System.nanoTime() + LEASE.multipliedBy(2).toNanos();
+        while (inFlight() > 0 && System.nanoTime() - deadline < 0) {
+            LockSupport.parkNanos(LOOK_NANOS);
+        }
+        if (inFlight() > 0) {
+            wrongs.add(inFlight() + " calls are in flight that have ended");
+        }
     }
 
     /** Returns once no call is under way. */
@@ -392,6 +444,7 @@ final class Load implements AutoCloseable {
             grants.clear();
             faults.clear();
             outages.clear();
+            spent.clear();
         }
     }
 

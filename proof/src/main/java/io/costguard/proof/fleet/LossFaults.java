@@ -6,7 +6,9 @@ import io.costguard.PatientRedis;
 import io.costguard.proof.fleet.Row.Injection;
 import io.costguard.testing.RedisForTests;
 import io.costguard.topology.ReplicatedRedis;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
 import redis.clients.jedis.Jedis;
 
@@ -16,9 +18,8 @@ final class LossFaults {
 
     static Injection lostWrites(Bench bench) {
         ReplicatedRedis redis = bench.opened(new ReplicatedRedis());
-        Load load = bench.load(
-                        guard -> guard.redis(bench.opened(redis.client())).decisionTimeout(Bench.HASTY))
-                .withoutBound();
+        Load load =
+                bench.losing(guard -> guard.redis(bench.opened(redis.client())).decisionTimeout(Bench.HASTY));
         return random -> {
             load.go();
             load.awaitGrants(10);
@@ -54,7 +55,7 @@ final class LossFaults {
     static Injection flushed(Bench bench) {
         RedisForTests redis = bench.server();
         Jedis admin = bench.admin(redis);
-        Load load = bench.patient(redis.url()).withoutBound();
+        Load load = bench.losing(guard -> guard.redis(redis.url()));
         return random -> {
             load.go();
             load.awaitGrants(20 + random.nextInt(50));
@@ -80,18 +81,19 @@ final class LossFaults {
     }
 
     /** Redis loses what it wrote since it had charged so much, and is to be told of by each guard that asks again. */
-    private static void loses(Bench bench, Load load, long before, Bench.Step loss) throws Exception {
-        final long told = bench.lossesTold.get();
+    private static void loses(Bench bench, Load load, long charged, Bench.Step loss) throws Exception {
+        Map<CostGuard, Long> before = new HashMap<>();
+        load.guards().forEach(guard -> before.put(guard, bench.lossesTold(guard)));
         long flushed = flush(load);
         loss.run();
-        endsLoss(
-                load,
-                before,
-                flushed,
-                () -> bench.lossesTold.get() - told >= load.guards().size());
-        bench.meets(bench.lossesTold.get() - told);
-        if (bench.lossesTold.get() - told < load.guards().size()) {
-            bench.wrongs.add("the loss was told by " + (bench.lossesTold.get() - told) + " guards");
+        BooleanSupplier isTold =
+                () -> before.entrySet().stream().allMatch(told -> bench.lossesTold(told.getKey()) > told.getValue());
+        endsLoss(load, charged, flushed, isTold);
+        bench.meets(before.entrySet().stream()
+                .mapToLong(told -> bench.lossesTold(told.getKey()) - told.getValue())
+                .sum());
+        if (!isTold.getAsBoolean()) {
+            bench.wrongs.add("a guard did not tell of the loss");
         }
     }
 

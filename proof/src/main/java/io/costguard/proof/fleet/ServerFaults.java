@@ -46,11 +46,12 @@ final class ServerFaults {
             FaultyLink.Direction way = random.nextBoolean() ? link.requests() : link.replies();
             long millis = Bench.millis(random);
             switch (kind.getAndIncrement() % 7) {
-                case 0 -> lose(load, () -> way.dropNext("EVALSHA"), millis, way);
-                case 1 -> lose(load, () -> way.holdNext("EVALSHA"), millis, way);
-                case 2 -> lose(load, () -> way.hold("EVALSHA"), millis, way);
-                case 3 -> lose(load, () -> way.resetAfter(random.nextInt(5), "EVALSHA"), millis / 4, way);
-                case 4 -> lose(load, link::halfCloseConnections, millis, way);
+                case 0 -> bench.meets(withheld(load, () -> way.dropNext("EVALSHA"), millis, way));
+                case 1 -> bench.meets(withheld(load, () -> way.holdNext("EVALSHA"), millis, way));
+                case 2 -> bench.meets(withheld(load, () -> way.hold("EVALSHA"), millis, way));
+                case 3 ->
+                    bench.meets(withheld(load, () -> way.resetAfter(random.nextInt(5), "EVALSHA"), millis / 4, way));
+                case 4 -> bench.meets(halfClosed(load, link, millis));
                 case 5 -> bench.meets(byteByByte(link, millis));
                 default -> {
                     bench.wrongs.more("refused for " + millis + " ms");
@@ -72,12 +73,27 @@ final class ServerFaults {
         return after - before;
     }
 
-    private static void lose(Load load, Runnable begins, long millis, FaultyLink.Direction way) {
+    /** {@return how many messages were lost or held: one at least} */
+    private static int withheld(Load load, Runnable begins, long millis, FaultyLink.Direction way) throws Exception {
         load.faultBegins();
         begins.run();
         Bench.pass(millis);
+        Bench.await("something is withheld", () -> way.withheld() > 0);
+        int withheld = way.withheld();
         way.pass();
         load.faultEnds();
+        return withheld;
+    }
+
+    /** {@return how many connections came after those} */
+    private static int halfClosed(Load load, FaultyLink link, long millis) throws Exception {
+        load.faultBegins();
+        int before = link.requests().passed("HELLO");
+        link.halfCloseConnections();
+        Bench.pass(millis);
+        Bench.await("a connection is made anew", () -> link.requests().passed("HELLO") > before);
+        load.faultEnds();
+        return link.requests().passed("HELLO") - before;
     }
 
     private static void refuse(FaultyLink link) {
@@ -157,11 +173,10 @@ final class ServerFaults {
         Files.createDirectory(dump);
         admin.configSet("save", "3600 1");
         admin.bgsave();
-        String told = admin.info("persistence");
-        while (!told.contains("rdb_bgsave_in_progress:0") || !told.contains("rdb_last_bgsave_status:err")) {
-            Bench.pass(2);
-            told = admin.info("persistence");
-        }
+        Bench.await("saving fails", () -> {
+            String told = admin.info("persistence");
+            return told.contains("rdb_bgsave_in_progress:0") && told.contains("rdb_last_bgsave_status:err");
+        });
     }
 
     private static void save(Jedis admin, Path dump) throws Exception {
@@ -198,6 +213,7 @@ final class ServerFaults {
                             load.go();
                         },
                         redis::restart);
+                bench.meets(Bench.errors(redis, "LOADING"));
             }
         });
     }
@@ -209,9 +225,7 @@ final class ServerFaults {
                     millis,
                     () -> {
                         new Thread(() -> runEndlessly(redis, endless)).start();
-                        while (!isBusy(admin)) {
-                            Bench.pass(2);
-                        }
+                        Bench.await("another's script runs", () -> isBusy(admin));
                     },
                     () -> {
                         if (endless.isDone()) {

@@ -28,8 +28,13 @@ final class Wrongs {
     synchronized void add(String what) {
         count++;
         if (count <= SHOWN) {
-            history.accept(row + ", " + plan + ": " + what);
+            tell(what);
         }
+    }
+
+    /** What says nothing against the library. */
+    synchronized void tell(String what) {
+        history.accept(row + ", " + plan + ": " + what);
     }
 
     synchronized int count() {
