@@ -87,6 +87,14 @@ final class WordCounter implements Tokenizers.Counter {
         return count;
     }
 
+    /** From now on every text is a new one, of new words. There is no more to learn than there was. */
+    void forget() {
+        texts.invalidateAll();
+        for (int slot = 0; slot < SLOTS; slot++) {
+            known.setOpaque(slot, 0);
+        }
+    }
+
     /** In four lanes, of which the next character need not wait for the last. */
     private long digest(char[] chars) {
         long a = seed;

@@ -153,6 +153,31 @@ class WordCounterTest {
     }
 
     @Test
+    void whatIsForgottenIsANewTextOfNewWordsAgain() {
+        Encoding encoding = encoding(EncodingType.O200K_BASE);
+        AtomicLong asked = new AtomicLong();
+        Random random = new Random(1);
+        WordCounter counter = learned(encoding, asked, random);
+        for (int length : List.of(100, 4_096)) {
+            String text = words(random, length);
+            counter.count(text);
+            counter.count(text);
+            asked.set(0);
+            counter.count(text);
+            assertThat(asked).hasValue(0);
+
+            counter.forget();
+            counter.count(text);
+            long first = asked.get();
+            counter.forget();
+            asked.set(0);
+            counter.count(text);
+
+            assertThat(asked).hasPositiveValue().hasValue(first);
+        }
+    }
+
+    @Test
     void whatIsAlikeInATextIsEstimatedByWhatIsLikeIt() {
         Encoding encoding = encoding(EncodingType.O200K_BASE);
         Random random = new Random(1);

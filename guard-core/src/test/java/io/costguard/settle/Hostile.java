@@ -14,6 +14,9 @@ public interface Hostile<T> {
     /** {@return the same of other parts} */
     Hostile<T> of(List<T> parts);
 
+    /** {@return the same with the same array of bytes, to be read as if it were read first: the library remembers none of it, nor any text} */
+    Hostile<T> afresh();
+
     /** {@return the bytes that are read, and that reading leaves as they are; the same array each time} */
     byte[] bytes();
 

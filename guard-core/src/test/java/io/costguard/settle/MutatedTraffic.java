@@ -6,6 +6,7 @@ import io.costguard.Cost;
 import io.costguard.PriceList;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Estimator;
+import io.costguard.describe.Forgetting;
 import io.costguard.describe.RequestFacts;
 import io.costguard.describe.Target;
 import io.costguard.describe.Tokenizers;
@@ -133,7 +134,7 @@ public final class MutatedTraffic {
         byte[] bytes = isRequest
                 ? mutated(shortened(traffic.request(), whole), other.request())
                 : mutated(shortened(traffic.response(), whole), other.response());
-        return new Body(traffic, isRequest, bytes, 1 + random.nextInt(LONGEST), random.nextBoolean());
+        return new Body(traffic, isRequest, bytes, 1 + random.nextInt(LONGEST), random.nextBoolean(), ESTIMATOR);
     }
 
     /** One of them. */
@@ -143,13 +144,21 @@ public final class MutatedTraffic {
         private final byte[] bytes;
         private final int longestPiece;
         private final boolean isReadOnly;
+        private final Estimator estimator;
 
-        private Body(Traffic traffic, boolean isRequest, byte[] bytes, int longestPiece, boolean isReadOnly) {
+        private Body(
+                Traffic traffic,
+                boolean isRequest,
+                byte[] bytes,
+                int longestPiece,
+                boolean isReadOnly,
+                Estimator estimator) {
             this.traffic = traffic;
             this.isRequest = isRequest;
             this.bytes = bytes;
             this.longestPiece = longestPiece;
             this.isReadOnly = isReadOnly;
+            this.estimator = estimator;
         }
 
         @Override
@@ -163,7 +172,12 @@ public final class MutatedTraffic {
             for (int i = 0; i < left.length; i++) {
                 left[i] = parts.get(i);
             }
-            return new Body(traffic, isRequest, left, longestPiece, isReadOnly);
+            return new Body(traffic, isRequest, left, longestPiece, isReadOnly, estimator);
+        }
+
+        @Override
+        public Body afresh() {
+            return new Body(traffic, isRequest, bytes, longestPiece, isReadOnly, Forgetting.estimator());
         }
 
         @Override
@@ -178,8 +192,8 @@ public final class MutatedTraffic {
         }
 
         private boolean estimate() {
-            RequestFacts facts = ESTIMATOR.read(traffic.dialect(), traffic.target(), bytes);
-            Cost cost = ESTIMATOR.estimate(facts, 1_000, OptionalLong.empty());
+            RequestFacts facts = estimator.read(traffic.dialect(), traffic.target(), bytes);
+            Cost cost = estimator.estimate(facts, 1_000, OptionalLong.empty());
             assertThat(cost.requests()).isOne();
             assertThat(cost.input()).isBetween(0L, Cost.MAX_AMOUNT);
             assertThat(cost.output()).isBetween(0L, Cost.MAX_AMOUNT);

@@ -161,12 +161,12 @@ final class FuzzWorker {
         Hostile<T> left = input.of(Shortened.of(
                 input.parts(),
                 parts -> System.nanoTime() - until < 0
-                        && scrutiny.of(input.of(parts))
+                        && scrutiny.of(input.of(parts).afresh())
                                 .fault()
                                 .filter(fault::equals)
                                 .isPresent(),
                 TRIES));
-        String why = scrutiny.of(left).why();
+        String why = scrutiny.of(left.afresh()).why();
         history(fault + " of " + left + ":\n" + escaped(left.bytes()) + "\n" + (why.isEmpty() ? reading.why() : why));
     }
 

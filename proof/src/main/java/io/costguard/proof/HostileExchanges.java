@@ -7,6 +7,7 @@ import io.costguard.Budget;
 import io.costguard.CostGuard;
 import io.costguard.GuardListener;
 import io.costguard.Limit;
+import io.costguard.describe.Forgetting;
 import io.costguard.describe.Target;
 import io.costguard.describe.dialects.Dialects;
 import io.costguard.proof.twins.Sent;
@@ -226,6 +227,13 @@ final class HostileExchanges implements AutoCloseable {
                 left[i] = parts.get(i);
             }
             return new Answer(exchange, sent, left, client);
+        }
+
+        /** Its key is another one each time. */
+        @Override
+        public Answer afresh() {
+            Forgetting.texts();
+            return this;
         }
 
         @Override

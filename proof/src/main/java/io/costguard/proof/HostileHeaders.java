@@ -228,6 +228,12 @@ final class HostileHeaders {
             return new Headers(answer, less, bytes, longestPiece);
         }
 
+        /** What counts its text is no tokenizer, and remembers nothing. */
+        @Override
+        public Headers afresh() {
+            return this;
+        }
+
         @Override
         public int size() {
             return Math.max(decoded(new Inflater(true), GZIP_HEADER), decoded(new Inflater(), 0));

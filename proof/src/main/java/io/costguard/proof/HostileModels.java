@@ -11,6 +11,7 @@ import io.costguard.Limit;
 import io.costguard.PriceList;
 import io.costguard.describe.Dialect;
 import io.costguard.describe.Estimator;
+import io.costguard.describe.Forgetting;
 import io.costguard.describe.Providers;
 import io.costguard.describe.RequestFacts;
 import io.costguard.describe.Target;
@@ -84,12 +85,12 @@ final class HostileModels {
         if (++names % NAMES == 0) {
             subjects = subjects();
         }
-        return new Named(place, name, subjects);
+        return new Named(place, name, ESTIMATOR, subjects);
     }
 
     /** {@return one of a megabyte, which is rarely drawn: Java is to have compiled what reads it} */
     Hostile<?> longest() {
-        return new Named(Place.CHAT, HostileNames.next(random) + "y".repeat(1 << 20), subjects);
+        return new Named(Place.CHAT, HostileNames.next(random) + "y".repeat(1 << 20), ESTIMATOR, subjects);
     }
 
     private static Subjects subjects() {
@@ -117,14 +118,25 @@ final class HostileModels {
     private static final class Named implements Hostile<Character> {
         private final Place place;
         private final String name;
+        private final Estimator estimator;
         private final Subjects subjects;
         private final byte[] bytes;
 
-        Named(Place place, String name, Subjects subjects) {
+        Named(Place place, String name, Estimator estimator, Subjects subjects) {
+            this(
+                    place,
+                    name,
+                    estimator,
+                    subjects,
+                    place.body.replace("%s", quoted(name)).getBytes(UTF_8));
+        }
+
+        private Named(Place place, String name, Estimator estimator, Subjects subjects, byte[] bytes) {
             this.place = place;
             this.name = name;
+            this.estimator = estimator;
             this.subjects = subjects;
-            this.bytes = place.body.replace("%s", quoted(name)).getBytes(UTF_8);
+            this.bytes = bytes;
         }
 
         @Override
@@ -134,7 +146,13 @@ final class HostileModels {
 
         @Override
         public Named of(List<Character> parts) {
-            return new Named(place, parts.stream().map(String::valueOf).collect(Collectors.joining()), subjects);
+            return new Named(
+                    place, parts.stream().map(String::valueOf).collect(Collectors.joining()), estimator, subjects);
+        }
+
+        @Override
+        public Named afresh() {
+            return new Named(place, name, Forgetting.estimator(), subjects(), bytes);
         }
 
         @Override
@@ -151,10 +169,10 @@ final class HostileModels {
             if (dialect == null) {
                 return false;
             }
-            RequestFacts facts = ESTIMATOR.read(dialect, target, bytes);
-            Cost cost = ESTIMATOR.estimate(facts, 1_000, OptionalLong.empty());
+            RequestFacts facts = estimator.read(dialect, target, bytes);
+            Cost cost = estimator.estimate(facts, 1_000, OptionalLong.empty());
             assertThat(cost.input()).isBetween(1L, 1_000L);
-            GuardedCall call = GuardedCall.of(ESTIMATOR.model(facts))
+            GuardedCall call = GuardedCall.of(estimator.model(facts))
                     .with("apiKey", FINGERPRINT.of(name.substring(0, Math.min(name.length(), LONGEST_IN_URL))));
             assertThat(call.model())
                     .hasSizeLessThanOrEqualTo(128)

@@ -213,6 +213,12 @@ final class HostileUsages {
             return new Answer(shape, parts, longestPiece);
         }
 
+        /** It has no text, and one model for all. */
+        @Override
+        public Answer afresh() {
+            return this;
+        }
+
         @Override
         public byte[] bytes() {
             return bytes;
