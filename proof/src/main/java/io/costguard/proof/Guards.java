@@ -39,8 +39,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
@@ -101,16 +99,6 @@ final class Guards implements Check {
                 .filter(status -> status.unit() == unit)
                 .mapToLong(LimitStatus::balance)
                 .sum();
-    }
-
-    private static void await(BooleanSupplier condition, String what) {
-        long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
-        while (!condition.getAsBoolean()) {
-            if (System.nanoTime() - deadline > 0) {
-                throw new AssertionError("not within a minute: " + what);
-            }
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(1));
-        }
     }
 
     // ------------------------------------------------------------------------------------------------------------ race
@@ -252,10 +240,10 @@ final class Guards implements Check {
             }
         });
         caller.start();
-        await(() -> standing(guard) == 1 || !caller.isAlive(), "a call that waits");
+        Waiting.until(() -> standing(guard) == 1 || !caller.isAlive(), "a call that waits");
         caller.interrupt();
         caller.join(TimeUnit.MINUTES.toMillis(1));
-        await(() -> standing(guard) == 0, "a line that nobody stands in");
+        Waiting.until(() -> standing(guard) == 0, "a line that nobody stands in");
         return "interrupted".equals(end.get());
     }
 
@@ -350,7 +338,7 @@ final class Guards implements Check {
                         .build()) {
             GuardedCall denied = GuardedCall.of("search").with("tenant", "empty");
             GuardedCall granted = GuardedCall.of("search").with("tenant", "full");
-            await(() -> isLetGo(guard, denied) != null, "the first decision");
+            Waiting.until(() -> isLetGo(guard, denied) != null, "the first decision");
             for (int round = 0; round < rounds; round++) {
                 link.replies().hold("EVALSHA");
                 Boolean unheard = isLetGo(guard, granted);

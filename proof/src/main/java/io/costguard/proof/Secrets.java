@@ -261,13 +261,13 @@ final class Secrets implements Check {
         private final Queue<String> commands = new ConcurrentLinkedQueue<>();
         private final CountDownLatch ended = new CountDownLatch(1);
 
-        Monitor(String url) throws InterruptedException {
+        Monitor(String url) {
             jedis = new Jedis(URI.create(url), 0);
             CountDownLatch begun = new CountDownLatch(1);
             Thread thread = new Thread(() -> monitor(begun), "monitor");
             thread.setDaemon(true);
             thread.start();
-            begun.await();
+            Waiting.until(() -> begun.getCount() == 0, "a monitor that hears all commands");
         }
 
         private void monitor(CountDownLatch begun) {
@@ -293,9 +293,9 @@ final class Secrets implements Check {
         }
 
         /** All so far: a command of our own ends them. */
-        String all(Jedis other) throws InterruptedException {
+        String all(Jedis other) {
             other.get(LAST);
-            ended.await();
+            Waiting.until(() -> ended.getCount() == 0, "the last command, heard by the monitor");
             return String.join("\n", commands);
         }
 

@@ -140,10 +140,16 @@ final class SecretsWorker {
             handler.setLevel(Level.ALL);
         }
         SecretsWorker worker = new SecretsWorker(args);
-        worker.build(args[6], args[7]);
-        worker.run(Integer.parseInt(args[5]));
-        worker.guards.forEach(CostGuard::close);
-        worker.tell();
+        try {
+            worker.build(args[6], args[7]);
+            worker.run(Integer.parseInt(args[5]));
+            worker.guards.forEach(CostGuard::close);
+            worker.tell();
+        } catch (Exception | AssertionError e) {
+            e.printStackTrace();
+            // Threads of a client that does not end would go on.
+            System.exit(1);
+        }
         System.exit(0);
     }
 
@@ -241,8 +247,9 @@ final class SecretsWorker {
         HttpClient client = GuardedHttpClient.wrap(jdk, guard);
         object(client);
         sendings.add(sent -> own(client.send(request(sent), HttpResponse.BodyHandlers.ofByteArray())));
-        sendings.add(sent -> own(client.sendAsync(request(sent), HttpResponse.BodyHandlers.ofByteArray())
-                .get()));
+        sendings.add(sent -> own(Waiting.of(
+                client.sendAsync(request(sent), HttpResponse.BodyHandlers.ofByteArray()),
+                "an answer of java.net.http to " + sent.url)));
     }
 
     /** Every event, and all that is said of its call. */
@@ -370,7 +377,7 @@ final class SecretsWorker {
         });
         attempt(() -> {
             CompletableFuture<Permit> asked = guard.acquireAsync(call);
-            try (Permit permit = asked.get()) {
+            try (Permit permit = Waiting.of(asked, "a permit that was asked for asynchronously")) {
                 object(permit, asked);
                 permit.release();
             }
@@ -470,7 +477,7 @@ final class SecretsWorker {
                     done.completeExceptionally(e);
                 }
             });
-            done.get();
+            Waiting.of(done, "an answer of OkHttp to " + sent.url);
         };
     }
 
