@@ -18,8 +18,11 @@ final class Fuzz implements Check {
     private static final int ONE_IN = 200;
     private static final int FEWEST_EXCHANGES = 60;
 
-    /** In one of so many it may depend on the moment what a client passes on of an answer that breaks off. */
+    /** In one of so many it may depend on the moment what a client passes on of an answer that breaks off, without a guard as well. */
     private static final int OF_EXCHANGES = 2_000;
+
+    /** Of four adapters, synchronous and asynchronous. */
+    private static final int CLIENTS = 8;
 
     /** Its heap is small; and what Netty logs of itself, where an answer is none, is not the guard's. */
     private static final List<String> OPTIONS = List.of("-Xmx256m", "-Dorg.slf4j.simpleLogger.log.io.netty=off");
@@ -52,6 +55,7 @@ final class Fuzz implements Check {
         Map<String, Long> kinds = new TreeMap<>();
         Map<Fault, Long> faults = new EnumMap<>(Fault.class);
         Set<String> outcomes = new TreeSet<>();
+        Map<String, Long> clients = new TreeMap<>();
         Map<String, Long> calls = new TreeMap<>();
         try (RedisForTests redis = RedisForTests.start();
                 ChildJvm worker = ChildJvm.start(
@@ -69,6 +73,7 @@ final class Fuzz implements Check {
                     case "kind" -> kinds.put(told[1], value);
                     case "outcome" -> outcomes.add(told[1]);
                     case "fault" -> faults.put(Fault.valueOf(told[1]), value);
+                    case "client" -> clients.put(told[1], value);
                     case "history" ->
                         trial.history(new String(Base64.getDecoder().decode(told[1]), UTF_8));
                     default -> calls.put(told[0], value);
@@ -81,11 +86,15 @@ final class Fuzz implements Check {
         trial.atLeast(
                 "inputs", kinds.values().stream().mapToLong(Long::longValue).sum(), inputs);
         trial.atLeast("inputs through clients with a guard", kinds.getOrDefault("exchanges", 0L), inputs / oneIn);
-        trial.atLeast("calls that a guard let go", calls.getOrDefault("guarded", 0L), inputs / oneIn);
+        trial.atLeast(
+                "of these, inputs that it let go",
+                clients.values().stream().mapToLong(Long::longValue).sum(),
+                inputs / oneIn);
+        trial.all("kinds of clients by which it did", clients.size(), CLIENTS);
         trial.none("calls of those that were not settled", calls.getOrDefault("unsettled", -1L));
         trial.atMost(
-                "inputs passed on otherwise at first, and not again",
-                calls.getOrDefault("repeated", Long.MAX_VALUE),
+                "inputs passed on in two ways, without a guard as well",
+                calls.getOrDefault("unsteady", Long.MAX_VALUE),
                 Math.max(1, inputs / oneIn / OF_EXCHANGES));
         Set<String> unseen = new TreeSet<>(OUTCOMES);
         unseen.removeAll(outcomes);

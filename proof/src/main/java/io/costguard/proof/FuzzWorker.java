@@ -101,7 +101,7 @@ final class FuzzWorker {
             if (i < 0 && i % ONE_IN_IS_LONG == 0) {
                 read("names", models.longest(), scrutiny);
             } else if (i >= 0 && i % oneIn == 0) {
-                read("exchanges", exchanges.next(random), scrutiny);
+                read("exchanges", exchanges.next(random, i / oneIn), scrutiny);
             } else if (kind < 3) {
                 read("bodies", bodies.next(), scrutiny);
             } else if (kind < 5) {
@@ -182,9 +182,9 @@ final class FuzzWorker {
         kinds.forEach((kind, count) -> System.out.println("kind\t" + kind + "\t" + count));
         outcomes.forEach((outcome, count) -> System.out.println("outcome\t" + outcome + "\t" + count));
         faults.forEach((fault, count) -> System.out.println("fault\t" + fault + "\t" + count));
-        System.out.println("guarded\tcalls\t" + exchanges.guarded());
+        exchanges.letGo().forEach((client, count) -> System.out.println("client\t" + client + "\t" + count));
         System.out.println("unsettled\tcalls\t" + exchanges.unsettled());
-        System.out.println("repeated\tcalls\t" + exchanges.repeated());
+        System.out.println("unsteady\tinputs\t" + exchanges.unsteady());
     }
 
     private static synchronized void history(String text) {

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.costguard.Budget;
+import io.costguard.CallAttributes;
 import io.costguard.CostGuard;
 import io.costguard.GuardListener;
 import io.costguard.Limit;
@@ -25,6 +26,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
@@ -50,15 +53,22 @@ final class HostileExchanges implements AutoCloseable {
         200, 200, 200, 200, 204, 206, 400, 401, 404, 408, 413, 421, 429, 429, 500, 503, 529, 599, 999
     };
 
-    /** Two that differ may do so as a connection was closed in the moment in which it was taken again. */
-    private static final int MOST_TIMES = 4;
+    /** So often a client without a guard is asked whether it differs from itself, before a difference is the guard's. */
+    private static final int TIMES_ALONE = 20;
+
+    /** What is said of each call to its guard. */
+    private static final String CLIENT = "client";
+
+    private static final String INPUT = "input";
 
     private final Map<String, byte[]> answers = new ConcurrentHashMap<>();
     private final Map<String, List<String>> asked = new ConcurrentHashMap<>();
     private final AtomicLong ids = new AtomicLong();
     private final AtomicLong guarded = new AtomicLong();
     private final AtomicLong settled = new AtomicLong();
-    private final AtomicLong repeated = new AtomicLong();
+    private final AtomicLong inputs = new AtomicLong();
+    private final Map<String, Set<String>> letGo = new ConcurrentHashMap<>();
+    private final Set<Long> unsteady = ConcurrentHashMap.newKeySet();
     private final Provider provider;
     private final CostGuard guard;
     private final List<Twins<?>> clients;
@@ -87,6 +97,11 @@ final class HostileExchanges implements AutoCloseable {
                     @Override
                     public void onGranted(Grant event) {
                         guarded.incrementAndGet();
+                        Map<String, String> attributes = event.call().attributes();
+                        letGo.computeIfAbsent(
+                                        attributes.getOrDefault(CLIENT, "unknown"),
+                                        first -> ConcurrentHashMap.newKeySet())
+                                .add(attributes.getOrDefault(INPUT, "unknown"));
                     }
 
                     @Override
@@ -112,23 +127,26 @@ final class HostileExchanges implements AutoCloseable {
         return guarded.get() - settled.get() + guard.stats().openReservations();
     }
 
-    /** {@return how many calls the guard let go} */
-    long guarded() {
-        return guarded.get();
+    /** {@return by client, of how many inputs the guard let a call go, however often each was read} */
+    Map<String, Integer> letGo() {
+        Map<String, Integer> counts = new TreeMap<>();
+        letGo.forEach((client, those) -> counts.put(client, those.size()));
+        return counts;
     }
 
-    /** {@return how many differed at first, and did not when they were repeated} */
-    long repeated() {
-        return repeated.get();
+    /** {@return at how many inputs a client differed with a guard from without, and without from itself too} */
+    long unsteady() {
+        return unsteady.size();
     }
 
-    Hostile<?> next(Random random) {
+    /** @param turn by which the clients take turns */
+    Hostile<?> next(Random random, int turn) {
         Exchange exchange = CORPUS.get(random.nextInt(CORPUS.size()));
         MutatedTraffic mutations = new MutatedTraffic(random);
         byte[] request = exchange.request();
         byte[] sent = random.nextBoolean() ? request : mutations.mutated(request, exchange.response());
         byte[] answer = answer(random, exchange, mutations);
-        return new Answer(exchange, sent, answer, random.nextInt(clients.size()));
+        return new Answer(inputs.incrementAndGet(), exchange, sent, answer, clients.get(turn % clients.size()));
     }
 
     private static byte[] answer(Random random, Exchange exchange, MutatedTraffic mutations) {
@@ -203,12 +221,14 @@ final class HostileExchanges implements AutoCloseable {
     }
 
     private final class Answer implements Hostile<Byte> {
+        private final long input;
         private final Exchange exchange;
         private final byte[] sent;
         private final byte[] answer;
-        private final int client;
+        private final Twins<?> client;
 
-        Answer(Exchange exchange, byte[] sent, byte[] answer, int client) {
+        Answer(long input, Exchange exchange, byte[] sent, byte[] answer, Twins<?> client) {
+            this.input = input;
             this.exchange = exchange;
             this.sent = sent;
             this.answer = answer;
@@ -226,7 +246,7 @@ final class HostileExchanges implements AutoCloseable {
             for (int i = 0; i < left.length; i++) {
                 left[i] = parts.get(i);
             }
-            return new Answer(exchange, sent, left, client);
+            return new Answer(input, exchange, sent, left, client);
         }
 
         /** Its key is another one each time. */
@@ -244,32 +264,41 @@ final class HostileExchanges implements AutoCloseable {
         /** {@return whether its caller saw it whole} */
         @Override
         public Object read() throws Exception {
-            String with = "";
-            String without = "";
-            for (int times = 0; times < MOST_TIMES; times++) {
-                String key = "sk-" + ids.incrementAndGet();
-                without = seen(key, false);
-                with = seen(key, true);
-                if (with.equals(without)) {
-                    repeated.addAndGet(times > 0 ? 1 : 0);
-                    return without.endsWith("\n") ? "whole" : "failed";
+            String without = seen(false);
+            String with = seen(true);
+            if (!with.equals(without)) {
+                if (isSteady(without)) {
+                    assertThat(with).isEqualTo(without);
                 }
+                unsteady.add(input);
             }
-            assertThat(with).isEqualTo(without);
-            throw new IllegalStateException();
+            return without.endsWith("\n") ? "whole" : "failed";
         }
 
-        /** What the provider was asked, and what the caller saw. */
-        private String seen(String key, boolean isGuarded) throws InterruptedException {
-            String id = key + "-" + isGuarded;
+        /** Whether it is that each time without a guard. */
+        private boolean isSteady(String without) throws InterruptedException {
+            for (int times = 0; times < TIMES_ALONE; times++) {
+                if (!seen(false).equals(without)) {
+                    return false;
+                }
+            }
+            return true;
+        }
+
+        /** What the provider was asked, whatever the key, and what the caller saw. */
+        private String seen(boolean isGuarded) throws InterruptedException {
+            String id = String.valueOf(ids.incrementAndGet());
+            String key = "sk-of-an-exchange-" + id;
             // Of a key of its own, where that is a project: what holds one call back holds no other.
             String path = exchange.url().getRawPath().replaceFirst("/projects/[^/]+/", "/projects/" + key + "/");
             Map<String, String> headers =
                     Map.of("content-type", "application/json", "authorization", "Bearer " + key, ID, id);
             answers.put(id, answer);
             try {
-                String seen = clients.get(client).send(new Sent(provider.uri(path), headers, sent), isGuarded);
-                return asked.getOrDefault(id, List.of()) + "\n" + seen;
+                String seen = CallAttributes.of(CLIENT, client.toString())
+                        .with(INPUT, String.valueOf(input))
+                        .call(() -> client.send(new Sent(provider.uri(path), headers, sent), isGuarded));
+                return asked.getOrDefault(id, List.of()).toString().replace(key, "sk-any") + "\n" + seen;
             } finally {
                 answers.remove(id);
                 asked.remove(id);
@@ -278,7 +307,7 @@ final class HostileExchanges implements AutoCloseable {
 
         @Override
         public String toString() {
-            return "an answer like that of " + exchange + " through " + clients.get(client);
+            return "an answer like that of " + exchange + " through " + client;
         }
     }
 
