@@ -179,6 +179,11 @@ final class FuzzWorker {
                     Long::sum);
             history("logged by threads of the guard or its clients:\n" + elsewhere);
         }
+        List<Throwable> thrown = Twins.thrown();
+        if (!thrown.isEmpty()) {
+            faults.merge(Fault.EXCEPTION, (long) thrown.size(), Long::sum);
+            history("thrown on threads of OkHttp, and caught by nobody:\n" + Scrutiny.text(thrown.get(0)));
+        }
         kinds.forEach((kind, count) -> System.out.println("kind\t" + kind + "\t" + count));
         outcomes.forEach((outcome, count) -> System.out.println("outcome\t" + outcome + "\t" + count));
         faults.forEach((fault, count) -> System.out.println("fault\t" + fault + "\t" + count));

@@ -14,6 +14,8 @@ public abstract class Twins<C> implements AutoCloseable {
     /** How long a call may take: no machine is so slow. */
     public static final Duration PATIENCE = Duration.ofMinutes(1);
 
+    private static final Uncaught UNCAUGHT = new Uncaught();
+
     private final String name;
     private final C without;
     private final C with;
@@ -59,12 +61,17 @@ public abstract class Twins<C> implements AutoCloseable {
 
     abstract void send(C client, Sent sent, Seen seen) throws Exception;
 
-    /** For OkHttp: what it throws itself at an answer, by a number that is too large for it, its caller is told, and is compared. */
+    /** {@return what threads of OkHttp threw, and nobody caught, by way of the library} */
+    public static List<Throwable> thrown() {
+        return UNCAUGHT.ours();
+    }
+
+    /** For OkHttp: what it throws itself at an answer its caller is told too, and is compared. */
     static ExecutorService threads() {
         return Executors.newCachedThreadPool(task -> {
             Thread thread = new Thread(task, "okhttp");
             thread.setDaemon(true);
-            thread.setUncaughtExceptionHandler((same, failure) -> {});
+            thread.setUncaughtExceptionHandler(UNCAUGHT);
             return thread;
         });
     }
