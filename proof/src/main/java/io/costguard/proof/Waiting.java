@@ -5,11 +5,15 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 
 /** Waits for what comes soon, and for no longer than a minute: what never comes ends a check, and says what it was. */
-final class Waiting {
+public final class Waiting {
     private static final Duration AT_MOST = Duration.ofMinutes(1);
+
+    /** What comes true. */
+    public interface Condition<E extends Exception> {
+        boolean isTrue() throws E;
+    }
 
     private Waiting() {}
 
@@ -19,13 +23,13 @@ final class Waiting {
      * @param what is waited for
      * @throws AssertionError if it is not so within a minute
      */
-    static void until(BooleanSupplier condition, String what) {
+    public static <E extends Exception> void until(Condition<E> condition, String what) throws E {
         until(condition, AT_MOST, what);
     }
 
-    static void until(BooleanSupplier condition, Duration atMost, String what) {
+    static <E extends Exception> void until(Condition<E> condition, Duration atMost, String what) throws E {
         long deadline = System.nanoTime() + atMost.toNanos();
-        while (!condition.getAsBoolean()) {
+        while (!condition.isTrue()) {
             if (System.nanoTime() - deadline > 0) {
                 throw new AssertionError("not within " + atMost.toSeconds() + " s: " + what);
             }

@@ -3,6 +3,7 @@ package io.costguard.proof.fleet;
 import io.costguard.CostGuard;
 import io.costguard.GuardListener;
 import io.costguard.PatientRedis;
+import io.costguard.proof.Waiting;
 import io.costguard.testing.RedisForTests;
 import java.net.URI;
 import java.time.Duration;
@@ -18,6 +19,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -36,7 +38,6 @@ final class Bench implements AutoCloseable {
 
     private static final int PROCESSES = 2;
     private static final int PING_MILLIS = 50;
-    private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
     final Wrongs wrongs;
 
@@ -58,11 +59,6 @@ final class Bench implements AutoCloseable {
     /** What can be done, and fails. */
     interface Step {
         void run() throws Exception;
-    }
-
-    /** What comes true. */
-    interface Condition<E extends Exception> {
-        boolean isTrue() throws E;
     }
 
     <T extends AutoCloseable> T opened(T closeable) {
@@ -185,16 +181,16 @@ final class Bench implements AutoCloseable {
         return outage(load, () -> pings(pingUrl));
     }
 
-    Outage outage(Load load, Condition<? extends RuntimeException> isBack) {
+    Outage outage(Load load, BooleanSupplier isBack) {
         return new Outage(load, isBack);
     }
 
     /** A time in which nothing can be decided. */
     final class Outage {
         private final Load load;
-        private final Condition<? extends RuntimeException> isBack;
+        private final BooleanSupplier isBack;
 
-        private Outage(Load load, Condition<? extends RuntimeException> isBack) {
+        private Outage(Load load, BooleanSupplier isBack) {
             this.load = load;
             this.isBack = isBack;
         }
@@ -217,7 +213,8 @@ final class Bench implements AutoCloseable {
                     throw new IllegalStateException(e);
                 }
             });
-            long back = await("Redis is back", isBack);
+            Waiting.until(isBack::getAsBoolean, "Redis, back");
+            final long back = System.nanoTime();
             ending.get(1, TimeUnit.MINUTES);
             load.faultEnds();
             long stall = load.stallSince(back);
@@ -227,18 +224,6 @@ final class Bench implements AutoCloseable {
             longestStall = Math.max(longestStall, stall);
             outages++;
         }
-    }
-
-    /** {@return when it was so, as {@link System#nanoTime} has it; a row ends where it is not so within a minute} */
-    static <E extends Exception> long await(String what, Condition<E> condition) throws E {
-        long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
-        while (System.nanoTime() - deadline < 0) {
-            if (condition.isTrue()) {
-                return System.nanoTime();
-            }
-            LockSupport.parkNanos(LOOK_NANOS);
-        }
-        throw new IllegalStateException("not within a minute: " + what);
     }
 
     private static boolean pings(String url) {

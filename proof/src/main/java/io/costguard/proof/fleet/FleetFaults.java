@@ -9,6 +9,7 @@ import io.costguard.Limit;
 import io.costguard.PatientRedis;
 import io.costguard.Permit;
 import io.costguard.WhenExhausted;
+import io.costguard.proof.Waiting;
 import io.costguard.proof.fleet.Row.Injection;
 import io.costguard.redis.ScriptedClient;
 import io.costguard.testing.RedisForTests;
@@ -207,12 +208,12 @@ final class FleetFaults {
             for (int i = 0; i < count; i++) {
                 waiters.add(guards.get(random.nextInt(2)).acquireAsync(call));
             }
-            Bench.await(
-                    "all stand in line",
+            Waiting.until(
                     () -> guards.get(0).status(call).get(0).waiting() == count
                             && guards.get(0).stats().waitingCalls()
                                             + guards.get(1).stats().waitingCalls()
-                                    == count);
+                                    == count,
+                    "a line in which all stand");
             final long callsBefore = calls(admin, "evalsha");
             final long messagesBefore = calls(admin, "publish");
             final long begin = System.nanoTime();

@@ -3,6 +3,7 @@ package io.costguard.proof.fleet;
 import io.costguard.CostGuard;
 import io.costguard.GuardUnavailableException;
 import io.costguard.PatientRedis;
+import io.costguard.proof.Waiting;
 import io.costguard.proof.fleet.Row.Injection;
 import io.costguard.testing.FaultyLink;
 import io.costguard.testing.RedisForTests;
@@ -78,7 +79,7 @@ final class ServerFaults {
         load.faultBegins();
         begins.run();
         Bench.pass(millis);
-        Bench.await("something is withheld", () -> way.withheld() > 0);
+        Waiting.until(() -> way.withheld() > 0, "a message that is withheld");
         int withheld = way.withheld();
         way.pass();
         load.faultEnds();
@@ -91,7 +92,7 @@ final class ServerFaults {
         int before = link.requests().passed("HELLO");
         link.halfCloseConnections();
         Bench.pass(millis);
-        Bench.await("a connection is made anew", () -> link.requests().passed("HELLO") > before);
+        Waiting.until(() -> link.requests().passed("HELLO") > before, "a connection that is made anew");
         load.faultEnds();
         return link.requests().passed("HELLO") - before;
     }
@@ -173,10 +174,12 @@ final class ServerFaults {
         Files.createDirectory(dump);
         admin.configSet("save", "3600 1");
         admin.bgsave();
-        Bench.await("saving fails", () -> {
-            String told = admin.info("persistence");
-            return told.contains("rdb_bgsave_in_progress:0") && told.contains("rdb_last_bgsave_status:err");
-        });
+        Waiting.until(
+                () -> {
+                    String told = admin.info("persistence");
+                    return told.contains("rdb_bgsave_in_progress:0") && told.contains("rdb_last_bgsave_status:err");
+                },
+                "a save that fails");
     }
 
     private static void save(Jedis admin, Path dump) throws Exception {
@@ -225,7 +228,7 @@ final class ServerFaults {
                     millis,
                     () -> {
                         new Thread(() -> runEndlessly(redis, endless)).start();
-                        Bench.await("another's script runs", () -> isBusy(admin));
+                        Waiting.until(() -> isBusy(admin), "another's script, running");
                     },
                     () -> {
                         if (endless.isDone()) {
