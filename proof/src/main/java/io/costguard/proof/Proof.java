@@ -3,14 +3,16 @@ package io.costguard.proof;
 import io.costguard.proof.fleet.Faults;
 import io.costguard.proof.fleet.Kills;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * Runs all checks and prints one line a figure: name, value, bar, and ok or short. Exit status 1 where one is short or could not be
- * tried, 2 where nothing was run. {@code ./proof/run} builds it and passes its arguments on.
+ * Runs all checks and prints one line a figure: name, value, bar, and ok or short. Exit status 1 where one is short, 2 where
+ * nothing was run, 3 where a check could not be tried. {@code ./proof/run} builds it and passes its arguments on.
  */
 public final class Proof {
     private static final List<Named> CHECKS = List.of(
@@ -39,7 +41,7 @@ public final class Proof {
             arguments:
               --quick | --full | --brief   how much is tried: minutes, hours, or seconds
               --seed N                     1 unless given; the same seed draws the same histories
-              --only NAME,...              some of:
+              --only NAME[:PART],...       some of these, or a part alone of one that has parts, as guards:race, faults:2:
             """
             + CHECKS.stream()
                     .map(check -> String.format("      %-14s %s%n", check.name, check.about))
@@ -52,9 +54,10 @@ public final class Proof {
         }
     }
 
-    private record Settings(Effort effort, long seed, Set<String> only) {
+    /** @param only by the name of a check the parts of it, none of which is all */
+    private record Settings(Effort effort, long seed, Map<String, Set<String>> only) {
         boolean has(Named check) {
-            return only.isEmpty() ? effort.compareTo(check.from) >= 0 : only.contains(check.name);
+            return only.isEmpty() ? effort.compareTo(check.from) >= 0 : only.containsKey(check.name);
         }
     }
 
@@ -73,56 +76,63 @@ public final class Proof {
             System.exit(2);
             return;
         }
-        System.exit(run(settings) ? 0 : 1);
+        System.exit(run(settings).status);
     }
 
-    private static boolean run(Settings settings) {
+    private static Outcome run(Settings settings) {
         long start = System.nanoTime();
         System.out.println("seed " + settings.seed + ", JDK " + Runtime.version() + ", "
                 + Runtime.getRuntime().availableProcessors() + " processors");
-        boolean allMet = true;
+        Outcome outcome = Outcome.MET;
         for (Named check : CHECKS) {
             if (settings.has(check)) {
-                allMet &= isMet(check, settings);
+                outcome = outcome.and(outcome(check, settings));
             }
         }
         Duration took = Duration.ofNanos(System.nanoTime() - start);
-        System.out.println(took.toSeconds() + " s, seed " + settings.seed + ": " + (allMet ? "ok" : "short"));
-        return allMet;
+        System.out.println(took.toSeconds() + " s, seed " + settings.seed + ": " + outcome.said);
+        return outcome;
     }
 
-    private static boolean isMet(Named check, Settings settings) {
+    private static Outcome outcome(Named check, Settings settings) {
         long start = System.nanoTime();
         System.out.println("\n" + check.name + ": " + check.about);
-        Trial trial = new Trial(settings.seed, settings.effort, System.out);
+        Trial trial =
+                new Trial(settings.seed, settings.effort, settings.only.getOrDefault(check.name, Set.of()), System.out);
         try {
             check.check.run(trial);
         } catch (Exception | Error e) {
             System.out.println("    could not be tried: " + e);
             e.printStackTrace();
-            return false;
+            return Outcome.NOT_TRIED;
         } finally {
             System.out.println(
                     "    " + Duration.ofNanos(System.nanoTime() - start).toSeconds() + " s");
         }
-        return trial.isMet();
+        return trial.outcome();
     }
 
     private static Settings settings(String[] arguments) {
         Effort effort = Effort.QUICK;
         long seed = 1;
-        Set<String> only = new LinkedHashSet<>();
+        Map<String, Set<String>> only = new LinkedHashMap<>();
         for (int i = 0; i < arguments.length; i++) {
             switch (arguments[i]) {
                 case "--brief" -> effort = Effort.BRIEF;
                 case "--quick" -> effort = Effort.QUICK;
                 case "--full" -> effort = Effort.FULL;
                 case "--seed" -> seed = number(arguments, ++i);
-                case "--only" -> only.addAll(List.of(value(arguments, ++i).split(",")));
+                case "--only" -> {
+                    for (String named : List.of(value(arguments, ++i).split(","))) {
+                        String[] words = named.split(":", 2);
+                        Set<String> parts = only.computeIfAbsent(words[0], first -> new LinkedHashSet<>());
+                        parts.addAll(List.of(words).subList(1, words.length));
+                    }
+                }
                 default -> throw new IllegalArgumentException("unknown argument " + arguments[i]);
             }
         }
-        Set<String> unknown = new LinkedHashSet<>(only);
+        Set<String> unknown = new LinkedHashSet<>(only.keySet());
         CHECKS.forEach(check -> unknown.remove(check.name));
         if (!unknown.isEmpty()) {
             throw new IllegalArgumentException("no check is named " + String.join(", ", unknown));

@@ -116,7 +116,7 @@ final class Soak implements Check {
         trial.none("growth of keys in Redis", Math.max(0, growth(samples, Sample::keys)));
         trial.atMost("growth of connections to Redis", growth(samples, Sample::connectionsToRedis), VARYING);
         trial.atMost("growth of connections to the provider", growth(samples, Sample::connections), VARYING);
-        if (!trial.isMet()) {
+        if (trial.outcome() != Outcome.MET) {
             trial.history("in the second fifth " + median(samples, 1) + ", in the last " + median(samples, 4));
         }
     }

@@ -1,23 +1,47 @@
 package io.costguard.proof;
 
 import java.io.PrintStream;
-import java.util.Locale;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
 
-/** What a check is given: how much it is to try, by which seed, and where to tell what that came to. Safe for use by many threads. */
+/** What a check is given: what and how much it is to try, by which seed, and where to tell what that came to. Safe for use by many threads. */
 public final class Trial {
     private static final int LESS = 50;
 
     private final long seed;
     private final Effort effort;
+    private final Set<String> parts;
     private final PrintStream out;
-    private int figures;
-    private boolean isShort;
+    /** Parts that are to be tried, and that nobody has asked for. */
+    private final Set<String> unknown;
 
-    Trial(long seed, Effort effort, PrintStream out) {
+    private Outcome outcome = Outcome.NOT_TRIED;
+
+    /** What is tried for itself. */
+    interface Part {
+        void run() throws Exception;
+    }
+
+    /** @param parts of the check that are to be tried; all, where none is named */
+    Trial(long seed, Effort effort, Set<String> parts, PrintStream out) {
         this.seed = seed;
         this.effort = effort;
+        this.parts = Set.copyOf(parts);
         this.out = out;
+        this.unknown = new TreeSet<>(parts);
+    }
+
+    /** Whether that part of the check is to be tried. */
+    public synchronized boolean has(String part) {
+        unknown.remove(part);
+        return parts.isEmpty() || parts.contains(part);
+    }
+
+    void part(String name, Part part) throws Exception {
+        if (has(name)) {
+            part.run();
+        }
     }
 
     public long seed() {
@@ -41,22 +65,22 @@ public final class Trial {
 
     /** What there was of that was as much as it should be. */
     public void atLeast(String name, long value, long bar) {
-        figure(name, value, ">= " + grouped(bar), value >= bar);
+        tell(Figure.atLeast(name, value, bar));
     }
 
     /** What there was of that was no more than it may be. */
     public void atMost(String name, long value, long bar) {
-        figure(name, value, "<= " + grouped(bar), value <= bar);
+        tell(Figure.atMost(name, value, bar));
     }
 
     /** There was nothing of that. */
     public void none(String name, long value) {
-        figure(name, value, "0", value == 0);
+        tell(Figure.none(name, value));
     }
 
     /** There was as much of that as there is. */
     public void all(String name, long value, long of) {
-        figure(name, value, "all " + grouped(of), value == of);
+        tell(Figure.all(name, value, of));
     }
 
     /** What happened where a figure is short: the history, as short as it could be made, and how to run it again. */
@@ -64,18 +88,14 @@ public final class Trial {
         out.println(text.indent(4).stripTrailing());
     }
 
-    private synchronized void figure(String name, long value, String bar, boolean isMet) {
-        out.printf("%-64s %15s   %-15s %s%n", name, grouped(value), bar, isMet ? "ok" : "short");
-        figures++;
-        isShort |= !isMet;
+    private synchronized void tell(Figure figure) {
+        out.println(figure);
+        Outcome its = figure.isMet() ? Outcome.MET : Outcome.SHORT;
+        outcome = outcome == Outcome.NOT_TRIED ? its : outcome.and(its);
     }
 
-    /** Whether it told of anything, and all of that was met. */
-    synchronized boolean isMet() {
-        return figures > 0 && !isShort;
-    }
-
-    private static String grouped(long value) {
-        return String.format(Locale.ROOT, "%,d", value);
+    /** {@return what it came to: it was not tried where it told of nothing, or has no such part} */
+    synchronized Outcome outcome() {
+        return unknown.isEmpty() ? outcome : Outcome.NOT_TRIED;
     }
 }
