@@ -68,13 +68,13 @@ final class Guards implements Check {
     @Override
     public void run(Trial trial) throws Exception {
         try (RedisForTests redis = RedisForTests.start()) {
-            race(trial, redis);
-            outlive(trial, redis);
-            interrupt(trial, redis);
-            reportNonsense(trial, redis);
-            hearLate(trial, redis);
+            trial.part("race", () -> race(trial, redis));
+            trial.part("kept", () -> outlive(trial, redis));
+            trial.part("interrupts", () -> interrupt(trial, redis));
+            trial.part("nonsense", () -> reportNonsense(trial, redis));
+            trial.part("late", () -> hearLate(trial, redis));
         }
-        callInACluster(trial);
+        trial.part("cluster", () -> callInACluster(trial));
     }
 
     private static CostGuard.Builder guard(String url, String prefix) {

@@ -46,6 +46,12 @@ final class Histories implements Check {
 
     @Override
     public void run(Trial trial) throws Exception {
+        trial.part("ledgers", () -> ledgers(trial));
+        trial.part("lines", () -> lines(trial));
+        trial.part("windows", () -> windows(trial));
+    }
+
+    private void ledgers(Trial trial) throws Exception {
         int ledgers = trial.times(5_000, 100_000);
         long[] ofLedgers = trial.random("ledgers").longs(ledgers).toArray();
         onTwoServers((server, next) -> ledgers(trial, ofLedgers, server, next));
@@ -57,14 +63,18 @@ final class Histories implements Check {
         trial.atLeast("calls denied in them", denied.get(), ledgers);
         trial.atLeast("dry runs in them that would have denied a call", dryRunsShort.get(), ledgers);
         trial.atLeast("balances gone when their time was over", expired.get(), ledgers);
+    }
 
+    private void lines(Trial trial) throws Exception {
         int lines = Math.max(4 * LineHistories.COUNT, trial.times(120, 4_000));
         long[] ofLines = trial.random("lines").longs(lines, 0, MOST_LINES).toArray();
         onTwoServers((server, next) -> lines(trial, ofLines, server, next));
         trial.atLeast("histories of waiting calls", linesRan.get(), lines);
         trial.none("promises broken in them", brokenPromises.get());
         trial.atLeast("calls that waited and went in them", waitedAndGone.get(), 5L * lines);
+    }
 
+    private void windows(Trial trial) throws Exception {
         int windows = trial.times(10_000, 200_000);
         long[] ofWindows = trial.random("windows")
                 .longs(windows / SlidingHistories.AT_ONCE)

@@ -2,6 +2,7 @@ package io.costguard.proof.fleet;
 
 import io.costguard.proof.Check;
 import io.costguard.proof.Trial;
+import java.util.List;
 import java.util.Random;
 
 /** Each fault of Redis that the design names, injected again and again while calls are made, reserved and settled. */
@@ -13,7 +14,10 @@ public final class Faults implements Check {
         long outages = 0;
         long unmet = 0;
         long denials = 0;
-        for (Row row : Row.ALL) {
+        List<Row> rows = Row.ALL.stream()
+                .filter(row -> trial.has(String.valueOf(row.number())))
+                .toList();
+        for (Row row : rows) {
             String name = "row " + row.number() + ", " + row.fault();
             Random random = trial.random(name);
             Wrongs wrongs = new Wrongs(trial::history, name);
@@ -29,8 +33,10 @@ public final class Faults implements Check {
             trial.none(name + ": wrong outcomes of " + injections, wrongs.count());
         }
         trial.none("injections that nothing met", unmet);
-        trial.atLeast("calls denied as too many were in flight", denials, 100L * injections);
-        trial.atLeast("outages that ended under load", outages, injections);
+        if (rows.size() == Row.ALL.size()) {
+            trial.atLeast("calls denied as too many were in flight", denials, 100L * injections);
+            trial.atLeast("outages that ended under load", outages, injections);
+        }
         trial.atMost("longest stall after Redis is back, ms", stall, Bench.LONGEST_STALL_MILLIS);
     }
 
