@@ -60,6 +60,9 @@ final class Guards implements Check {
     private static final Duration LONG = Duration.ofDays(100);
 
     private static final Duration PATIENT = Duration.ofSeconds(30);
+    /** Where a call that goes astray is to be heard of sooner. */
+    private static final Duration LESS_PATIENT = Duration.ofSeconds(10);
+
     private static final Duration IMPATIENT = Duration.ofMillis(300);
 
     private static final List<String> NONSENSE =
@@ -396,7 +399,7 @@ final class Guards implements Check {
                     CostGuard guard = CostGuard.builder()
                             .redis(jedis)
                             .keyPrefix(cluster.keyPrefix())
-                            .decisionTimeout(PATIENT)
+                            .decisionTimeout(LESS_PATIENT)
                             .budget(Budget.named("one")
                                     .limit(Limit.requests(1_000_000).perDay()))
                             .budget(Budget.named("two")
