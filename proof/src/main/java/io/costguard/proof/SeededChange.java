@@ -21,36 +21,58 @@ import javax.tools.ToolProvider;
  * @param file below the sources of the library, with its package
  * @param what the file has there, exactly once
  * @param with what it has instead
- * @param checks which must find it, together
+ * @param check which must find it, or a part of one
+ * @param figures parts of the names of those of its figures of which one must be short then: mostly there is but one that tells of it
  */
-record SeededChange(String name, String file, String what, String with, String checks) {
+record SeededChange(String name, String file, String what, String with, String check, List<String> figures) {
     private static final Path MAIN = Path.of("guard-core", "src", "main");
     private static final int MOST_MINUTES = 10;
     private static final List<String> OPTIONS = Stream.concat(JavaProcess.SHORT_LIVED.stream(), Stream.of("-Xmx512m"))
             .toList();
 
-    /** What a check said. */
-    enum Outcome {
-        MET,
-        SHORT,
-        NOT_TRIED
+    /**
+     * What a check said.
+     *
+     * @param shortOf the names of the figures that are short
+     * @param printed what it printed, which tells the history of what was found
+     */
+    record Told(Outcome outcome, List<String> shortOf, String printed) {
+        static Told of(int status, String printed) {
+            List<String> shortOf = printed.lines()
+                    .flatMap(line -> Figure.in(line).stream())
+                    .filter(figure -> !figure.isMet())
+                    .map(Figure::name)
+                    .toList();
+            return new Told(Outcome.ofStatus(status), shortOf, printed);
+        }
+
+        boolean isMet() {
+            return outcome == Outcome.MET;
+        }
+
+        /** Whether one of these is short; what else is says nothing of it. */
+        boolean isShortOf(List<String> figures) {
+            return outcome == Outcome.SHORT
+                    && shortOf.stream().anyMatch(name -> figures.stream().anyMatch(name::contains));
+        }
     }
 
-    /** @param printed what it printed, which tells the history of what was found */
-    record Told(Outcome outcome, String printed) {}
+    SeededChange(String name, String file, String what, String with, String check, String figure) {
+        this(name, file, what, with, check, List.of(figure));
+    }
 
-    /** Runs checks over the library as it is. */
-    static Told unchanged(String checks, long seed) throws IOException, InterruptedException {
+    /** Runs a check over the library as it is. */
+    static Told unchanged(String check, long seed) throws IOException, InterruptedException {
         Path none = Files.createTempDirectory("proof-unchanged");
         try {
-            return run(none, checks, seed);
+            return run(none, check, seed);
         } finally {
             Files.delete(none);
         }
     }
 
     /**
-     * Runs its checks over the library with this in it.
+     * Runs its check over the library with this in it.
      *
      * @throws IllegalStateException if the library does not have exactly one such place, or is not Java with it
      */
@@ -63,7 +85,7 @@ record SeededChange(String name, String file, String what, String with, String c
             if (file.endsWith(".java")) {
                 compile(changed, directory);
             }
-            return run(directory, checks, seed);
+            return run(directory, check, seed);
         } finally {
             delete(directory);
         }
@@ -118,10 +140,10 @@ record SeededChange(String name, String file, String what, String with, String c
         }
     }
 
-    private static Told run(Path first, String checks, long seed) throws IOException, InterruptedException {
+    private static Told run(Path first, String check, long seed) throws IOException, InterruptedException {
         Path printed = Files.createTempFile("proof-seeded", ".txt");
         ProcessBuilder builder =
-                JavaProcess.of(Proof.class, OPTIONS, "--brief", "--seed", Long.toString(seed), "--only", checks);
+                JavaProcess.of(Proof.class, OPTIONS, "--brief", "--seed", Long.toString(seed), "--only", check);
         String classPath = System.getProperty("java.class.path");
         builder.command().replaceAll(word -> word.equals(classPath) ? first + File.pathSeparator + classPath : word);
         Process process = builder.redirectErrorStream(true)
@@ -130,15 +152,9 @@ record SeededChange(String name, String file, String what, String with, String c
         try {
             boolean ended = process.waitFor(MOST_MINUTES, TimeUnit.MINUTES);
             String text = Files.readString(printed, StandardCharsets.UTF_8);
-            if (!ended) {
-                return new Told(Outcome.NOT_TRIED, text + "\ndid not end");
-            }
-            boolean isShort = text.lines().anyMatch(line -> line.endsWith(" short") && !line.contains("seed"));
-            boolean isTried = !text.contains("could not be tried");
-            Outcome outcome = process.exitValue() == 0 && isTried
-                    ? Outcome.MET
-                    : process.exitValue() == 1 && isTried && isShort ? Outcome.SHORT : Outcome.NOT_TRIED;
-            return new Told(outcome, text);
+            return ended
+                    ? Told.of(process.exitValue(), text)
+                    : new Told(Outcome.NOT_TRIED, List.of(), text + "\ndid not end");
         } finally {
             // So that it ends the servers that it started.
             process.destroy();

@@ -1,6 +1,5 @@
 package io.costguard.proof;
 
-import io.costguard.proof.SeededChange.Outcome;
 import io.costguard.proof.SeededChange.Told;
 import java.util.ArrayList;
 import java.util.List;
@@ -8,8 +7,6 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /** Whether the checks find what is wrong, of faults that are put in one at a time; and find nothing where none is. */
 final class SeededChanges implements Check {
@@ -39,36 +36,43 @@ final class SeededChanges implements Check {
         String only = System.getProperty("proof.seeded", "");
         List<SeededChange> seeded =
                 changes.stream().filter(change -> change.name().contains(only)).toList();
-        String checks = seeded.stream()
-                .flatMap(change -> Stream.of(change.checks().split(",")))
-                .distinct()
-                .sorted()
-                .collect(Collectors.joining(","));
-        List<Callable<Told>> runs = new ArrayList<>(List.of(() -> SeededChange.unchanged(checks, trial.seed())));
+        List<String> checks =
+                seeded.stream().map(SeededChange::check).distinct().sorted().toList();
+        List<Callable<Told>> runs = new ArrayList<>();
+        checks.forEach(check -> runs.add(() -> SeededChange.unchanged(check, trial.seed())));
         seeded.forEach(change -> runs.add(() -> change.tell(trial.seed())));
         ExecutorService threads = Executors.newFixedThreadPool(AT_ONCE);
         try {
             List<Future<Told>> told = threads.invokeAll(runs);
-            int met = is(Outcome.MET, told.get(0).get(), "with nothing changed, " + checks, trial);
+            int met = 0;
+            for (int i = 0; i < checks.size(); i++) {
+                Told its = told.get(i).get();
+                met += counted(its.isMet(), its, "with nothing changed, " + checks.get(i), trial);
+            }
             int foundHere = 0;
             for (int i = 0; i < seeded.size(); i++) {
                 SeededChange change = seeded.get(i);
-                foundHere += is(Outcome.SHORT, told.get(i + 1).get(), change.name() + ": " + change.checks(), trial);
+                Told its = told.get(checks.size() + i).get();
+                foundHere += counted(
+                        its.isShortOf(change.figures()),
+                        its,
+                        change.name() + ", where " + change.check() + " must be short of " + change.figures(),
+                        trial);
             }
-            trial.all("runs with nothing changed that are met", met, 1);
+            trial.all("runs with nothing changed that are met", met, checks.size());
             trial.all(found, foundHere, seeded.size());
         } finally {
             threads.shutdownNow();
         }
     }
 
-    /** {@return 1 if that is its outcome; else 0, and what it printed is told} */
-    private static int is(Outcome outcome, Told told, String what, Trial trial) {
-        if (told.outcome() == outcome) {
+    /** {@return 1 if it is as it must be; else 0, and what it printed is told} */
+    private static int counted(boolean isRight, Told told, String what, Trial trial) {
+        if (isRight) {
             return 1;
         }
         List<String> lines = told.printed().lines().toList();
-        trial.history(what + " is " + told.outcome() + "\n"
+        trial.history(what + ", is " + told.outcome() + " " + told.shortOf() + "\n"
                 + String.join("\n", lines.subList(Math.max(0, lines.size() - TOLD_LINES), lines.size()))
                         .indent(4));
         return 0;

@@ -3,6 +3,7 @@ package io.costguard.proof;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.costguard.proof.SeededChange.Told;
 import java.io.IOException;
 import java.util.List;
 import java.util.stream.Stream;
@@ -45,13 +46,34 @@ class SeededChangeTest {
 
     @Test
     void whatIsNoJavaIsAnErrorAndNothingFound() {
-        SeededChange change = new SeededChange("any", LANE, "generation++;", "generation++", "guards");
+        SeededChange change = new SeededChange("any", LANE, "generation++;", "generation++", "guards", "any");
         assertThatThrownBy(() -> change.tell(1))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("'any' is not Java");
     }
 
+    @Test
+    void itIsFoundByAFigureOfItsOwnAndNotByAnother() {
+        Told told = Told.of(1, Figure.none("drift", 3) + "\n" + Figure.atLeast("calls made", 2, 10) + "\n");
+        assertThat(told.isShortOf(List.of("drift"))).isTrue();
+        assertThat(told.isShortOf(List.of("lost", "calls"))).isTrue();
+        assertThat(told.isShortOf(List.of("lost"))).isFalse();
+    }
+
+    @Test
+    void aFigureThatIsMetFindsNothing() {
+        Told told = Told.of(1, Figure.none("drift", 0) + "\n" + Figure.none("calls lost", 1));
+        assertThat(told.isShortOf(List.of("drift"))).isFalse();
+    }
+
+    @Test
+    void whatCouldNotBeTriedIsNeitherMetNorFound() {
+        Told told = Told.of(3, Figure.none("drift", 3) + "\n    could not be tried: java.io.IOException\n");
+        assertThat(told.isMet()).isFalse();
+        assertThat(told.isShortOf(List.of("drift"))).isFalse();
+    }
+
     private static SeededChange changeOf(String what) {
-        return new SeededChange("any", LANE, what, "", "guards");
+        return new SeededChange("any", LANE, what, "", "guards", "any");
     }
 }
