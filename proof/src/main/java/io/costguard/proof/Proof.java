@@ -34,6 +34,11 @@ public final class Proof {
                     "whether other checks find a dozen faults that are put in",
                     SeededChanges.bugs(),
                     Effort.QUICK),
+            new Named(
+                    "other-bugs",
+                    "the same of faults that only one of the other checks can find",
+                    SeededChanges.others(),
+                    Effort.FULL),
             new Named("mutants", "the same of mistakes in the scripts", SeededChanges.mutants(), Effort.FULL),
             new Named("soak", "1,000 calls a second leave nothing behind, and cost what is billed", new Soak()));
 

@@ -2,9 +2,10 @@ package io.costguard.proof;
 
 import java.util.List;
 
-/** A dozen faults of which each breaks a promise, as somebody might write them. */
+/** Faults of which each breaks a promise, as somebody might write them. */
 final class SeededBugs {
-    static final List<SeededChange> ALL = List.of(
+    /** Those that the checks of decisions have to find. */
+    static final List<SeededChange> DOZEN = List.of(
             new SeededChange(
                     "no id: what is sent again is sent under another number",
                     "io/costguard/redis/BatchSender.java",
@@ -47,12 +48,38 @@ final class SeededBugs {
                     "guards:race",
                     "calls let go beyond what there was, of guards that race"),
             new SeededChange(
+                    "a refund that is not clamped",
+                    "io/costguard/redis/guard.lua",
+                    """
+                              f[k] = capacity
+                              if q[m + 1] > 0 then
+                    """,
+                    """
+                              f[k] = left
+                              if q[m + 1] > 0 then
+                    """,
+                    "interleavings",
+                    "broken promises in any order"),
+            new SeededChange(
                     "a missing TTL: a key that is new has none",
                     "io/costguard/redis/guard.lua",
                     "if ttls and ttls[i] then",
                     "if ttls and ttls[i] and values[i + 1] then",
                     "pairs",
                     "keys without a time to live"),
+            new SeededChange(
+                    "NaN: a count is read as a floating-point number, whatever it is",
+                    "io/costguard/describe/Field.java",
+                    "        String digits = text.endsWith(\".0\")",
+                    """
+                            try {
+                                return OptionalLong.of((long) Double.parseDouble(text));
+                            } catch (NumberFormatException e) {
+                                // It is read as digits.
+                            }
+                            String digits = text.endsWith(".0")""",
+                    "guards:nonsense",
+                    "of these, charged less than what passed, or otherwise than told"),
             new SeededChange(
                     "float: what refills is worked out in floating point",
                     "io/costguard/redis/guard.lua",
@@ -61,12 +88,53 @@ final class SeededBugs {
                     "histories:ledgers",
                     "differences to the model"),
             new SeededChange(
+                    "the client's clock: the time is what the caller takes it for",
+                    "io/costguard/redis/guard.lua",
+                    "local now = time[1] * 1000000 + time[2]\n",
+                    "local now = notAfter > 500000 and notAfter - 500000 or time[1] * 1000000 + time[2]\n",
+                    "interleavings",
+                    "broken promises in any order"),
+            new SeededChange(
+                    "a lost interrupt",
+                    "io/costguard/redis/Slot.java",
+                    """
+                                if (interrupted) {
+                                    Thread.currentThread().interrupt();
+                                }
+                    """,
+                    "",
+                    "guards:interrupts",
+                    "interrupt flags lost"),
+            new SeededChange(
                     "a permit that settles each time",
                     "io/costguard/limit/Reservation.java",
                     "if (limiter != null && ended.compareAndSet(false, true)) {",
                     "if (limiter != null) {",
                     "guards:race",
                     "drift where each permit is ended three times"),
+            new SeededChange(
+                    "a cache that grants",
+                    "io/costguard/redis/Slot.java",
+                    "    Verdict reserve(Batch.Call.Reserve call, long deadlineNanos) throws GuardUnavailableException {\n",
+                    """
+                        Verdict reserve(Batch.Call.Reserve call, long deadlineNanos) throws GuardUnavailableException {
+                            String key = call.claims().get(0).subject().key();
+                            Verdict known = verdicts.get(key);
+                            if (known == null) {
+                                known = decided(call, deadlineNanos);
+                                if (known instanceof Verdict.Granted) {
+                                    verdicts.put(key, known);
+                                }
+                            }
+                            return known;
+                        }
+
+                        private final java.util.Map<String, Verdict> verdicts = new ConcurrentHashMap<>();
+
+                        private Verdict decided(Batch.Call.Reserve call, long deadlineNanos) throws GuardUnavailableException {
+                    """,
+                    "guards:race",
+                    "calls let go beyond what there was, of guards that race"),
             new SeededChange(
                     "a key in the wrong slot",
                     "io/costguard/redis/RedisLedger.java",
@@ -98,7 +166,10 @@ final class SeededBugs {
                                 public void addObject() throws Exception {
                     """,
                     "guards:late",
-                    "of these, those that were another's"),
+                    "of these, those that were another's"));
+
+    /** Those that only one of the other checks can find. */
+    static final List<SeededChange> OTHERS = List.of(
             new SeededChange(
                     "a step back refills: how much time went by counts, and not which way",
                     "io/costguard/redis/guard.lua",
