@@ -15,16 +15,18 @@ import java.util.concurrent.ConcurrentLinkedQueue;
  * is no fault of it where a client without one has thrown the same.
  */
 final class Uncaught implements UncaughtExceptionHandler {
+    private static final String PROOF = "io.costguard.proof.";
+
     private final Set<List<StackTraceElement>> unguarded = ConcurrentHashMap.newKeySet();
     private final ConcurrentLinkedQueue<Throwable> guarded = new ConcurrentLinkedQueue<>();
 
     @Override
     public void uncaughtException(Thread thread, Throwable failure) {
         List<StackTraceElement> frames = Arrays.asList(failure.getStackTrace());
-        if (frames.stream().anyMatch(Uncaught::isOurs)) {
-            guarded.add(failure);
-        } else {
+        if (frames.stream().noneMatch(Uncaught::isOurs)) {
             unguarded.add(frames);
+        } else if (!isOfProof(frames)) {
+            guarded.add(failure);
         }
     }
 
@@ -45,9 +47,17 @@ final class Uncaught implements UncaughtExceptionHandler {
                                 && frames.subList(0, below.size()).equals(below));
     }
 
+    /** Whether it is what a body of the proof's own throws where it cannot be written. */
+    private static boolean isOfProof(List<StackTraceElement> frames) {
+        return frames.stream()
+                .filter(frame -> !isOfJava(frame))
+                .limit(1)
+                .anyMatch(frame -> frame.getClassName().startsWith(PROOF));
+    }
+
     private static boolean isOurs(StackTraceElement frame) {
         String name = frame.getClassName();
-        return name.startsWith("io.costguard.") && !name.startsWith("io.costguard.proof.");
+        return name.startsWith("io.costguard.") && !name.startsWith(PROOF);
     }
 
     private static boolean isOfJava(StackTraceElement frame) {

@@ -39,6 +39,8 @@ class UncaughtTest {
     void whatTheClientOrTheProofThrowsIsNot() {
         assertThat(ours(thrown(CLIENT), thrown("io.costguard.proof.twins.Seen", CLIENT)))
                 .isEmpty();
+        assertThat(ours(thrown("java.net.SocketOutputStream", "io.costguard.proof.twins.Body", GUARD, CLIENT)))
+                .isEmpty();
     }
 
     private Iterable<Throwable> ours(Throwable... failures) {
