@@ -167,7 +167,9 @@ final class FuzzWorker {
                                 .isPresent(),
                 TRIES));
         String why = scrutiny.of(left.afresh()).why();
-        history(fault + " of " + left + ":\n" + escaped(left.bytes()) + "\n" + (why.isEmpty() ? reading.why() : why));
+        // Of a long input the beginning, so that it is said what was wrong.
+        String shown = begin(escaped(left.bytes()), LONGEST_SHOWN / 2);
+        history(fault + " of " + left + ":\n" + shown + "\n" + (why.isEmpty() ? reading.why() : why));
     }
 
     private synchronized void tell() throws Exception {
@@ -193,8 +195,12 @@ final class FuzzWorker {
     }
 
     private static synchronized void history(String text) {
-        String shown = text.length() > LONGEST_SHOWN ? text.substring(0, LONGEST_SHOWN) + "..." : text;
+        String shown = begin(text, LONGEST_SHOWN);
         System.out.println("history\t" + Base64.getEncoder().encodeToString(shown.getBytes(UTF_8)) + "\t0");
+    }
+
+    private static String begin(String text, int most) {
+        return text.length() > most ? text.substring(0, most) + "..." : text;
     }
 
     /** As it can be put into a source: all but printable ASCII by number. */
