@@ -14,6 +14,7 @@ import io.costguard.CostGuard;
 import io.costguard.anthropic.CostGuardInterceptor;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -37,6 +38,9 @@ final class AnthropicTwins extends Twins<HttpClient> {
         return OkHttpClient.builder()
                 .backend(AnthropicBackend.builder().build())
                 .timeout(Timeout.builder().request(PATIENCE).build())
+                // A connection that an answer with a damaged head left open is taken again by no other call.
+                .maxIdleConnections(0)
+                .keepAliveDuration(Duration.ofSeconds(1))
                 .dispatcherExecutorService(threads())
                 .build();
     }
