@@ -126,7 +126,7 @@ final class TestScript {
                 for _ = 1, parts do
                   local i = calls[audited] % 32768
                   local f, o, key = states[i], q[i + 7], KEYS[i + 1]
-                  local placed = op and op.kind < 3 and op.place > 0
+                  local placed = op and op.kind == 2 and op.place > 0
                   local text = { 'G', withLines and q[subjects + 9] or '-no process-' }
                   text[3] = pack('>I6I7I7I7HB', op and op.number or 0, placed and op.place or 0, now, f.line and f.line.hold or 0, #key, q[o])
                   text[4] = key
