@@ -36,6 +36,9 @@ final class Bench implements AutoCloseable {
 
     static final long LONGEST_STALL_MILLIS = 1_000;
 
+    /** Calls come every few milliseconds: in so many, one at least. */
+    private static final long LEAST_MILLIS = 25;
+
     private static final int PROCESSES = 2;
     private static final int PING_MILLIS = 50;
 
@@ -204,7 +207,7 @@ final class Bench implements AutoCloseable {
             load.faultBegins();
             begins.run();
             load.outageBegins();
-            pass(millis);
+            pass(Math.max(LEAST_MILLIS, millis));
             load.outageEnds();
             CompletableFuture<Void> ending = CompletableFuture.runAsync(() -> {
                 try {
