@@ -1025,8 +1025,7 @@ final class LedgerModel {
                 open(terms, time);
                 long debt = Math.max(0, used - ceiling);
                 long passed = Math.floorDiv((start - formerStop) * 100 + terms.period() * 49, terms.period() * 100);
-                long owed = debt / terms.capacity() + (debt % terms.capacity() > 0 ? 1 : 0);
-                debt = passed < owed ? debt - Math.max(0, passed) * terms.capacity() : 0;
+                debt = passed < windowsOf(debt, terms) ? debt - Math.max(0, passed) * terms.capacity() : 0;
                 used = debt;
                 ceiling = terms.capacity();
                 nextEra();
@@ -1047,8 +1046,13 @@ final class LedgerModel {
         /** Whether it is open then, or its debt not yet paid, whichever the bounds of that time are. */
         boolean means(Terms terms, long micros) {
             long debt = Math.max(0, used - ceiling);
-            long windows = debt / terms.capacity() + (debt % terms.capacity() > 0 ? 1 : 0);
-            return micros < stop || windows > Math.floorDiv(micros - terms.period() - stop, terms.period());
+            return micros < stop
+                    || windowsOf(debt, terms) > Math.floorDiv(micros - terms.period() - stop, terms.period());
+        }
+
+        /** How many it takes to pay that. */
+        private static long windowsOf(long debt, Terms terms) {
+            return debt / terms.capacity() + (debt % terms.capacity() > 0 ? 1 : 0);
         }
 
         private void open(Terms terms, long time) {

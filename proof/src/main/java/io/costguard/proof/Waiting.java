@@ -1,5 +1,6 @@
 package io.costguard.proof;
 
+import io.costguard.Awaiting.Condition;
 import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -9,11 +10,6 @@ import java.util.concurrent.locks.LockSupport;
 /** Waits for what comes soon, and for no longer than a minute: what never comes ends a check, and says what it was. */
 public final class Waiting {
     private static final Duration AT_MOST = Duration.ofMinutes(1);
-
-    /** What comes true. */
-    public interface Condition<E extends Exception> {
-        boolean isTrue() throws E;
-    }
 
     private Waiting() {}
 

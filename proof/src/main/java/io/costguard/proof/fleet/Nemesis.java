@@ -9,8 +9,6 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import redis.clients.jedis.RedisClient;
 
 /**
@@ -59,7 +57,7 @@ final class Nemesis implements AutoCloseable {
                 Collections.shuffle(deeds, random);
             }
             Deed deed = deeds.get(i % deeds.size());
-            pass(random.nextInt(MOST_MILLIS_BETWEEN));
+            Bench.pass(random.nextInt(MOST_MILLIS_BETWEEN));
             if (does(deed)) {
                 done.merge(deed, 1, Integer::sum);
             }
@@ -87,7 +85,7 @@ final class Nemesis implements AutoCloseable {
             }
             case REDIS_STOPPED -> {
                 redis.suspend();
-                pass(millis);
+                Bench.pass(millis);
                 redis.resume();
                 yield true;
             }
@@ -96,14 +94,10 @@ final class Nemesis implements AutoCloseable {
 
     private static boolean isWithheld(FaultyLink.Direction way, Runnable begins, int millis) {
         begins.run();
-        pass(millis);
+        Bench.pass(millis);
         boolean isMet = way.withheld() > 0;
         way.pass();
         return isMet;
-    }
-
-    private static void pass(int millis) {
-        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(millis));
     }
 
     /** {@return how often it did what, and met something; once it is closed} */
